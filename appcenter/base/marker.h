@@ -1,0 +1,22 @@
+/* marker.h - which processes belong to an app.
+ *
+ * Every script is started with APPCENTER_APP=NAME and APPCENTER_INSTANCE=<instance> in its environment, and daemons that
+ * it starts keep the environment that they were started with. So /proc/PID/environ tells whose a process is, across
+ * forks, sessions, mount namespaces and our own death. That is how STOP proves an app dead and how recovery finds what a
+ * killed job left behind. (A process that clears its environment on purpose escapes; its pid file still names it.)
+ */
+#ifndef BASE_MARKER_H
+#define BASE_MARKER_H
+
+#include "base/files.h"
+
+/* Stable per root: device and inode of the root directory, hex. free with g_free. */
+char *marker_instance(const RootDir *root);
+/* Processes of the app, or of any app when NULL; array of pid_t, never NULL, without the caller itself. */
+GArray *marker_pids(const RootDir *root, const char *app);
+gboolean marker_pid_is_of(const RootDir *root, const char *app, pid_t pid);
+/* TERM, up to term_wait_s, then KILL, up to 5 s more. TRUE when none is left; FALSE (SCRIPT) names the survivor. */
+gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,58 @@
+/* internal.h - what the files of this room share: the opened engine and the step table. Private to engine/. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+#include "ports/archive.h"
+#include "ports/fetch.h"
+#include "ports/service.h"
+#include "ports/solve.h"
+#include "ports/system.h"
+#include "ports/volume.h"
+
+struct Engine {
+    EngineOptions options;
+    RootDir *root;
+    Store *store;
+    Settings *settings;
+    Volume *volume;
+    GPtrArray *repositories; /* RepositoryConfig* */
+    char *os_version, *arch;
+    gint64 now;     /* trusted */
+    int lock_fd;
+};
+
+/* Where archives wait between FETCH and UNPACK: product path of the download of a release or a spooled file. */
+char *engine_download_path(const Release *release);
+/* base URL list (url, mirrors...) of a release's repository, NULL-terminated; free with g_strfreev. */
+char **engine_repository_urls(const Engine *engine, const char *repository, GError **error);
+/* The publisher's binding for a release: CA fingerprint, CA, whether it may speak for this app. UNTRUSTED otherwise. */
+gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrArray **anchors /* Certificate* */,
+                                  char **publisher, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Fetcher *engine_fetcher(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void engine_emit(Engine *engine, const EngineEvent *event);
+gboolean engine_is_cancelled(const Engine *engine);
+
+/* One fate group on its way: the plan's set plus what the steps need; rebuilt from StoreTxn.plan_json in recovery. */
+typedef struct Walk Walk;
+
+/* A row of the step table. do and undo work on one app of the group. Every undo bears that its do never ran or ran half. */
+typedef enum { PHASE_STAGE, PHASE_SWITCH, PHASE_KEEP } StepPhase;
+typedef struct WalkApp WalkApp;
+typedef struct {
+    const char *name;  /* "SPACE" */
+    StepPhase phase;
+    gboolean (*run)(Walk *walk, WalkApp *app, GError **error);
+    gboolean (*undo)(Walk *walk, WalkApp *app, GError **error); /* NULL: nothing to undo */
+    const char *words; /* "Checking space" */
+    gboolean (*applies)(const WalkApp *app); /* NULL: to every op */
+    gboolean dependents_first; /* STOP: dependents before dependencies; others dependencies first */
+} Step;
+extern const Step engine_steps[];
+extern const gsize engine_n_steps;
+
+/* The one walker (apply.c). walk_forward: from the journal's position; walk_back: undoes in reverse. */
+gboolean walk_run(Engine *engine, Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_recover(Engine *engine, StoreTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

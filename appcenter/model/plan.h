@@ -1,0 +1,111 @@
+/* plan.h - what shall be done: request in, plan out; and the independent checker of plans.
+ *
+ * A Request is what somebody asked for. A Plan is a list of sets (fate groups), each a list of changes: what the engine
+ * walks and what `--dry-run` shows. plan_check knows nothing of libsolv and verifies every plan before it is applied.
+ */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "model/release.h"
+
+typedef enum {
+    REQUEST_INSTALL,   /* apps (with versions or a file) */
+    REQUEST_UPGRADE,   /* apps, or all when there are none */
+    REQUEST_REMOVE,
+    REQUEST_ROLLBACK,  /* to the kept previous version */
+    REQUEST_AUTO,      /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
+    REQUEST_UNDO       /* a finished transaction, by id */
+} RequestKind;
+
+typedef struct {
+    char *name;
+    char *version; /* or NULL */
+} RequestApp;
+
+typedef struct {
+    RequestKind kind;
+    GPtrArray *apps; /* RequestApp* */
+    gboolean security_only;
+    gboolean download_only;
+    gboolean dry_run;
+    gboolean cascade;
+    gboolean purge;
+    gboolean allow_downgrade; /* the admin said --yes to it */
+    char *trigger;            /* "admin", "window", "deadline", "emergency", "recovery" */
+    char *file;               /* product path of a spooled FILE.qpkg, or NULL */
+    char *trust_sha256;       /* or NULL */
+    gint64 undo_id;
+} Request;
+Request *request_new(RequestKind kind);
+void request_free(Request *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Request, request_free)
+void request_add_app(Request *request, const char *name, const char *version);
+/* {"action","apps":[{"name","version"}],"options":{...},"trigger"}: the body of POST /v1/apps and the job's input. */
+Request *request_from_json(json_t *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+json_t *request_to_json(const Request *request);
+
+typedef enum { CHANGE_INSTALL, CHANGE_UPGRADE, CHANGE_DOWNGRADE, CHANGE_REMOVE } ChangeOp;
+const char *change_op_name(ChangeOp op);
+gboolean change_op_from_name(const char *name, ChangeOp *op);
+
+typedef struct {
+    ChangeOp op;
+    char *app;
+    char *from_version; /* NULL for install */
+    char *to_version;   /* NULL for remove */
+    Release *release;   /* NULL for remove and for going back to a kept tree */
+    gboolean use_previous; /* go back to the kept previous version instead of an archive */
+    gboolean is_dependency; /* came in because another needed it */
+    gboolean purge;
+    char *reason;       /* "exploited, QSA-22-24", "needed by PhotoStation 6.1.2", "asked for" */
+    UrgencyClass cls;
+} PlanChange;
+void plan_change_free(PlanChange *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanChange, plan_change_free)
+
+typedef struct {
+    GPtrArray *changes; /* PlanChange*, dependencies before their dependents */
+} PlanSet;
+
+typedef struct {
+    GPtrArray *sets;    /* PlanSet*, security first */
+    GPtrArray *left_out; /* char* sentences: what was asked for and is not in it, and why */
+} Plan;
+Plan *plan_new(void);
+void plan_free(Plan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
+gboolean plan_is_empty(const Plan *plan);
+PlanSet *plan_add_set(Plan *plan);
+/* appctl.plan/1. */
+json_t *plan_to_json(const Plan *plan);
+
+/* An installed app, as solver, checker and policy see it. */
+typedef struct {
+    char *name, *version, *arch, *publisher, *repository;
+    char **requires, **conflicts;
+    gboolean enabled;
+    gboolean as_dependency;
+    char *previous_version; /* or NULL */
+} InstalledApp;
+void installed_app_free(InstalledApp *app);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstalledApp, installed_app_free)
+const InstalledApp *installed_find(GPtrArray *installed, const char *name);
+
+/* All that a plan must respect; arrays may be NULL. */
+typedef struct {
+    GPtrArray *installed;  /* InstalledApp* */
+    const char *os_version;
+    const char *box_arch;
+    const Request *request;
+    GPtrArray *locked;     /* char*: apps that must not change (holds), unless asked for by name */
+} PlanContext;
+
+/* TRUE when after all sets every requirement of every app holds, no conflict, no app twice, no downgrade or publisher
+ * change unasked, locks respected, OS and arch fit. INTERNAL with the first broken rule. No libsolv here. */
+gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Splits a flat list of changes into fate groups: sets tied by a dependency between changed apps, one set each, security
+ * first, then by name; inside a set dependencies first. Takes the changes. */
+void plan_split_into_sets(Plan *plan, GPtrArray *changes, GPtrArray *installed);
+
+#endif

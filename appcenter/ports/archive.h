@@ -1,0 +1,78 @@
+/* archive.h - what is inside a QPKG's compressed parts, through libarchive (the only file that includes it).
+ *
+ * Readers enable tar and the one filter that the header names, drain to the end and require that exactly the announced
+ * bytes were consumed. Untrusted unpacking runs in a forked helper (own uid when root, no new privileges, Landlock,
+ * seccomp, limits); entries are made beneath the staging directory only, O_EXCL. CORRUPT says what and where.
+ */
+#ifndef PORTS_ARCHIVE_H
+#define PORTS_ARCHIVE_H
+
+#include "qpkg/qpkg.h"
+
+/* A package file opened, its lengths checked and its control archive read (in a sandboxed helper). Nothing of it is
+ * trusted by that. */
+typedef struct {
+    int fd;
+    QpkgLayout *layout;
+    QpkgConfig *config;
+    QpkgIdentity *identity;
+    GBytes *routines; /* package_routines or NULL, at most 256 KiB */
+    char *arch;       /* from the layout */
+} Package;
+
+/* Takes fd (closes it at free). Refuses an archive whose tail disagrees with its identity. */
+Package *package_open(int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void package_free(Package *package);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Package, package_free)
+
+typedef struct {
+    gint64 max_bytes;   /* of all files together: the catalogue's installed_size, or the config's limit */
+    gint64 max_files;
+    gboolean links_may_leave; /* publisher-signed: symlinks that point out of the tree are created as they are */
+} UnpackLimits;
+
+typedef struct {
+    /* about every 100 ms and at the end */
+    void (*progress)(gint64 done_bytes, gint64 total_bytes, gpointer user_data);
+    gboolean (*is_cancelled)(gpointer user_data);
+    gpointer user_data;
+} UnpackWatch;
+
+/* Unpacks the data archive into the empty directory dir_fd, in the sandboxed helper. *data_sha256 (may be NULL): over
+ * the uncompressed tar. Ownership is the caller's own (root when root); setuid, setgid, devices, fifos, sockets,
+ * absolute or `..` paths, duplicates, hard links to what is not in the archive are refused. */
+gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits, const UnpackWatch *watch,
+                        char **data_sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Counts without unpacking, for inspect and add: files, bytes of all files, SHA-256 of the uncompressed tar. Same
+ * refusals as archive_unpack. */
+gboolean archive_measure(const Package *package, gint64 *files, gint64 *bytes, char **data_sha256,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- for the vendor --- */
+/* Deterministic compressed tar of a directory tree (members sorted, "./" prefix, owner root, fixed times `mtime`) into
+ * out_fd. layers: directories laid over each other, later wins; every one an open directory descriptor. prefix: put
+ * before every path of that layer ("" or "config/"); ends with NULL prefix = end. */
+typedef struct {
+    int dir_fd;
+    const char *prefix;
+} ArchiveLayer;
+gboolean archive_write_data(int out_fd, QpkgCompression compression, const ArchiveLayer *layers, gsize n_layers,
+                            gint64 mtime, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The control part: control.tar.gz with these members inside the outer tar. */
+typedef struct {
+    const char *name; /* "qpkg.cfg" */
+    const void *data;
+    gsize len;
+    mode_t mode;
+} ArchiveMember;
+gboolean archive_write_control(int out_fd, const ArchiveMember *members, gsize n_members, gint64 mtime,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* zstd streams (catalogues): whole buffers, capped. */
+GBytes *archive_zstd_compress(const void *data, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Streams the decompressed bytes to the sink; refused above max_bytes; the frame must end exactly with the input. */
+typedef gboolean (*ArchiveSink)(const void *data, gsize len, gpointer user_data, GError **error);
+gboolean archive_zstd_decompress(const void *data, gsize len, gint64 max_bytes, ArchiveSink sink, gpointer user_data,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,29 @@
+/* solve.h - requests to plans with libsolv (the only file that includes it; no Id leaves it).
+ *
+ * Records come over our own API from verified, bounded data only, never from files (libsolv 0.7.23 has published
+ * memory errors in its file readers). Deterministic: same input, same plan, whatever the order of the records.
+ */
+#ifndef PORTS_SOLVE_H
+#define PORTS_SOLVE_H
+
+#include "model/model.h"
+
+typedef struct {
+    GPtrArray *installed;   /* InstalledApp* */
+    GPtrArray *available;   /* Release*: what may be chosen. Halted, withdrawn, skipped, vetoed ones are left out by the caller */
+    const char *os_version;
+    const char *box_arch;
+    const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE */
+    GPtrArray *locked;      /* char*: apps that must not change (holds); those asked for by name are not in it */
+} SolveInput;
+
+/* The flat list of changes (PlanChange*), minimal: nothing that the request does not need. Upgrade all: every app to its
+ * newest that can be; what cannot be is left out with its sentence in left_out (char*, may be NULL). CONFLICT with one
+ * sentence when the request cannot be met, root cause first, with app names and versions as people know them. */
+GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Could this one release be installed or upgraded to now (with whatever else it takes)? NULL: yes; else the sentence why
+ * not. *is_os: the OS version is the cause. *pulls_in (may be NULL): char* names of other apps that would change. */
+char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in);
+
+#endif

@@ -1,0 +1,90 @@
+/* volume.h - app folders on the volume: staging, exchange, user data, kept trees.
+ *
+ * VOLUME/.qpkg/NAME is an app's folder, VOLUME/.qpkg/.appcenter/{stage,kept}/ are ours, on the same file system. All is
+ * relative to descriptors. What the manifest of a tree does not own is the user's: it moves with the live app, forward
+ * and back, and is never deleted or overwritten. Every undo bears that its do never ran or ran half.
+ */
+#ifndef PORTS_VOLUME_H
+#define PORTS_VOLUME_H
+
+#include "base/base.h"
+#include "model/model.h"
+#include "trust/digest.h"
+
+typedef struct Volume Volume;
+
+/* volume_path: product path (settings.volume). Makes .qpkg/.appcenter/... where absent. */
+Volume *volume_open(const RootDir *root, const char *volume_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void volume_free(Volume *volume);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Volume, volume_free)
+int volume_fd(const Volume *volume);
+/* Product path of an app's folder; free. */
+char *volume_app_path(const Volume *volume, const char *app);
+gboolean volume_app_exists(const Volume *volume, const char *app);
+/* Descriptor of the app's live folder, or -1 (NOT_FOUND). */
+int volume_app_open(const Volume *volume, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- staging: one tree per (transaction, app), named "TXN-APP" --- */
+char *volume_stage_name(gint64 txn_id, const char *app);
+/* Empty and fresh (an old one of that name is removed). Returns its descriptor. */
+int volume_stage_create(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+int volume_stage_open(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* rm -rf of a staged tree; idempotent. Never to be called with user data in it: volume_carry first. */
+gboolean volume_stage_drop(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Names of staged trees (leftovers). */
+char **volume_stage_list(const Volume *volume, GError **error);
+
+/* Walks a tree on disk and records what is there (hashes from the bytes). config_files: paths marked is_config. */
+Manifest *volume_scan(int tree_fd, const char *const *config_files, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- the switch --- */
+typedef struct {
+    guint64 live_ino;   /* inode of VOLUME/.qpkg/NAME, 0: absent */
+    guint64 staged_ino; /* inode of the staged tree, 0: absent */
+} VolumeInodes;
+/* Looks; taken before the exchange and kept in the journal. */
+gboolean volume_inodes(const Volume *volume, const char *app, const char *stage, VolumeInodes *inodes,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Brings the tree that was staged (by its inode) live, the old one into the stage's place: RENAME_EXCHANGE, or
+ * RENAME_NOREPLACE at a first install, or two renames where the file system lacks them (also forced by
+ * APPCENTER_TEST_TWO_RENAMES=1). Looks first which tree is live: already done is success. fsyncs the directories. */
+gboolean volume_swap(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The inverse, idempotent, also after a half-done pair of renames or when swap never ran. */
+gboolean volume_swap_back(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* For a removal: the live tree goes to the stage's place (and back by volume_swap_back with staged_ino 0). */
+gboolean volume_take_away(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- user data --- */
+typedef struct {
+    gint64 moved;       /* renames done */
+    GPtrArray *notes;   /* char*: "etc/x.conf: yours is kept, the new one is beside it as etc/x.conf.new" */
+} VolumeCarry;
+void volume_carry_clear(VolumeCarry *carry);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VolumeCarry, volume_carry_clear)
+/* Moves what from_manifest does not own (and owned files that the user edited, per the table of architecture.md section
+ * 6) from one tree to the other. Wholly unowned folders are renamed whole, shared folders are descended. Idempotent: run
+ * again after a crash it finishes. forward FALSE: going back (an undo): a path that the destination owns wins and a
+ * NAME.local made on the way forward returns to its place. Config files (is_config) by the three-way rule: user unchanged
+ * -> new; shipped unchanged -> user's; both changed -> user's stays, new beside as .new. */
+gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, const Manifest *to_manifest,
+                      gboolean forward, VolumeCarry *carry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Anything in the tree that the manifest does not own? */
+gboolean volume_has_user_data(int tree_fd, const Manifest *manifest);
+
+/* --- kept trees: previous versions, removed apps --- */
+/* Renames a staged tree to kept/NAME; idempotent (already there and stage gone: success). */
+gboolean volume_keep(const Volume *volume, const char *stage, const char *kept_name,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The way back: kept/NAME becomes the staged tree (for rollback and undo); idempotent. */
+gboolean volume_unkeep(const Volume *volume, const char *kept_name, const char *stage,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_kept_drop(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+int volume_kept_open(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* syncfs of the volume, fsync of .qpkg. A failure is a failed step. */
+gboolean volume_sync(const Volume *volume, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif
