@@ -28,11 +28,17 @@ CFLAGS_ALL += -D_FORTIFY_SOURCE=2
 endif
 LDFLAGS_ALL = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 
-# Foreign libraries by room; --as-needed keeps them out of programs that do not use them.
-pkgs = $(shell pkg-config --cflags $(1) 2>/dev/null)
-libs = $(shell pkg-config --libs $(1) 2>/dev/null)
-CFLAGS_PKG := $(call pkgs,$(PKG_ALL))
-LIBS_ALL   := $(call libs,$(PKG_ALL))
+# Foreign libraries: $(B)/flags.mk holds what pkg-config says. make builds it first and starts over, so that the flags
+# are right even when a goal has just installed the libraries. --as-needed keeps each out of programs that do not use it.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+include $(B)/flags.mk
+endif
+MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench,$(MAKECMDGOALS)),yes,no)
+$(B)/flags.mk: Makefile tests/deps.sh
+	@mkdir -p $(@D)
+	@sh tests/deps.sh $(MAY_INSTALL) build
+	@{ echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKG_ALL))"; \
+	   echo "LIBS_ALL := $$(pkg-config --libs $(PKG_ALL))"; } > $@
 
 # Floors: what each room may link, itself first.
 DOWN_base   := base
@@ -55,7 +61,7 @@ PROGRAMS := $(B)/bin/appcenterd $(B)/bin/appctl $(B)/bin/appvendor $(B)/libexec/
 
 all: $(PROGRAMS)
 
-.PHONY: all deps demo test unit e2e check-asan lint install clean
+.PHONY: all deps demo test unit e2e check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -77,7 +83,7 @@ $(B)/obj/ports/sql_resource.o: $(B)/gen/sql_resource.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -Wno-overlength-strings $(CFLAGS_PKG) -c $< -o $@
 ifneq ($(SQL),)
-$(B)/obj/ports/store%.o: $(B)/gen/sql_resource.h
+$(filter $(B)/obj/ports/store%,$(call objs,ports)): $(B)/gen/sql_resource.h
 $(call lib,ports): $(B)/obj/ports/sql_resource.o
 endif
 
@@ -111,6 +117,55 @@ $(eval $(call program_rules,$(B)/bin/appcenterd,daemon))
 $(eval $(call program_rules,$(B)/bin/appctl,cli))
 $(eval $(call program_rules,$(B)/bin/appvendor,vendor))
 $(eval $(call program_rules,$(B)/libexec/appcenter-job,job))
+
+deps:
+	@sh tests/deps.sh yes build test
+
+# The Photo Station story, end to end, in a scratch folder. KEEP=1 keeps the folder.
+demo: deps all
+	$(PYTHON) -B tests/demo/demo.py
+
+# Unit tests of every room and the end-to-end tests; the last line is `N passed, N failed, N skipped`.
+test: deps all units
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B)
+
+units: $(UNITS)
+unit: units
+	$(PYTHON) -B tests/run.py --build $(B) --only unit
+e2e: all
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --only e2e
+
+# Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
+check-asan: deps
+	$(MAKE) B=build-asan SANITIZE=address,undefined OPT="-O1 -g" all units
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 G_SLICE=always-malloc \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
+	  $(PYTHON) -B tests/run.py --build build-asan
+
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h)
+lint:
+	@sh tests/deps.sh yes build lint
+	@sh tests/lint.sh
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --suppressions-list=tests/cppcheck.supp --library=gtk -Iappcenter $(wildcard appcenter/*/*.c)
+	clang-tidy --quiet $(wildcard appcenter/*/*.c) -- -std=gnu11 -D_GNU_SOURCE -DG_LOG_DOMAIN=\"appcenter\" \
+	  -Iappcenter -I$(B)/gen $(CFLAGS_PKG)
+
+MAN1 := $(wildcard docs/man/*.1)
+MAN5 := $(wildcard docs/man/*.5)
+MAN8 := $(wildcard docs/man/*.8)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/appcenter \
+	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install $(B)/bin/appcenterd $(DESTDIR)$(PREFIX)/sbin
+	install $(B)/bin/appctl $(B)/bin/appvendor $(DESTDIR)$(PREFIX)/bin
+	install $(B)/libexec/appcenter-job $(DESTDIR)$(PREFIX)/libexec/appcenter
+	install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(MAN5) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8
+	$(B)/bin/appctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/appctl
 
 clean:
 	rm -rf $(B) build-asan build-clang

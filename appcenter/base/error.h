@@ -13,25 +13,25 @@
 #define APPCENTER_ERROR (appcenter_error_quark())
 
 typedef enum {
-    APPCENTER_ERROR_INVALID,   /* wrong use: an argument or request that makes no sense            exit 2   http 400 */
-    APPCENTER_ERROR_NOT_FOUND, /* no such app, version, id, file                                  exit 3   http 404 */
-    APPCENTER_ERROR_CONFLICT,  /* a dependency problem                                            exit 4   http 409 */
-    APPCENTER_ERROR_UNTRUSTED, /* signature, hash, identity, rollback of metadata                 exit 5   http 422 */
-    APPCENTER_ERROR_EXPIRED,   /* signed but too old, or the clock is wrong                       exit 5   http 422 */
-    APPCENTER_ERROR_NO_SPACE,  /* disk or inodes                                                  exit 6   http 507 */
-    APPCENTER_ERROR_BUSY,      /* somebody else holds the lock                                    exit 7   http 409 */
-    APPCENTER_ERROR_NETWORK,   /* could not be reached or did not answer properly; worth a retry  exit 8   http 502 */
-    APPCENTER_ERROR_REFUSED,   /* policy, hold, veto, consent                                     exit 9   http 403 */
-    APPCENTER_ERROR_HEALTH,    /* the new app did not become healthy; rolled back                 exit 10  http 500 */
-    APPCENTER_ERROR_PARTLY,    /* some sets done, some not                                        exit 11  http 500 */
-    APPCENTER_ERROR_NO_DAEMON, /* the daemon does not answer                                      exit 12  http 503 */
-    APPCENTER_ERROR_DENIED,    /* not permitted: uid, namespaces                                  exit 13  http 403 */
-    APPCENTER_ERROR_CORRUPT,   /* bad archive, catalogue, config or database                      exit 14  http 422 */
-    APPCENTER_ERROR_IO,        /* the system failed us                                            exit 1   http 500 */
-    APPCENTER_ERROR_SCRIPT,    /* a package's script failed                                       exit 1   http 500 */
-    APPCENTER_ERROR_CANCELLED, /* somebody asked us to stop                                       exit 1   http 500 */
-    APPCENTER_ERROR_TIMEOUT,   /* waiting took too long; work goes on                             exit 77  http 504 */
-    APPCENTER_ERROR_INTERNAL,  /* a bug of ours                                                   exit 1   http 500 */
+    APPCENTER_ERROR_INVALID,   /* wrong use: a request that makes no sense        exit 2  http 400 */
+    APPCENTER_ERROR_NOT_FOUND, /* no such app, version, id, file                  exit 3  http 404 */
+    APPCENTER_ERROR_CONFLICT,  /* a dependency problem                            exit 4  http 409 */
+    APPCENTER_ERROR_UNTRUSTED, /* signature, hash, identity, rollback of metadata exit 5  http 422 */
+    APPCENTER_ERROR_EXPIRED,   /* signed but too old, or the clock is wrong       exit 5  http 422 */
+    APPCENTER_ERROR_NO_SPACE,  /* disk or inodes                                  exit 6  http 507 */
+    APPCENTER_ERROR_BUSY,      /* somebody else holds the lock                    exit 7  http 409 */
+    APPCENTER_ERROR_NETWORK,   /* not reached or no proper answer; worth a retry  exit 8  http 502 */
+    APPCENTER_ERROR_REFUSED,   /* policy, hold, veto, consent                     exit 9  http 403 */
+    APPCENTER_ERROR_HEALTH,    /* the new app was not healthy; rolled back        exit 10 http 500 */
+    APPCENTER_ERROR_PARTLY,    /* some sets done, some not                        exit 11 http 500 */
+    APPCENTER_ERROR_NO_DAEMON, /* the daemon does not answer                      exit 12 http 503 */
+    APPCENTER_ERROR_DENIED,    /* not permitted: uid, namespaces                  exit 13 http 403 */
+    APPCENTER_ERROR_CORRUPT,   /* bad archive, catalogue, config or database      exit 14 http 422 */
+    APPCENTER_ERROR_IO,        /* the system failed us                            exit 1  http 500 */
+    APPCENTER_ERROR_SCRIPT,    /* a package's script failed                       exit 1  http 500 */
+    APPCENTER_ERROR_CANCELLED, /* somebody asked us to stop                       exit 1  http 500 */
+    APPCENTER_ERROR_TIMEOUT,   /* waiting took too long; work goes on             exit 77 http 504 */
+    APPCENTER_ERROR_INTERNAL,  /* a bug of ours                                   exit 1  http 500 */
 } AppcenterError;
 
 GQuark appcenter_error_quark(void);

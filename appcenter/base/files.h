@@ -33,16 +33,19 @@ int root_dir_openat(const RootDir *root, const char *path, int flags, mode_t mod
 /* TRUE if path exists (links followed within the root). */
 gboolean root_dir_exists(const RootDir *root, const char *path);
 /* mkdir -p; existing directories are left as they are. New ones get mode and are fsynced into their parent. */
-gboolean root_dir_make_dirs(const RootDir *root, const char *path, mode_t mode, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean root_dir_make_dirs(const RootDir *root, const char *path, mode_t mode,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Whole file, refused (CORRUPT) above max_bytes. NOT_FOUND if absent. */
-GBytes *root_dir_read(const RootDir *root, const char *path, gsize max_bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GBytes *root_dir_read(const RootDir *root, const char *path, gsize max_bytes,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Old or new, never between: temp in the same directory, fsync, rename, fsync of the directory. */
-gboolean root_dir_write_atomic(const RootDir *root, const char *path, const void *data, gsize len, mode_t mode,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean root_dir_write_atomic(const RootDir *root, const char *path, const void *data, gsize len,
+                               mode_t mode, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* unlink; absent is success. The directory is fsynced. */
 gboolean root_dir_unlink(const RootDir *root, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* rm -rf without following links or crossing mounts; absent is success (idempotent). */
-gboolean root_dir_remove_tree(const RootDir *root, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean root_dir_remove_tree(const RootDir *root, const char *path,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Names in a directory, sorted by bytes, without "." and ".."; NOT_FOUND if absent. free with g_strfreev. */
 char **root_dir_list(const RootDir *root, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

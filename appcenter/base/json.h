@@ -55,9 +55,11 @@ json_t *json_reader_value(const JsonReader *reader);
 /* Members of the current object. Strings are owned by the tree and at most max_bytes long. The _or forms return the
  * fallback for an absent or null member, and still mark the reader for a wrong type. */
 const char *json_reader_string(JsonReader *reader, const char *member, gsize max_bytes);
-const char *json_reader_string_or(JsonReader *reader, const char *member, gsize max_bytes, const char *fallback);
+const char *json_reader_string_or(JsonReader *reader, const char *member, gsize max_bytes,
+                                  const char *fallback);
 gint64 json_reader_integer(JsonReader *reader, const char *member, gint64 min, gint64 max);
-gint64 json_reader_integer_or(JsonReader *reader, const char *member, gint64 min, gint64 max, gint64 fallback);
+gint64 json_reader_integer_or(JsonReader *reader, const char *member, gint64 min, gint64 max,
+                              gint64 fallback);
 gboolean json_reader_boolean(JsonReader *reader, const char *member);
 gboolean json_reader_boolean_or(JsonReader *reader, const char *member, gboolean fallback);
 /* RFC 3339 UTC ("2026-11-22T09:00:00Z") as seconds since 1970. */

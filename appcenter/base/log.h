@@ -14,9 +14,9 @@ typedef enum { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEB
 void log_set_level(LogLevel level);
 void log_line(LogLevel level, const char *module, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-#define log_error(module, ...) log_line(LOG_LEVEL_ERROR, module, __VA_ARGS__)
+#define log_error(module, ...)   log_line(LOG_LEVEL_ERROR, module, __VA_ARGS__)
 #define log_warning(module, ...) log_line(LOG_LEVEL_WARNING, module, __VA_ARGS__)
-#define log_info(module, ...) log_line(LOG_LEVEL_INFO, module, __VA_ARGS__)
-#define log_debug(module, ...) log_line(LOG_LEVEL_DEBUG, module, __VA_ARGS__)
+#define log_info(module, ...)    log_line(LOG_LEVEL_INFO, module, __VA_ARGS__)
+#define log_debug(module, ...)   log_line(LOG_LEVEL_DEBUG, module, __VA_ARGS__)
 
 #endif

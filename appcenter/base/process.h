@@ -12,11 +12,11 @@
 #include <sys/types.h>
 
 typedef struct {
-    const char *const *argv;  /* argv[0] is the path to execute, looked up by nobody */
-    const char *const *envp;  /* NULL: PATH and LANG=C only */
-    int cwd_fd;               /* -1: "/" */
-    int stdin_fd;             /* -1: /dev/null */
-    const int *pass_fds;      /* descriptors kept under the same number; n_pass_fds of them */
+    const char *const *argv; /* argv[0] is the path to execute, looked up by nobody */
+    const char *const *envp; /* NULL: PATH and LANG=C only */
+    int cwd_fd;              /* -1: "/"; entered before child_setup */
+    int stdin_fd;            /* -1: /dev/null */
+    const int *pass_fds;     /* descriptors kept under the same number; n_pass_fds of them */
     gsize n_pass_fds;
     gint64 timeout_s;         /* 0: no limit */
     gsize max_output_bytes;   /* stdout and stderr together; the rest is read and dropped. 0: 64 KiB */
@@ -33,13 +33,15 @@ typedef struct {
     gpointer on_started_data;
 } ProcessSpec;
 
+/* clang-format off */
 #define PROCESS_SPEC_INIT {.cwd_fd = -1, .stdin_fd = -1}
+/* clang-format on */
 
 typedef struct {
-    int exit_code;      /* -1 when ended by a signal or the limit */
-    int term_signal;    /* 0 when it exited */
+    int exit_code;   /* -1 when ended by a signal or the limit */
+    int term_signal; /* 0 when it exited */
     gboolean timed_out;
-    char *output;       /* what it printed, valid UTF-8, never NULL */
+    char *output; /* what it printed, valid UTF-8, never NULL */
 } ProcessResult;
 
 void process_result_clear(ProcessResult *result);
@@ -47,9 +49,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProcessResult, process_result_clear)
 
 /* TRUE when it ran, whatever its exit code: the three outcomes (exit, signal, time-out) are in result.
  * FALSE (IO, CANCELLED) when it could not be started or was cancelled. Blocks. */
-gboolean process_run(const ProcessSpec *spec, ProcessResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean process_run(const ProcessSpec *spec, ProcessResult *result,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* As process_run, and anything but exit code 0 is a SCRIPT error that names how it ended and its last output line. */
-gboolean process_run_checked(const ProcessSpec *spec, ProcessResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean process_run_checked(const ProcessSpec *spec, ProcessResult *result,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -13,14 +13,16 @@
 #include "base/files.h"
 
 typedef struct {
-    const int *writable_dir_fds; /* directories below which files may be made; nothing else of the file system is reachable */
+    /* Directories below which files may be made; nothing else of the file system is reachable. */
+    const int *writable_dir_fds;
     gsize n_writable_dir_fds;
-    gint64 max_memory_bytes;     /* RLIMIT_AS, 0: none */
-    gint64 max_cpu_s;            /* RLIMIT_CPU, 0: none */
-    gint64 max_file_bytes;       /* RLIMIT_FSIZE, 0: none */
-    gboolean allow_network;      /* FALSE: seccomp refuses socket() too */
-    uid_t run_as_uid;            /* used when we are root and it is not 0; groups are dropped */
+    gint64 max_memory_bytes; /* RLIMIT_AS, 0: none */
+    gint64 max_cpu_s;        /* RLIMIT_CPU, 0: none */
+    gint64 max_file_bytes;   /* RLIMIT_FSIZE, 0: none */
+    gboolean allow_network;  /* FALSE: seccomp refuses socket() too */
+    uid_t run_as_uid;        /* used when we are root and it is not 0; groups are dropped */
     gid_t run_as_gid;
+    gboolean die_with_parent; /* PR_SET_PDEATHSIG(SIGKILL); a change of uid clears one set before */
 } SandboxSpec;
 
 /* Confines the calling process for good. Opened descriptors stay usable. Returns FALSE on a failure that must stop the
@@ -34,7 +36,9 @@ guint sandbox_probe(void);
  * 0), tmpfs and pivot_root; host folders recursively read-only; ROOT's /etc laid over the host's (a read-only union of
  * the host's entries and DIR/etc writable); /share /opt /var /run /tmp /dev/shm and /usr/local from DIR (made there if
  * absent); the volume bound whole and writable; /proc and /dev as the host has them. To be called in a ProcessSpec
- * child_setup; sets cwd to "/" of the new root. On FALSE a sentence was written to stderr. */
+ * child_setup; sets cwd to "/" of the new root. On FALSE a sentence was written to stderr.
+ * Writes to anywhere else fail with EROFS, a new name directly in /etc too (what is in /etc/config, init.d, rcS.d, rcK.d
+ * and in every other folder of DIR/etc lands there). Drops the power to mount and to reboot. Needs Linux 5.12. */
 gboolean private_root_enter(const char *root_host_path, const char *volume_path);
 
 /* Is private_root_enter permitted here? Asked by trying it in a forked child; the answer is kept. When not: *why gets

@@ -1,0 +1,38 @@
+/* daemon.h - what the daemon holds open, for the files of this room. Private to daemon/.
+ *
+ * The API's handlers get it; the nouns beside it (jobs, events, schedule, server) know nothing of it.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "daemon/events.h"
+#include "daemon/jobs.h"
+#include "daemon/schedule.h"
+#include "ports/store.h"
+#include "ports/system.h"
+
+typedef struct Server Server;
+
+typedef struct {
+    RootDir *root;
+    Store *store;
+    Settings *settings;
+    GPtrArray *warnings; /* char*: of the configuration, shown by status */
+    Jobs *jobs;
+    Events *events;
+    Server *server;
+    GMainLoop *loop;
+    ScheduleCooldown cooldown;
+    guint wake_source;
+    gint64 started_at;
+    guint64 seed; /* spreads this box's polls */
+    gboolean is_stopping;
+    int exit_code;
+} Daemon;
+
+/* Trusted now: the wall clock, never below the floor. */
+gint64 daemon_now(const Daemon *daemon);
+/* Something changed (hold, config, finished job): decide again soon. */
+void daemon_kick(Daemon *daemon);
+
+#endif

@@ -1,0 +1,216 @@
+/* main.c - appcenterd: options, the three modes (serve, --once, --check-config), signals, sd_notify. */
+#include <glib-unix.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/run.h"
+#include "daemon/server.h"
+#include "daemon/views.h"
+
+typedef struct {
+    char *root;
+    gboolean is_foreground, once, check_config, json, version;
+} Options;
+
+/* sd_notify(3)'s protocol: a datagram to the socket that NOTIFY_SOCKET names; '@' is the abstract name space. */
+static void notify_supervisor(const char *state)
+{
+    const char *name = g_getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!name || strlen(name) >= sizeof address.sun_path || (*name != '/' && *name != '@'))
+        return;
+    memcpy(address.sun_path, name, strlen(name));
+    if (*name == '@')
+        address.sun_path[0] = '\0';
+    g_auto(Fd) fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t len = (socklen_t)(G_STRUCT_OFFSET(struct sockaddr_un, sun_path) + strlen(name));
+    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, len) < 0)
+        log_warning("daemon", "cannot notify the supervisor at %s", name);
+}
+
+static gboolean on_hangup(gpointer user_data)
+{
+    return daemon_reload(user_data);
+}
+
+/* The running job is asked to finish or undo its step; we end when it has. */
+static gboolean on_terminate(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    if (!daemon->is_stopping)
+        log_info("daemon", "ending");
+    daemon->is_stopping = TRUE;
+    notify_supervisor("STOPPING=1");
+    jobs_stop(daemon->jobs);
+    if (jobs_is_running(daemon->jobs))
+        return G_SOURCE_CONTINUE;
+    g_main_loop_quit(daemon->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void run_until_idle(Daemon *daemon)
+{
+    while (!jobs_is_idle(daemon->jobs) && !(daemon->is_stopping && !jobs_is_running(daemon->jobs)))
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static int fail(const char *what, const GError *error)
+{
+    fprintf(stderr, "appcenterd: %s%s\n", what, error->message);
+    return error_exit_code(error_kind(error));
+}
+
+/* Files that were spooled for jobs which never came, from before this start. */
+static void drop_old_spool(Daemon *daemon)
+{
+    g_autoptr(GError) error = NULL;
+    if (!root_dir_remove_tree(daemon->root, "/var/lib/appcenter/incoming", &error))
+        log_warning("daemon", "%s", error->message);
+}
+
+static int serve(Daemon *daemon)
+{
+    g_autoptr(GError) error = NULL;
+    /* Recovery before anything else, then the apps, then the door. */
+    jobs_queue_own(daemon->jobs, "start-apps", NULL, TRUE);
+    run_until_idle(daemon);
+    if (daemon->is_stopping)
+        return 0;
+    daemon->server = server_start(daemon, &error);
+    if (!daemon->server)
+        return fail("", error);
+    notify_supervisor("READY=1");
+    log_info("daemon", "serving " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME " below \"%s/\"", root_dir_path(daemon->root));
+    daemon_kick(daemon);
+    g_main_loop_run(daemon->loop);
+    return 0;
+}
+
+static gboolean print_ledger(Daemon *daemon, gboolean json, GError **error)
+{
+    g_autoptr(json_t) apps = view_apps(daemon, error);
+    if (!apps)
+        return FALSE;
+    if (json) {
+        g_autofree char *text = json_to_text(apps);
+        puts(text);
+        return TRUE;
+    }
+    gsize i;
+    json_t *app;
+    json_array_foreach(json_object_get(apps, "apps"), i, app)
+    {
+        json_t *candidate = json_object_get(app, "candidate");
+        if (json_is_object(candidate))
+            printf("%s %s -> %s  %s: %s\n", json_string_value(json_object_get(app, "name")),
+                   json_string_value(json_object_get(app, "version")),
+                   json_string_value(json_object_get(candidate, "version")),
+                   json_string_value(json_object_get(candidate, "verdict")),
+                   json_string_value(json_object_get(json_object_get(candidate, "reason"), "message")));
+        else
+            printf("%s %s\n", json_string_value(json_object_get(app, "name")),
+                   json_string_value(json_object_get(app, "version")));
+    }
+    return TRUE;
+}
+
+/* Recover, refresh, decide, run what is due, print the ledger: for boxes with only cron, and for tests. */
+static int once(Daemon *daemon, gboolean json)
+{
+    g_autoptr(GError) error = NULL;
+    ScheduleDecision decision = {0};
+    run_until_idle(daemon);
+    jobs_queue_own(daemon->jobs, "refresh", NULL, FALSE);
+    run_until_idle(daemon);
+    while (!daemon->is_stopping) {
+        if (!daemon_decide(daemon, &decision, &error))
+            return fail("", error);
+        if (!decision.request)
+            break;
+        daemon_queue_auto(daemon, decision.request);
+        g_clear_pointer(&decision.request, request_free);
+        run_until_idle(daemon);
+    }
+    if (!print_ledger(daemon, json, &error))
+        return fail("", error);
+    return daemon->exit_code;
+}
+
+static int check_config(const char *root_path)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RootDir) root = root_dir_open(root_path, &error);
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(Settings) settings = root ? system_load_settings(root, warnings, &error) : NULL;
+    g_autoptr(GPtrArray) repositories = settings ? system_load_repositories(root, &error) : NULL;
+    for (guint i = 0; i < warnings->len; i++)
+        fprintf(stderr, "appcenterd: warning: %s\n", (const char *)warnings->pdata[i]);
+    if (!repositories)
+        return fail("", error);
+    printf("configuration is good; %u repositories\n", repositories->len);
+    return 0;
+}
+
+static int run(const Options *options)
+{
+    g_autoptr(GError) error = NULL;
+    Daemon daemon = {0};
+    int code;
+    g_autoptr(RootDir) root = root_dir_open(options->root, &error);
+    g_auto(Fd) lock = root ? system_lock(root, "daemon", FALSE, &error) : -1;
+    if (lock < 0) {
+        if (error_kind(error) == APPCENTER_ERROR_BUSY)
+            fprintf(stderr, "appcenterd: another appcenterd serves this root already\n");
+        else
+            fail("", error);
+        return error_exit_code(error_kind(error));
+    }
+    if (daemon_open(&daemon, options->root, &error)) {
+        g_unix_signal_add(SIGTERM, on_terminate, &daemon);
+        g_unix_signal_add(SIGINT, on_terminate, &daemon);
+        g_unix_signal_add(SIGHUP, on_hangup, &daemon);
+        drop_old_spool(&daemon);
+        jobs_queue_own(daemon.jobs, "recover", NULL, TRUE);
+        code = options->once ? once(&daemon, options->json) : serve(&daemon);
+    } else {
+        code = fail("", error);
+    }
+    daemon_close(&daemon);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    Options options = {0};
+    g_autoptr(GError) error = NULL;
+    const GOptionEntry entries[] = {
+        {"root",         0, 0, G_OPTION_ARG_FILENAME, &options.root,          "serve the private NAS below DIR",                "DIR"},
+        {"foreground",   0, 0, G_OPTION_ARG_NONE,     &options.is_foreground, "stay in the foreground (the only way it runs)",  NULL },
+        {"once",         0, 0, G_OPTION_ARG_NONE,     &options.once,          "recover, refresh, run what is due now, print",   NULL },
+        {"check-config", 0, 0, G_OPTION_ARG_NONE,     &options.check_config,  "check the configuration and exit",               NULL },
+        {"json",         0, 0, G_OPTION_ARG_NONE,     &options.json,          "print the ledger of --once as JSON",             NULL },
+        {"version",      0, 0, G_OPTION_ARG_NONE,     &options.version,       "print the version and exit",                     NULL },
+        {NULL}
+    };
+    setlocale(LC_ALL, "");
+    umask(022);
+    signal(SIGPIPE, SIG_IGN);
+    g_autoptr(GOptionContext) context = g_option_context_new("- the daemon of App Center");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {
+        fprintf(stderr, "appcenterd: %s\n", error ? error->message : "unexpected argument; see --help");
+        return error_exit_code(APPCENTER_ERROR_INVALID);
+    }
+    if (options.version) {
+        puts("appcenterd " APPCENTER_VERSION);
+        return 0;
+    }
+    g_autofree char *root = options.root ? options.root : g_strdup(g_getenv("APPCENTER_ROOT"));
+    options.root = root;
+    return options.check_config ? check_config(options.root) : run(&options);
+}

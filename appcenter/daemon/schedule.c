@@ -1,0 +1,132 @@
+/* schedule.c - what is due now and when to look again; see schedule.h. */
+#include "daemon/schedule.h"
+
+#include <string.h>
+
+gboolean schedule_url_is_local(const char *url)
+{
+    if (g_str_has_prefix(url, "file:"))
+        return TRUE;
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
+    const char *host = uri ? g_uri_get_host(uri) : NULL;
+    return host && (g_str_equal(host, "localhost") || g_str_equal(host, "::1") || g_str_has_prefix(host, "127."));
+}
+
+static char *cooldown_key(const char *app, const char *version)
+{
+    return g_strdup_printf("%s=%s", app, version ? version : "");
+}
+
+void schedule_cooldown_init(ScheduleCooldown *cooldown)
+{
+    cooldown->until = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+void schedule_cooldown_clear(ScheduleCooldown *cooldown)
+{
+    g_clear_pointer(&cooldown->until, g_hash_table_unref);
+}
+
+void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, gint64 until)
+{
+    for (guint i = 0; i < request->apps->len; i++) {
+        const RequestApp *app = request->apps->pdata[i];
+        gint64 *value = g_new(gint64, 1);
+        *value = until;
+        g_hash_table_insert(cooldown->until, cooldown_key(app->name, app->version), value);
+    }
+}
+
+gint64 schedule_cooldown_s(const SettingsValues *settings)
+{
+    return CLAMP(settings->poll_s, 5, 600);
+}
+
+static gint64 cooldown_of(const ScheduleCooldown *cooldown, const StoreOffer *offer)
+{
+    g_autofree char *key = cooldown_key(offer->app, offer->release->version);
+    const gint64 *until = g_hash_table_lookup(cooldown->until, key);
+    return until ? *until : 0;
+}
+
+static gboolean all_are_local(GPtrArray *configs)
+{
+    for (guint i = 0; i < configs->len; i++) {
+        const RepositoryConfig *config = configs->pdata[i];
+        if (!config->enabled)
+            continue;
+        if (!schedule_url_is_local(config->url))
+            return FALSE;
+        for (char **mirror = config->mirrors; *mirror; mirror++)
+            if (!schedule_url_is_local(*mirror))
+                return FALSE;
+    }
+    return TRUE;
+}
+
+static gint64 next_refresh(const SettingsValues *settings, GPtrArray *configs, GPtrArray *repos, guint64 seed, gint64 now)
+{
+    gboolean is_local = all_are_local(configs);
+    gint64 next = 0;
+    for (guint i = 0; i < repos->len; i++) {
+        const StoreRepo *repo = repos->pdata[i];
+        gint64 at = policy_next_refresh(settings, is_local, repo->last_refresh_at, repo->n_failures, repo->retry_after_at,
+                                        seed, now);
+        if (next == 0 || at < next)
+            next = at;
+    }
+    return next;
+}
+
+/* Which of the three the transaction is told to have been triggered by. */
+static const char *trigger_of(const StoreOffer *offer)
+{
+    switch (offer->code) {
+    case REASON_EMERGENCY:
+        return "emergency";
+    case REASON_DEADLINE:
+        return "deadline";
+    default:
+        return offer->cls == CLASS_EMERGENCY ? "emergency" : "window";
+    }
+}
+
+/* An emergency does not wait for ordinary updates to be solved with it: one request has one trigger, the gravest first. */
+static int trigger_rank(const char *trigger)
+{
+    return g_str_equal(trigger, "emergency") ? 2 : g_str_equal(trigger, "deadline") ? 1 : 0;
+}
+
+static void add_offer(ScheduleDecision *decision, const StoreOffer *offer)
+{
+    const char *trigger = trigger_of(offer);
+    if (decision->request && trigger_rank(decision->request->trigger) > trigger_rank(trigger))
+        return;
+    if (decision->request && trigger_rank(decision->request->trigger) < trigger_rank(trigger))
+        g_clear_pointer(&decision->request, request_free);
+    if (!decision->request) {
+        decision->request = request_new(REQUEST_AUTO);
+        decision->request->trigger = g_strdup(trigger);
+    }
+    request_add_app(decision->request, offer->app, offer->release->version);
+}
+
+void schedule_decide(const SettingsValues *settings, GPtrArray *configs, GPtrArray *repos, GPtrArray *offers,
+                     const ScheduleCooldown *cooldown, guint64 seed, gint64 now, ScheduleDecision *decision)
+{
+    *decision = (ScheduleDecision){.wake_at = now + SCHEDULE_MAX_SLEEP_S};
+    gint64 refresh_at = repos->len ? next_refresh(settings, configs, repos, seed, now) : 0;
+    decision->refresh_is_due = refresh_at != 0 && refresh_at <= now;
+    if (refresh_at > now)
+        decision->wake_at = MIN(decision->wake_at, refresh_at);
+    for (guint i = 0; i < offers->len; i++) {
+        const StoreOffer *offer = offers->pdata[i];
+        gint64 wait_until = cooldown_of(cooldown, offer);
+        if (offer->verdict == VERDICT_NOW && wait_until <= now)
+            add_offer(decision, offer);
+        else if (offer->verdict == VERDICT_NOW)
+            decision->wake_at = MIN(decision->wake_at, wait_until);
+        else if (offer->at > now)
+            decision->wake_at = MIN(decision->wake_at, offer->at);
+    }
+}

@@ -1,0 +1,417 @@
+/* server.c - requests in, replies out; see server.h. Lifecycle of a request: on_connection makes a Client (peer, deadline),
+ * on_request is called by MHD with headers, then with pieces of the body, then with none: then the handler runs. */
+#include "daemon/server.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/api.h"
+#include "daemon/problem.h"
+
+#define SERVER_MAX_CLIENTS    64
+#define SERVER_MAX_BODY_BYTES (1024 * 1024)
+#define SERVER_MAX_FILE_BYTES (4LL * 1024 * 1024 * 1024)
+#define SERVER_DEADLINE_S     30
+#define SERVER_FILE_DEADLINE_S 3600
+#define SERVER_IDLE_S         60
+
+struct Server {
+    Daemon *daemon;
+    struct MHD_Daemon *http;
+    int run_dir_fd;
+    guint epoll_source, timeout_source;
+    gboolean is_in_run, run_again; /* MHD_run must not be entered twice */
+};
+
+/* A connection, from accept to close. */
+typedef struct {
+    Peer peer;
+    int fd;
+    guint deadline_source;
+} Client;
+
+/* One request on it. */
+typedef struct {
+    const ApiRoute *route;
+    char *name;
+    GByteArray *body;
+    char *file_token;
+    int file_fd;
+    gint64 file_bytes;
+    gboolean is_refused; /* an answer is queued; what still comes is dropped */
+} Pending;
+
+static gboolean on_deadline(gpointer user_data)
+{
+    Client *client = user_data;
+    client->deadline_source = 0;
+    shutdown(client->fd, SHUT_RDWR);
+    return G_SOURCE_REMOVE;
+}
+
+static void client_set_deadline(Client *client, guint seconds)
+{
+    if (client->deadline_source)
+        g_source_remove(client->deadline_source);
+    client->deadline_source = seconds ? g_timeout_add_seconds(seconds, on_deadline, client) : 0;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    Server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        Client *client = g_new0(Client, 1);
+        client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        client->peer = peer_of_socket(client->fd, root_dir_is_private(server->daemon->root));
+        client_set_deadline(client, SERVER_DEADLINE_S);
+        *socket_context = client;
+    } else if (*socket_context) {
+        client_set_deadline(*socket_context, 0);
+        g_clear_pointer(socket_context, g_free);
+    }
+}
+
+static Client *client_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* --- answers --- */
+
+static enum MHD_Result send_response(struct MHD_Connection *connection, int status, struct MHD_Response *response,
+                                     const char *content_type)
+{
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_text(struct MHD_Connection *connection, int status, const char *text, const char *content_type)
+{
+    return send_response(connection, status,
+                         MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY), content_type);
+}
+
+static enum MHD_Result send_json(struct MHD_Connection *connection, int status, const json_t *json, const char *content_type)
+{
+    g_autofree char *text = json ? json_to_text(json) : g_strdup("");
+    return send_text(connection, status, text, content_type);
+}
+
+static enum MHD_Result send_error(struct MHD_Connection *connection, const GError *error)
+{
+    int status;
+    g_autoptr(json_t) document = problem_document(error, &status);
+    return send_json(connection, status, document, "application/problem+json");
+}
+
+/* Protocol refusals have their own HTTP status beside the kind. */
+static enum MHD_Result send_refusal(struct MHD_Connection *connection, int status, const char *detail)
+{
+    g_autoptr(GError) error = g_error_new_literal(
+        APPCENTER_ERROR, status == 404 ? APPCENTER_ERROR_NOT_FOUND : APPCENTER_ERROR_INVALID, detail);
+    int ignored;
+    g_autoptr(json_t) document = problem_document(error, &ignored);
+    json_object_set_new(document, "status", json_integer(status));
+    json_object_set_new(document, "title", json_string(problem_title(status)));
+    return send_json(connection, status, document, "application/problem+json");
+}
+
+/* --- requests --- */
+
+static gboolean open_spool(Server *server, Pending *pending, GError **error)
+{
+    guint8 random[16];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return error_set_errno(error, "no random bytes");
+    pending->file_token = units_hex(random, sizeof random);
+    g_autofree char *path = api_spool_path(pending->file_token);
+    if (!root_dir_make_dirs(server->daemon->root, API_SPOOL_DIR, 0700, error))
+        return FALSE;
+    pending->file_fd = root_dir_openat(server->daemon->root, path, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
+    return pending->file_fd >= 0;
+}
+
+static void drop_spool(Server *server, Pending *pending)
+{
+    fd_close(pending->file_fd);
+    pending->file_fd = -1;
+    g_autofree char *path = pending->file_token ? api_spool_path(pending->file_token) : NULL;
+    if (path)
+        (void)!root_dir_unlink(server->daemon->root, path, NULL);
+    g_clear_pointer(&pending->file_token, g_free);
+}
+
+static enum MHD_Result begin_request(Server *server, struct MHD_Connection *connection, const char *url,
+                                     const char *method, Pending *pending)
+{
+    int status;
+    g_autoptr(GError) error = NULL;
+    Client *client = client_of(connection);
+    pending->route = api_find(method, url, &pending->name, &status);
+    pending->is_refused = TRUE;
+    if (!pending->route)
+        return send_refusal(connection, status, status == 405 ? "this path has no such method" : "no such path");
+    if (!api_is_permitted(pending->route, &client->peer, &error))
+        return send_error(connection, error);
+    if (pending->route->body == API_BODY_FILE) {
+        client_set_deadline(client, SERVER_FILE_DEADLINE_S);
+        if (!open_spool(server, pending, &error))
+            return send_error(connection, error);
+    }
+    pending->is_refused = FALSE;
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(Server *server, struct MHD_Connection *connection, Pending *pending, const char *data,
+                                 size_t len)
+{
+    g_autoptr(GError) error = NULL;
+    if (pending->is_refused)
+        return MHD_YES;
+    if (pending->route->body == API_BODY_FILE) {
+        pending->file_bytes += (gint64)len;
+        if (pending->file_bytes <= SERVER_MAX_FILE_BYTES && files_write_all(pending->file_fd, data, len, &error))
+            return MHD_YES;
+        drop_spool(server, pending);
+    } else if (pending->body->len + len <= SERVER_MAX_BODY_BYTES) {
+        g_byte_array_append(pending->body, (const guint8 *)data, (guint)len);
+        return MHD_YES;
+    }
+    pending->is_refused = TRUE;
+    return error ? send_error(connection, error) : send_refusal(connection, 413, "the body is too large");
+}
+
+static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    g_hash_table_insert(cls, g_strdup(key), g_strdup(value));
+    return MHD_YES;
+}
+
+static enum MHD_Result open_stream(Server *server, struct MHD_Connection *connection, const ApiRequest *request,
+                                   const ApiReply *reply)
+{
+    struct MHD_Response *response =
+        events_open(server->daemon->events, connection, request->peer.uid, request->last_event_id, reply->stream_job);
+    if (!response)
+        return send_refusal(connection, 429, "too many event streams of this user");
+    return send_response(connection, 200, response, "text/event-stream");
+}
+
+static enum MHD_Result run_handler(Server *server, struct MHD_Connection *connection, const Pending *pending,
+                                   const ApiRequest *request)
+{
+    g_autoptr(GError) error = NULL;
+    ApiReply reply = {0};
+    enum MHD_Result result;
+    if (!pending->route->handler(server->daemon, request, &reply, &error)) {
+        if (!error)
+            error_set(&error, APPCENTER_ERROR_INTERNAL, "%s %s failed without a reason", pending->route->method,
+                      pending->route->pattern);
+        if (error_kind(error) == APPCENTER_ERROR_INTERNAL)
+            log_error("api", "%s", error->message);
+        result = send_error(connection, error);
+    } else if (pending->route->body == API_BODY_STREAM) {
+        result = open_stream(server, connection, request, &reply);
+    } else if (reply.text) {
+        result = send_text(connection, reply.status, reply.text, "text/plain; version=0.0.4; charset=utf-8");
+    } else {
+        result = send_json(connection, reply.status, reply.json, "application/json");
+    }
+    api_reply_clear(&reply);
+    return result;
+}
+
+static enum MHD_Result finish_request(Server *server, struct MHD_Connection *connection, const char *url, Pending *pending)
+{
+    g_autoptr(GError) error = NULL;
+    Client *client = client_of(connection);
+    client_set_deadline(client, 0);
+    if (pending->is_refused)
+        return MHD_YES;
+    const char *last_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+    g_autoptr(GHashTable) query = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, query);
+    ApiRequest request = {.path = url,
+                          .name = pending->name,
+                          .query = query,
+                          .idempotency_key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"),
+                          .file_token = pending->file_token,
+                          .last_event_id = last_id ? g_ascii_strtoll(last_id, NULL, 10) : 0,
+                          .peer = client->peer};
+    g_autoptr(json_t) body = NULL;
+    if (request.idempotency_key && strlen(request.idempotency_key) > 200)
+        return send_refusal(connection, 400, "Idempotency-Key: wanted at most 200 bytes");
+    if (pending->route->body == API_BODY_JSON) {
+        /* An empty body is an empty object: POST /v1/refresh needs to say nothing. */
+        body = pending->body->len ? json_parse_strict(pending->body->data, pending->body->len, 32, TRUE, &error)
+                                  : json_object();
+        if (!body)
+            return send_refusal(connection, 400, error->message);
+        if (!json_is_object(body))
+            return send_refusal(connection, 400, "the body: wanted an object");
+        request.body = body;
+    } else if (pending->route->body == API_BODY_FILE) {
+        fd_close(pending->file_fd);
+        pending->file_fd = -1;
+    }
+    return run_handler(server, connection, pending, &request);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload_data, size_t *upload_len, void **context)
+{
+    (void)version;
+    Server *server = cls;
+    Pending *pending = *context;
+    if (!pending) {
+        *context = pending = g_new0(Pending, 1);
+        pending->body = g_byte_array_new();
+        pending->file_fd = -1;
+        return begin_request(server, connection, url, method, pending);
+    }
+    if (*upload_len > 0) {
+        enum MHD_Result result = take_body(server, connection, pending, upload_data, *upload_len);
+        *upload_len = 0;
+        return result;
+    }
+    return finish_request(server, connection, url, pending);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    Server *server = cls;
+    Pending *pending = *context;
+    *context = NULL;
+    if (!pending)
+        return;
+    if (pending->file_fd >= 0) /* it never arrived whole */
+        drop_spool(server, pending);
+    (void)code;
+    g_free(pending->name);
+    g_free(pending->file_token);
+    g_byte_array_unref(pending->body);
+    g_free(pending);
+}
+
+/* --- the loop --- */
+
+static gboolean on_timeout(gpointer user_data)
+{
+    Server *server = user_data;
+    server->timeout_source = 0;
+    server_run(server);
+    return G_SOURCE_REMOVE;
+}
+
+void server_run(Server *server)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    server->run_again = TRUE;
+    if (server->is_in_run) /* a handler published an event: the loop below sees it */
+        return;
+    server->is_in_run = TRUE;
+    while (server->run_again) {
+        server->run_again = FALSE;
+        MHD_run(server->http);
+    }
+    server->is_in_run = FALSE;
+    if (server->timeout_source)
+        g_source_remove(server->timeout_source);
+    server->timeout_source = 0;
+    if (MHD_get_timeout(server->http, &wait_ms) == MHD_YES)
+        server->timeout_source = g_timeout_add((guint)MIN(wait_ms, G_MAXINT), on_timeout, server);
+}
+
+static gboolean on_epoll(gint fd, GIOCondition condition, gpointer user_data)
+{
+    (void)fd;
+    (void)condition;
+    server_run(user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Bound through /proc/self/fd/N: sun_path has 108 bytes, and a root may lie deep. */
+static int listen_socket(Server *server, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", server->run_dir_fd, SERVER_SOCKET_NAME);
+    g_auto(Fd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set_errno(error, "cannot make a socket"), -1;
+    /* The daemon's lock is held: a socket that is there is a dead daemon's. */
+    unlinkat(server->run_dir_fd, SERVER_SOCKET_NAME, 0);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        return error_set_errno(error, "cannot bind " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME), -1;
+    if (fchmodat(server->run_dir_fd, SERVER_SOCKET_NAME, 0666, 0) != 0)
+        return error_set_errno(error, "cannot open the socket to everybody"), -1;
+    if (listen(fd, 128) != 0)
+        return error_set_errno(error, "cannot listen"), -1;
+    return fd_steal(&fd);
+}
+
+static void on_http_log(void *cls, const char *format, va_list arguments)
+{
+    (void)cls;
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    log_debug("http", "%s", g_strchomp(text));
+}
+
+Server *server_start(Daemon *daemon, GError **error)
+{
+    if (!root_dir_make_dirs(daemon->root, SERVER_RUN_DIR, 0755, error))
+        return NULL;
+    Server *server = g_new0(Server, 1);
+    server->daemon = daemon;
+    server->run_dir_fd = root_dir_openat(daemon->root, SERVER_RUN_DIR, O_RDONLY | O_DIRECTORY, 0, error);
+    int fd = server->run_dir_fd < 0 ? -1 : listen_socket(server, error);
+    if (fd >= 0) {
+        server->http = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+                                        server, MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+                                        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_MAX_CLIENTS,
+                                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+                                        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+                                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
+        if (!server->http)
+            error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");
+    }
+    if (!server->http) {
+        fd_close(fd);
+        fd_close(server->run_dir_fd);
+        g_free(server);
+        return NULL;
+    }
+    int epoll_fd = MHD_get_daemon_info(server->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->epoll_source = g_unix_fd_add(epoll_fd, G_IO_IN, on_epoll, server);
+    server_run(server);
+    return server;
+}
+
+void server_stop(Server *server)
+{
+    if (!server)
+        return;
+    if (server->timeout_source)
+        g_source_remove(server->timeout_source);
+    g_source_remove(server->epoll_source);
+    unlinkat(server->run_dir_fd, SERVER_SOCKET_NAME, 0);
+    /* Suspended connections may not be left to MHD_stop_daemon: end the streams, let them be sent. */
+    events_end_all(server->daemon->events);
+    MHD_run(server->http);
+    MHD_stop_daemon(server->http);
+    fd_close(server->run_dir_fd);
+    g_free(server);
+}

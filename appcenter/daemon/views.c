@@ -1,0 +1,258 @@
+/* views.c - status, history, holds, configuration, repositories, metrics as JSON; apps are in views_apps.c, advisories in
+ * views_advisories.c. */
+#include "daemon/views.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/views_internal.h"
+
+json_t *view_time(gint64 at)
+{
+    if (at <= 0 || at == SETTINGS_NEVER)
+        return json_null();
+    g_autofree char *text = units_format_time(at);
+    return json_string(text);
+}
+
+json_t *view_strings(char **strings)
+{
+    json_t *array = json_array();
+    for (char **s = strings; s && *s; s++)
+        json_array_append_new(array, json_string(*s));
+    return array;
+}
+
+json_t *view_string(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+char *view_mask_url(const char *url)
+{
+    const char *host = strstr(url, "://");
+    if (!host)
+        return g_strdup(url);
+    host += 3;
+    const char *end = host + strcspn(host, "/?#");
+    const char *at = NULL;
+    for (const char *p = host; p < end; p++)
+        if (*p == '@')
+            at = p;
+    if (!at)
+        return g_strdup(url);
+    return g_strdup_printf("%.*s***%s", (int)(host - url), url, at);
+}
+
+/* The life of a timestamp is what its maker gave it; where that is unknown, a day (reliability: timestamp <= 1 day). */
+gboolean view_repo_is_stale(const StoreRepo *repo, gint64 now)
+{
+    if (repo->expires_at <= 0)
+        return FALSE;
+    gint64 life = repo->signed_at > 0 && repo->signed_at < repo->expires_at ? repo->expires_at - repo->signed_at : 86400;
+    return now > repo->expires_at - life + 2 * life;
+}
+
+static json_t *view_repository_state(const RepositoryConfig *config, const StoreRepo *repo, gint64 now)
+{
+    json_t *error = json_null();
+    if (repo->error)
+        error = json_pack("{s:s, s:s}", "code", repo->error_code ? repo->error_code : "internal", "message", repo->error);
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "name", config->name, "last_refresh",
+                     view_time(repo->last_refresh_at), "last_success", view_time(repo->last_success_at), "expires_at",
+                     view_time(repo->expires_at), "error", error, "stale", view_repo_is_stale(repo, now));
+}
+
+json_t *view_repositories(Daemon *daemon, GError **error)
+{
+    g_autoptr(GPtrArray) configs = system_load_repositories(daemon->root, error);
+    if (!configs)
+        return NULL;
+    gint64 now = daemon_now(daemon);
+    g_autoptr(json_t) list = json_array();
+    for (guint i = 0; i < configs->len; i++) {
+        const RepositoryConfig *config = configs->pdata[i];
+        g_autoptr(StoreRepo) repo = store_repo_get(daemon->store, config->name, error);
+        if (!repo)
+            return NULL;
+        json_t *one = view_repository_state(config, repo, now);
+        g_autofree char *url = view_mask_url(config->url);
+        g_autoptr(json_t) mirrors = json_array();
+        for (char **mirror = config->mirrors; *mirror; mirror++) {
+            g_autofree char *masked = view_mask_url(*mirror);
+            json_array_append_new(mirrors, json_string(masked));
+        }
+        json_object_set_new(one, "url", json_string(url));
+        json_object_set(one, "mirrors", mirrors);
+        json_object_set_new(one, "enabled", json_boolean(config->enabled));
+        json_object_set_new(one, "priority", json_integer(config->priority));
+        json_array_append_new(list, one);
+    }
+    return json_pack("{s:s, s:O}", "schema", "appctl.repositories/1", "repositories", list);
+}
+
+static json_t *view_window(const Daemon *daemon, gint64 now)
+{
+    const SettingsValues *values = settings_values(daemon->settings);
+    g_autoptr(Window) window = window_parse(values->timer, values->timezone, values->blackout, NULL);
+    gint64 start = 0, end = 0;
+    gboolean has_next = window && window_next(window, now, &start, &end);
+    return json_pack("{s:s, s:s, s:o, s:o, s:b}", "text", values->timer, "timezone", values->timezone, "next_start",
+                     view_time(has_next ? start : 0), "next_end", view_time(has_next ? end : 0), "is_open",
+                     window && window_is_open(window, now, NULL));
+}
+
+static const char *consent_name(Consent consent)
+{
+    static const char *const names[] = {"off", "notify", "download", "auto"};
+    return names[consent];
+}
+
+/* Counts of what waits and the list of emergencies, out of the ledger. */
+static void count_offers(GPtrArray *offers, gint64 *security, gint64 *emergency, json_t *emergencies)
+{
+    *security = *emergency = 0;
+    for (guint i = 0; i < offers->len; i++) {
+        const StoreOffer *offer = offers->pdata[i];
+        *security += urgency_class_is_security(offer->cls);
+        if (offer->cls != CLASS_EMERGENCY)
+            continue;
+        (*emergency)++;
+        json_array_append_new(emergencies,
+                              json_pack("{s:s, s:s, s:o, s:o}", "app", offer->app, "version", offer->release->version,
+                                        "advisories", view_strings(offer->release->urgency ? offer->release->urgency->advisories : NULL),
+                                        "deadline", view_time(offer->deadline)));
+    }
+}
+
+static json_t *view_clock(const Daemon *daemon, gint64 now)
+{
+    gint64 wall = system_now();
+    gint64 floor = MAX(store_time_floor(daemon->store), system_build_time());
+    return json_pack("{s:b, s:o, s:o}", "ok", wall >= floor, "now", view_time(now), "floor", view_time(floor));
+}
+
+static json_t *view_space(const Daemon *daemon)
+{
+    SystemSpace space = {0};
+    g_auto(Fd) fd = root_dir_openat(daemon->root, settings_values(daemon->settings)->volume, O_RDONLY | O_DIRECTORY, 0, NULL);
+    if (fd < 0 || !system_space(fd, &space, NULL))
+        return json_pack("{s:n}", "free");
+    return json_pack("{s:I}", "free", (json_int_t)space.free_bytes);
+}
+
+json_t *view_status(Daemon *daemon, GError **error)
+{
+    gint64 now = daemon_now(daemon), security = 0, emergency = 0;
+    const SettingsValues *values = settings_values(daemon->settings);
+    g_autoptr(GPtrArray) offers = store_ledger(daemon->store, daemon->settings, now, error);
+    g_autoptr(GPtrArray) apps = offers ? store_apps(daemon->store, error) : NULL;
+    g_autoptr(json_t) repositories = apps ? view_repositories(daemon, error) : NULL;
+    g_autoptr(json_t) audit = repositories ? view_audit(daemon, error) : NULL;
+    if (!audit)
+        return NULL;
+    g_autoptr(json_t) emergencies = json_array();
+    count_offers(offers, &security, &emergency, emergencies);
+    gboolean is_open = view_audit_has_emergency(audit);
+    gint64 running = jobs_running_id(daemon->jobs);
+    g_autoptr(json_t) warnings = json_array();
+    for (guint i = 0; i < daemon->warnings->len; i++)
+        json_array_append_new(warnings, json_string(daemon->warnings->pdata[i]));
+    return json_pack("{s:s, s:s, s:b, s:O, s:{s:I, s:I, s:I}, s:i, s:{s:s, s:s, s:s}, s:o, s:O, s:o, s:o, s:o, s:{s:i, s:o}, s:O}",
+                     "schema", "appctl.status/1", "version", APPCENTER_VERSION, "protected", emergency == 0 && !is_open,
+                     "emergencies", emergencies, "updates", "available", (json_int_t)offers->len, "security",
+                     (json_int_t)security, "emergency", (json_int_t)emergency, "installed", (int)apps->len, "consent",
+                     "emergency", values->emergency == CONSENT_AUTO ? "install" : "notify", "security",
+                     consent_name(values->security), "other", consent_name(values->other), "window",
+                     view_window(daemon, now), "repositories", json_object_get(repositories, "repositories"), "clock",
+                     view_clock(daemon, now), "space", view_space(daemon), "job",
+                     running ? json_integer(running) : json_null(), "daemon", "pid", (int)getpid(), "started_at",
+                     view_time(daemon->started_at), "warnings", warnings);
+}
+
+json_t *view_job(Daemon *daemon, const StoreJob *job)
+{
+    json_t *progress = job->id == jobs_running_id(daemon->jobs) ? jobs_progress(daemon->jobs) : NULL;
+    json_t *result = job->result_json ? json_loads(job->result_json, 0, NULL) : NULL;
+    return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)job->id, "action", job->action, "state",
+                     job->state, "created_at", view_time(job->created_at), "started_at", view_time(job->started_at),
+                     "finished_at", view_time(job->finished_at), "progress",
+                     progress ? json_incref(progress) : json_null(), "result", result ? result : json_null());
+}
+
+json_t *view_history(Daemon *daemon, gsize limit, GError **error)
+{
+    g_autoptr(GPtrArray) transactions = store_txn_list(daemon->store, limit, error);
+    if (!transactions)
+        return NULL;
+    json_t *list = json_array();
+    for (guint i = 0; i < transactions->len; i++)
+        json_array_append_new(list, store_txn_to_json(transactions->pdata[i]));
+    return json_pack("{s:s, s:o}", "schema", "appctl.history/1", "transactions", list);
+}
+
+json_t *view_hold(const Hold *hold)
+{
+    return json_pack("{s:o, s:o, s:b}", "until", view_time(hold->until), "note", view_string(hold->note),
+                     "except_emergency", hold->except_emergency);
+}
+
+json_t *view_holds(Daemon *daemon, GError **error)
+{
+    g_autoptr(GPtrArray) holds = store_holds(daemon->store, daemon_now(daemon), error);
+    if (!holds)
+        return NULL;
+    json_t *list = json_array();
+    for (guint i = 0; i < holds->len; i++) {
+        const Hold *hold = holds->pdata[i];
+        json_t *one = view_hold(hold);
+        json_object_set_new(one, "app", view_string(hold->app));
+        json_array_append_new(list, one);
+    }
+    return json_pack("{s:s, s:o}", "schema", "appctl.holds/1", "holds", list);
+}
+
+json_t *view_config(const Daemon *daemon)
+{
+    json_t *list = json_array();
+    SettingView view;
+    for (gsize i = 0; settings_view(daemon->settings, i, &view); i++) {
+        g_autofree char *value = view_mask_url(view.value_now);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "section", view.section, "key", view.key,
+                                              "value", value, "default", view.value_default, "allowed", view.allowed,
+                                              "origin", view.origin));
+    }
+    return json_pack("{s:s, s:o}", "schema", "appctl.config/1", "settings", list);
+}
+
+char *view_metrics(Daemon *daemon, GError **error)
+{
+    g_autoptr(json_t) status = view_status(daemon, error);
+    if (!status)
+        return NULL;
+    json_t *updates = json_object_get(status, "updates");
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text,
+                           "# HELP appcenter_protected 1 when no emergency fix waits.\n# TYPE appcenter_protected gauge\n"
+                           "appcenter_protected %d\n"
+                           "# HELP appcenter_apps_installed Installed apps.\n# TYPE appcenter_apps_installed gauge\n"
+                           "appcenter_apps_installed %" JSON_INTEGER_FORMAT "\n"
+                           "# HELP appcenter_updates Releases that wait, by kind.\n# TYPE appcenter_updates gauge\n",
+                           json_is_true(json_object_get(status, "protected")),
+                           json_integer_value(json_object_get(status, "installed")));
+    const char *kind;
+    json_t *count;
+    json_object_foreach(updates, kind, count)
+        g_string_append_printf(text, "appcenter_updates{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", kind,
+                               json_integer_value(count));
+    g_string_append(text, "# HELP appcenter_repository_stale 1 when no fresh timestamp came for twice its life.\n"
+                          "# TYPE appcenter_repository_stale gauge\n");
+    gsize i;
+    json_t *repository;
+    json_array_foreach(json_object_get(status, "repositories"), i, repository)
+        g_string_append_printf(text, "appcenter_repository_stale{name=\"%s\"} %d\n",
+                               json_string_value(json_object_get(repository, "name")),
+                               json_is_true(json_object_get(repository, "stale")));
+    return g_string_free(text, FALSE);
+}

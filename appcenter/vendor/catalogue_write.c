@@ -1,0 +1,83 @@
+/* catalogue_write.c - the world's releases as a catalogue: filled in, checked by the client's own parser, sorted. */
+#include <string.h>
+
+#include "vendor/publish.h"
+
+static void fill_time(json_t *object, const char *member, gint64 now)
+{
+    if (!json_is_null(json_object_get(object, member)))
+        return;
+    g_autofree char *text = units_format_time(now);
+    json_object_set_new(object, member, json_string(text));
+}
+
+/* What was not published yet gets its times now: published, urgent_at (a deadline counts from it), the roll-out's start. */
+static void fill_times(json_t *release, gint64 now)
+{
+    fill_time(release, "published", now);
+    json_t *urgency = json_object_get(release, "urgency"), *rollout = json_object_get(release, "rollout");
+    if (json_is_object(urgency))
+        fill_time(urgency, "urgent_at", now);
+    if (json_is_object(rollout))
+        fill_time(rollout, "start", now);
+}
+
+static gint compare_releases(gconstpointer a, gconstpointer b)
+{
+    return release_compare(*(const Release *const *)a, *(const Release *const *)b);
+}
+
+static GPtrArray *sorted_releases(Repo *repo, gint64 now, GError **error)
+{
+    gsize i;
+    json_t *object;
+    g_autoptr(GPtrArray) releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free);
+    json_array_foreach(json_object_get(repo->world, "releases"), i, object)
+    {
+        fill_times(object, now);
+        Release *release = release_from_json(object, "draft", error);
+        if (!release)
+            return NULL;
+        g_ptr_array_add(releases, release);
+    }
+    g_ptr_array_sort(releases, compare_releases);
+    return g_steal_pointer(&releases);
+}
+
+static void append_line(GString *text, json_t *object)
+{
+    g_autoptr(json_t) owned = object;
+    g_autofree char *line = json_to_text(owned);
+    g_string_append(text, line);
+    g_string_append_c(text, '\n');
+}
+
+/* The vendor binds itself, too: the names in its catalogue, and the CA that signs its archives. */
+static json_t *header(Repo *repo, GPtrArray *releases, gint64 now)
+{
+    json_t *apps = json_array();
+    const char *last = NULL;
+    for (guint i = 0; i < releases->len; i++) {
+        const Release *release = releases->pdata[i];
+        if (g_strcmp0(last, release->name) != 0)
+            json_array_append_new(apps, json_string(release->name));
+        last = release->name;
+    }
+    g_autofree char *published = units_format_time(now);
+    return json_pack("{s:i, s:O, s:O, s:i, s:s, s:{s:{s:o, s:O, s:O}}}", "format", 1, "publisher",
+                     json_object_get(repo->world, "publisher"), "serial", json_object_get(repo->world, "serial"), "releases",
+                     (int)releases->len, "published", published, "publishers", "vendor", "apps", apps, "ca_sha256",
+                     json_object_get(repo->world, "ca_sha256"), "ca_pem", json_object_get(repo->world, "ca_pem"));
+}
+
+GBytes *publish_catalogue(Repo *repo, gint64 now, GError **error)
+{
+    g_autoptr(GPtrArray) releases = sorted_releases(repo, now, error);
+    if (!releases)
+        return NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    append_line(text, header(repo, releases, now));
+    for (guint i = 0; i < releases->len; i++)
+        append_line(text, release_to_json(releases->pdata[i]));
+    return g_string_free_to_bytes(g_steal_pointer(&text));
+}

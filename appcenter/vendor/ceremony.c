@@ -1,0 +1,198 @@
+/* ceremony.c - `appvendor init`: keys for every role, the first root, an empty published repository. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vendor/commands.h"
+#include "vendor/keys.h"
+#include "vendor/metadata.h"
+#include "vendor/publish.h"
+#include "vendor/repo.h"
+
+#define SIGNER_DAYS (2 * 365)
+#define CA_DAYS     (10 * 365)
+
+typedef struct {
+    GHashTable *keys;       /* role -> GPtrArray of PrivateKey* */
+    GHashTable *thresholds; /* role -> guint */
+    GHashTable *expires;    /* role -> gint64* */
+    KeyKind kind;
+} Ceremony;
+
+static gboolean parse_pairs(char **pairs, gboolean is_time, Ceremony *ceremony, GError **error)
+{
+    for (char **pair = pairs; pair && *pair; pair++) {
+        g_auto(GStrv) parts = g_strsplit(*pair, "=", 2);
+        const RoleDefault *role = metadata_role(parts[0]);
+        gint64 seconds = 0;
+        guint64 number = 0;
+        if (!role || !parts[1])
+            return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted ROLE=VALUE", *pair);
+        if (is_time && (!units_parse_duration(parts[1], &seconds) || seconds < 1))
+            return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted a time such as 7d", *pair);
+        if (!is_time && !g_ascii_string_to_unsigned(parts[1], 10, 1, 20, &number, NULL))
+            return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted a number from 1 to 20", *pair);
+        if (is_time)
+            g_hash_table_insert(ceremony->expires, g_strdup(role->name), g_memdup2(&seconds, sizeof seconds));
+        else
+            g_hash_table_insert(ceremony->thresholds, g_strdup(role->name), GUINT_TO_POINTER((guint)number));
+    }
+    return TRUE;
+}
+
+static gboolean parse_kind(const char *text, KeyKind *kind, GError **error)
+{
+    static const char *const names[] = {"ed25519", "ecdsa", "rsa"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (!text || g_str_equal(names[i], text)) {
+            *kind = text ? (KeyKind)i : KEY_ED25519;
+            return TRUE;
+        }
+    return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"", text);
+}
+
+/* Never fewer keys than the threshold asks for, and for root one spare: a lost key must not end a repository. */
+static guint key_count(const RoleDefault *role, guint threshold)
+{
+    guint spare = g_str_equal(role->name, "root") ? 1 : 0;
+    return MAX(role->n_keys, threshold + spare);
+}
+
+static gboolean make_keys(Ceremony *ceremony, const RootDir *folder, const char *passphrase, GError **error)
+{
+    for (const RoleDefault *role = metadata_roles; role->name; role++) {
+        if (!g_hash_table_contains(ceremony->thresholds, role->name))
+            g_hash_table_insert(ceremony->thresholds, g_strdup(role->name), GUINT_TO_POINTER(role->threshold));
+        guint threshold = GPOINTER_TO_UINT(g_hash_table_lookup(ceremony->thresholds, role->name));
+        GPtrArray *keys = g_ptr_array_new_with_free_func((GDestroyNotify)private_key_free);
+        g_hash_table_insert(ceremony->keys, g_strdup(role->name), keys);
+        for (guint i = 0; i < key_count(role, threshold); i++) {
+            PrivateKey *key = private_key_generate(ceremony->kind, error);
+            if (!key)
+                return FALSE;
+            g_ptr_array_add(keys, key);
+            if (!keys_save(folder, role->name, key, passphrase, error))
+                return FALSE;
+        }
+        printf("%-10s %u keys, %u needed\n", role->name, keys->len, threshold);
+    }
+    return TRUE;
+}
+
+static gboolean make_publisher(Repo *repo, const RootDir *folder, const char *passphrase, gint64 now, GError **error)
+{
+    g_autofree char *ca = NULL, *ca_key = NULL, *signer = NULL, *signer_key = NULL;
+    /* The CA's key opens once more here, to certify the signer; both keys are stored encrypted when there is a passphrase. */
+    if (!cms_make_ca("vendor", now, CA_DAYS, NULL, &ca, &ca_key, error) ||
+        !cms_make_signer(ca, ca_key, "vendor", now, SIGNER_DAYS, passphrase, &signer, &signer_key, error))
+        return FALSE;
+    g_autoptr(PrivateKey) plain = passphrase ? private_key_from_pem(ca_key, strlen(ca_key), NULL, error) : NULL;
+    g_autofree char *stored = NULL;
+    if (passphrase && (!plain || !(stored = private_key_to_pem(plain, passphrase, error))))
+        return FALSE;
+    g_autoptr(Certificate) certificate = certificate_from_pem(ca, strlen(ca), error);
+    if (!certificate || !keys_save_publisher(folder, ca, stored ? stored : ca_key, signer, signer_key, error))
+        return FALSE;
+    json_object_set_new(repo->world, "ca_pem", json_string(ca));
+    json_object_set_new(repo->world, "ca_sha256", json_string(certificate_sha256(certificate)));
+    printf("publisher  CA %.16s...\n", certificate_sha256(certificate));
+    return TRUE;
+}
+
+static gint64 expiry_of(const Ceremony *ceremony, const RoleDefault *role)
+{
+    const gint64 *given = g_hash_table_lookup(ceremony->expires, role->name);
+    return given ? *given : role->expires_s;
+}
+
+static void make_world(Repo *repo, const Ceremony *ceremony)
+{
+    json_t *expires = json_object();
+    for (const RoleDefault *role = metadata_roles; role->name; role++)
+        json_object_set_new(expires, role->name, json_integer(expiry_of(ceremony, role)));
+    json_object_set_new(repo->world, "format", json_integer(1));
+    json_object_set_new(repo->world, "publisher", json_string("vendor"));
+    json_object_set_new(repo->world, "serial", json_integer(0));
+    json_object_set_new(repo->world, "urgent_epoch", json_integer(0));
+    json_object_set_new(repo->world, "expires", expires);
+    json_object_set_new(repo->world, "releases", json_array());
+    json_object_set_new(repo->world, "brake", json_pack("{s:i, s:i, s:[]}", "format", 1, "serial", 0, "entries"));
+}
+
+static gboolean write_offline_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator,
+                                   const Ceremony *ceremony, GError **error)
+{
+    g_autoptr(json_t) part = signed_part;
+    g_autoptr(GBytes) bytes = metadata_sign(part, role, delegator, g_hash_table_lookup(ceremony->keys, role), error);
+    g_autofree char *path = repo_metadata_path(role, 1);
+    return bytes && repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
+}
+
+static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *folder, gint64 now, GError **error)
+{
+    g_autofree char *passphrase = NULL;
+    if (!keys_passphrase(&passphrase, error) || !make_keys(ceremony, folder, passphrase, error) ||
+        !make_publisher(repo, folder, passphrase, now, error))
+        return FALSE;
+    make_world(repo, ceremony);
+    json_t *root = metadata_root(1, now + expiry_of(ceremony, metadata_role("root")), ceremony->keys, ceremony->thresholds);
+    json_t *targets =
+        metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys, ceremony->thresholds);
+    g_autoptr(json_t) delegator = json_pack("{s:O}", "signed", root);
+    return write_offline_role(repo, "root", root, delegator, ceremony, error) &&
+           write_offline_role(repo, "targets", targets, delegator, ceremony, error) && repo_save_world(repo, error) &&
+           publish_all(repo, ceremony->keys, now, error);
+}
+
+static RootDir *key_folder(const char *dir, const char *repo, GError **error)
+{
+    g_autofree char *keys_path = g_canonicalize_filename(dir, NULL);
+    g_autofree char *repo_path = g_canonicalize_filename(repo, NULL);
+    g_autofree char *inside = g_strconcat(repo_path, "/", NULL);
+    if (g_str_equal(keys_path, repo_path) || g_str_has_prefix(keys_path, inside)) {
+        error_set(error, APPCENTER_ERROR_REFUSED, "--keys: keys never lie inside the repository");
+        return NULL;
+    }
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return error_set_errno(error, "cannot make %s", dir), NULL;
+    g_autoptr(RootDir) folder = root_dir_open(dir, error);
+    if (folder && root_dir_exists(folder, "/root")) {
+        error_set(error, APPCENTER_ERROR_REFUSED, "%s holds keys already", dir);
+        return NULL;
+    }
+    return g_steal_pointer(&folder);
+}
+
+gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
+{
+    g_autofree char *keys = NULL, *kind = NULL;
+    g_auto(GStrv) thresholds = NULL, expires = NULL;
+    const GOptionEntry entries[] = {
+        {"keys",      0, 0, G_OPTION_ARG_FILENAME,     &keys,       "where the keys go, a folder per role", "DIR"   },
+        {"threshold", 0, 0, G_OPTION_ARG_STRING_ARRAY, &thresholds, "how many keys a role needs",           "ROLE=N"},
+        {"expires",   0, 0, G_OPTION_ARG_STRING_ARRAY, &expires,    "how long a role's metadata is good",   "ROLE=T"},
+        {"key-type",  0, 0, G_OPTION_ARG_STRING,       &kind,       "ed25519 (default), ecdsa or rsa",      "TYPE"  },
+        {NULL}
+    };
+    if (!parse_words("init", entries, 1, 1, &argc, &argv, error))
+        return FALSE;
+    if (!keys)
+        return error_set(error, APPCENTER_ERROR_INVALID, "--keys DIR is needed");
+    g_autoptr(GHashTable) key_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GHashTable) threshold_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) expires_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    Ceremony ceremony = {key_table, threshold_table, expires_table, KEY_ED25519};
+    if (!parse_kind(kind, &ceremony.kind, error) || !parse_pairs(thresholds, FALSE, &ceremony, error) ||
+        !parse_pairs(expires, TRUE, &ceremony, error))
+        return FALSE;
+    g_autoptr(RootDir) folder = key_folder(keys, argv[1], error);
+    g_autoptr(Repo) repo = folder ? repo_create(argv[1], error) : NULL;
+    if (!repo || !hold_ceremony(repo, &ceremony, folder, now, error))
+        return FALSE;
+    printf("published an empty repository; the first trusted root is %s/public/metadata/1.root.json\n"
+           "keep %s/root and %s/targets off line\n",
+           argv[1], keys, keys);
+    return TRUE;
+}

@@ -1,0 +1,231 @@
+/* inspect.c - `inspect` and `add`: archives seen by the client's own parser. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vendor/commands.h"
+#include "vendor/package_info.h"
+#include "vendor/repo.h"
+
+void package_info_clear(PackageInfo *info)
+{
+    g_clear_pointer(&info->package, package_free);
+    g_clear_pointer(&info->sha256, g_free);
+    g_clear_pointer(&info->data_sha256, g_free);
+}
+
+gboolean package_info_read(const char *file, PackageInfo *info, GError **error)
+{
+    g_auto(Fd) fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(error, "cannot read %s", file);
+    info->sha256 = digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, error);
+    info->package = info->sha256 ? package_open(fd_steal(&fd), error) : NULL;
+    if (!info->package || !archive_measure(info->package, &info->files, &info->installed_bytes, &info->data_sha256, error)) {
+        g_prefix_error(error, "%s: ", file);
+        return FALSE;
+    }
+    info->size_bytes = info->package->layout->file_bytes;
+    return TRUE;
+}
+
+static json_t *strings(char **list)
+{
+    json_t *array = json_array();
+    for (char **text = list; text && *text; text++)
+        json_array_append_new(array, json_string(*text));
+    return array;
+}
+
+static json_t *string_or_null(const char *text)
+{
+    return text && *text ? json_string(text) : json_null();
+}
+
+/* Who claims to have signed; valid only for a strong signature under the CA given with --ca. */
+static json_t *signatures(const Package *package, GPtrArray *anchors, gint64 now)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < package->layout->records->len; i++) {
+        const QpkgRecord *record = &g_array_index(package->layout->records, QpkgRecord, i);
+        const char *type = record->type == QPKG_RECORD_STRONG ? "strong"
+                           : record->type == QPKG_RECORD_CMS  ? "cms-legacy"
+                           : record->type == QPKG_RECORD_GPG  ? "gpg"
+                                                              : "unknown";
+        g_auto(CmsSigner) signer = {0}, verified = {0};
+        g_autoptr(GBytes) payload =
+            record->type == QPKG_RECORD_STRONG ? qpkg_read_record(package->fd, package->layout, record->type, NULL) : NULL;
+        gboolean known = payload && cms_describe(g_bytes_get_data(payload, NULL), g_bytes_get_size(payload), &signer, NULL);
+        json_t *valid = json_null();
+        if (record->type == QPKG_RECORD_STRONG && anchors)
+            valid = json_boolean(qpkg_verify_strong(package->fd, package->layout, anchors, now, &verified, NULL));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type", type, "signer",
+                                              known ? string_or_null(signer.subject) : json_null(), "valid", valid));
+    }
+    return list;
+}
+
+static json_t *describe(const PackageInfo *info, GPtrArray *anchors, gint64 now)
+{
+    const QpkgIdentity *id = info->package->identity;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s}", "schema",
+                     "appvendor.package/1", "name", id->name, "version", id->version, "arch", info->package->arch, "author",
+                     id->author, "summary", string_or_null(id->summary), "display_name", string_or_null(id->display_name),
+                     "size", (json_int_t)info->size_bytes, "sha256", info->sha256, "requires", strings(id->requires),
+                     "conflicts", strings(id->conflicts), "os_min", string_or_null(id->os_min), "os_max",
+                     string_or_null(id->os_max), "config_files", strings(id->config_files), "service_program",
+                     string_or_null(id->service_program), "signatures", signatures(info->package, anchors, now), "files",
+                     (json_int_t)info->files, "installed_size", (json_int_t)info->installed_bytes, "data_sha256",
+                     info->data_sha256);
+}
+
+static void print_value(const char *key, const json_t *value)
+{
+    g_autofree char *text = NULL;
+    if (json_is_string(value))
+        printf("%-16s %s\n", key, json_string_value(value));
+    else if (json_is_integer(value))
+        printf("%-16s %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
+    else if (!json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0))
+        printf("%-16s %s\n", key, text = json_to_text(value));
+}
+
+static GPtrArray *load_anchors(const char *file, GError **error)
+{
+    g_autofree char *pem = NULL;
+    gsize len = 0;
+    g_autoptr(GError) wrong = NULL;
+    if (!g_file_get_contents(file, &pem, &len, &wrong)) {
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "--ca: %s", wrong->message);
+        return NULL;
+    }
+    return certificates_from_pem(pem, len, error);
+}
+
+gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
+{
+    gboolean as_json = FALSE;
+    g_autofree char *ca = NULL;
+    const GOptionEntry entries[] = {
+        {"json", 0, 0, G_OPTION_ARG_NONE,     &as_json, "print JSON (appvendor.package/1)",        NULL      },
+        {"ca",   0, 0, G_OPTION_ARG_FILENAME, &ca,      "check the strong signature under this CA", "FILE.pem"},
+        {NULL}
+    };
+    if (!parse_words("inspect", entries, 1, 1, &argc, &argv, error))
+        return FALSE;
+    g_autoptr(GPtrArray) anchors = ca ? load_anchors(ca, error) : NULL;
+    if (ca && !anchors)
+        return FALSE;
+    g_auto(PackageInfo) info = {0};
+    if (!package_info_read(argv[1], &info, error))
+        return FALSE;
+    g_autoptr(json_t) description = describe(&info, anchors, now);
+    if (as_json) {
+        g_autofree char *text = json_to_text(description);
+        puts(text);
+        return TRUE;
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach(description, key, value)
+        if (!g_str_equal(key, "schema"))
+            print_value(key, value);
+    return TRUE;
+}
+
+/* --- add --- */
+
+static json_t *release_object(const PackageInfo *info, const char *path)
+{
+    const QpkgIdentity *id = info->package->identity;
+    json_t *summary = id->summary && *id->summary ? json_pack("{s:s}", "en", id->summary) : json_null();
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:[], s:[], s:o, s:o, s:o, s:n, s:n, s:n, s:n}",
+                     "name", id->name, "version", id->version, "arch", info->package->arch, "path", path, "size",
+                     (json_int_t)info->size_bytes, "sha256", info->sha256, "data_sha256", info->data_sha256,
+                     "installed_size", (json_int_t)info->installed_bytes, "files", (json_int_t)info->files, "requires",
+                     strings(id->requires), "conflicts", strings(id->conflicts), "provides", "obsoletes", "os_min",
+                     string_or_null(id->os_min), "os_max", string_or_null(id->os_max), "summary", summary, "published",
+                     "urgency", "rollout", "changes");
+}
+
+/* The same name, version and architecture may never mean two archives. */
+static gboolean is_new(const Repo *repo, const PackageInfo *info, gboolean *is_same, GError **error)
+{
+    gsize i;
+    json_t *release;
+    *is_same = FALSE;
+    json_array_foreach(json_object_get(repo->world, "releases"), i, release)
+    {
+        if (g_strcmp0(json_string_value(json_object_get(release, "name")), info->package->identity->name) != 0 ||
+            version_compare(json_string_value(json_object_get(release, "version")), info->package->identity->version) != 0 ||
+            g_strcmp0(json_string_value(json_object_get(release, "arch")), info->package->arch) != 0)
+            continue;
+        *is_same = g_strcmp0(json_string_value(json_object_get(release, "sha256")), info->sha256) == 0;
+        return *is_same || error_set(error, APPCENTER_ERROR_CONFLICT,
+                                     "%s %s %s is in the repository with other content; give it a new version",
+                                     info->package->identity->name, info->package->identity->version, info->package->arch);
+    }
+    return TRUE;
+}
+
+static gboolean copy_package(const Repo *repo, const PackageInfo *info, const char *path, GError **error)
+{
+    g_autofree char *draft_path = g_strconcat("/draft/", path, NULL);
+    g_autofree char *temp_path = g_strconcat(draft_path, ".new", NULL);
+    if (!root_dir_unlink(repo->dir, temp_path, error))
+        return FALSE;
+    g_auto(Fd) out = root_dir_openat(repo->dir, temp_path, O_WRONLY | O_CREAT | O_EXCL, 0644, error);
+    if (out < 0)
+        return FALSE;
+    if (lseek(info->package->fd, 0, SEEK_SET) != 0)
+        return error_set_errno(error, "cannot rewind");
+    if (files_copy_fd(info->package->fd, out, info->size_bytes, error) < 0 || !files_fsync(out, path, error))
+        return FALSE;
+    g_autofree char *from = root_dir_host_path(repo->dir, temp_path);
+    g_autofree char *to = root_dir_host_path(repo->dir, draft_path);
+    return rename(from, to) == 0 || error_set_errno(error, "cannot write %s", to);
+}
+
+static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)
+{
+    g_auto(PackageInfo) info = {0};
+    g_auto(CmsSigner) signer = {0};
+    gboolean is_same;
+    const char *ca = json_string_value(json_object_get(repo->world, "ca_pem"));
+    g_autoptr(GPtrArray) anchors = ca ? certificates_from_pem(ca, strlen(ca), error) : NULL;
+    if (!anchors || !package_info_read(file, &info, error))
+        return FALSE;
+    if (!qpkg_verify_strong(info.package->fd, info.package->layout, anchors, now, &signer, error)) {
+        g_prefix_error(error, "%s: ", file);
+        return FALSE;
+    }
+    if (!is_new(repo, &info, &is_same, error))
+        return FALSE;
+    const QpkgIdentity *id = info.package->identity;
+    if (is_same) {
+        printf("%s %s %s is there already\n", id->name, id->version, info.package->arch);
+        return TRUE;
+    }
+    g_autofree char *path =
+        g_strdup_printf("packages/%s.%s_%s_%s.qpkg", info.sha256, id->name, id->version, info.package->arch);
+    if (!copy_package(repo, &info, path, error))
+        return FALSE;
+    json_array_append_new(json_object_get(repo->world, "releases"), release_object(&info, path));
+    g_autofree char *size = units_format_size(info.size_bytes);
+    printf("%s %s %s  %s  into the draft\n", id->name, id->version, info.package->arch, size);
+    return TRUE;
+}
+
+gboolean cmd_add(int argc, char **argv, gint64 now, GError **error)
+{
+    if (!parse_words("add", NULL, 2, 1000, &argc, &argv, error))
+        return FALSE;
+    g_autoptr(Repo) repo = repo_open(argv[1], error);
+    if (!repo)
+        return FALSE;
+    for (int i = 2; i < argc; i++)
+        if (!add_one(repo, argv[i], now, error))
+            return FALSE; /* the draft on disk is as it was: all or none of the files are taken */
+    return repo_save_world(repo, error);
+}

@@ -1,0 +1,176 @@
+/* repo.c - the repository folder; see repo.h. */
+#include "vendor/repo.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define REPO_WORLD           "/draft.json"
+#define REPO_MAX_WORLD_BYTES (256 * 1024 * 1024)
+
+void repo_free(Repo *repo)
+{
+    if (!repo)
+        return;
+    root_dir_free(repo->dir);
+    json_decref(repo->world);
+    g_free(repo);
+}
+
+static json_t *read_json(const RootDir *dir, const char *path, gsize max_bytes, GError **error)
+{
+    g_autoptr(GBytes) bytes = root_dir_read(dir, path, max_bytes, error);
+    if (!bytes)
+        return NULL;
+    json_t *value = json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error);
+    if (!value)
+        g_prefix_error(error, "%s%s: ", root_dir_path(dir), path);
+    return value;
+}
+
+Repo *repo_open(const char *path, GError **error)
+{
+    g_autoptr(Repo) repo = g_new0(Repo, 1);
+    repo->dir = root_dir_open(path, error);
+    if (!repo->dir)
+        return NULL;
+    if (!root_dir_exists(repo->dir, REPO_WORLD)) {
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is no repository; make one with appvendor init", path);
+        return NULL;
+    }
+    repo->world = read_json(repo->dir, REPO_WORLD, REPO_MAX_WORLD_BYTES, error);
+    return repo->world ? g_steal_pointer(&repo) : NULL;
+}
+
+Repo *repo_create(const char *path, GError **error)
+{
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return error_set_errno(error, "cannot make %s", path), NULL;
+    g_autoptr(Repo) repo = g_new0(Repo, 1);
+    repo->dir = root_dir_open(path, error);
+    g_auto(GStrv) names = repo->dir ? root_dir_list(repo->dir, "/", error) : NULL;
+    if (!names)
+        return NULL;
+    if (*names) {
+        error_set(error, APPCENTER_ERROR_REFUSED, "%s is not empty", path);
+        return NULL;
+    }
+    static const char *const folders[] = {"/draft/packages", "/public/metadata", "/public/targets", "/public/packages"};
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
+        if (!root_dir_make_dirs(repo->dir, folders[i], 0755, error))
+            return NULL;
+    repo->world = json_object();
+    return g_steal_pointer(&repo);
+}
+
+gboolean repo_save_world(const Repo *repo, GError **error)
+{
+    g_autofree char *text = json_dumps(repo->world, JSON_INDENT(1) | JSON_SORT_KEYS);
+    return root_dir_write_atomic(repo->dir, REPO_WORLD, text, strlen(text), 0644, error);
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+GPtrArray *repo_releases(const Repo *repo, const char *name, const char *version, GError **error)
+{
+    gsize i;
+    json_t *release;
+    const char *wanted = version;
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    json_t *releases = json_object_get(repo->world, "releases");
+    if (!wanted) {
+        json_array_foreach(releases, i, release)
+            if (g_strcmp0(member(release, "name"), name) == 0 &&
+                (!wanted || version_compare(member(release, "version"), wanted) > 0))
+                wanted = member(release, "version");
+    }
+    json_array_foreach(releases, i, release)
+        if (wanted && g_strcmp0(member(release, "name"), name) == 0 && g_strcmp0(member(release, "version"), wanted) == 0)
+            g_ptr_array_add(found, release);
+    if (found->len > 0)
+        return g_steal_pointer(&found);
+    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s%s%s is not in this repository; add it first", name, version ? " " : "",
+              version ? version : "");
+    return NULL;
+}
+
+gboolean repo_put_immutable(const Repo *repo, const char *path, const void *data, gsize len, GError **error)
+{
+    if (!root_dir_exists(repo->dir, path)) {
+        g_autofree char *folder = g_path_get_dirname(path);
+        return root_dir_make_dirs(repo->dir, folder, 0755, error) &&
+               root_dir_write_atomic(repo->dir, path, data, len, 0644, error);
+    }
+    g_autoptr(GBytes) old = root_dir_read(repo->dir, path, G_MAXSSIZE, error);
+    if (!old)
+        return FALSE;
+    if (g_bytes_get_size(old) == len && memcmp(g_bytes_get_data(old, NULL), data, len) == 0)
+        return TRUE;
+    return error_set(error, APPCENTER_ERROR_REFUSED, "%s%s is there with other content and may never change",
+                     root_dir_path(repo->dir), path);
+}
+
+char *repo_metadata_path(const char *role, gint64 version)
+{
+    g_autofree char *quoted = tuf_quote_role(role);
+    if (version == 0)
+        return g_strdup_printf("/public/metadata/%s.json", quoted);
+    return g_strdup_printf("/public/metadata/%" G_GINT64_FORMAT ".%s.json", version, quoted);
+}
+
+static json_t *read_metadata(const Repo *repo, const char *role, gint64 version, GError **error)
+{
+    g_autofree char *path = repo_metadata_path(role, version);
+    return read_json(repo->dir, path, TUF_MAX_TARGETS_BYTES, error);
+}
+
+static gint64 newest_root(const Repo *repo)
+{
+    for (gint64 version = 1;; version++) {
+        g_autofree char *path = repo_metadata_path("root", version);
+        if (!root_dir_exists(repo->dir, path))
+            return version - 1;
+    }
+}
+
+/* The version of `file` in the meta of timestamp or snapshot; 0 when it is not named. */
+static gint64 version_in_meta(const json_t *metadata, const char *role)
+{
+    g_autofree char *file = g_strdup_printf("%s.json", role);
+    json_t *meta = json_object_get(json_object_get(metadata, "signed"), "meta");
+    return json_integer_value(json_object_get(json_object_get(meta, file), "version"));
+}
+
+json_t *repo_metadata(const Repo *repo, const char *role, GError **error)
+{
+    if (g_str_equal(role, "root")) {
+        gint64 version = newest_root(repo);
+        return version ? read_metadata(repo, role, version, error) : NULL;
+    }
+    g_autofree char *head = repo_metadata_path("timestamp", 0);
+    if (!root_dir_exists(repo->dir, head))
+        return NULL;
+    g_autoptr(json_t) timestamp = read_metadata(repo, "timestamp", 0, error);
+    if (!timestamp || g_str_equal(role, "timestamp"))
+        return g_steal_pointer(&timestamp);
+    g_autoptr(json_t) snapshot = read_metadata(repo, "snapshot", version_in_meta(timestamp, "snapshot"), error);
+    if (!snapshot || g_str_equal(role, "snapshot"))
+        return g_steal_pointer(&snapshot);
+    gint64 version = version_in_meta(snapshot, role);
+    return version ? read_metadata(repo, role, version, error) : NULL;
+}
+
+gint64 metadata_version(const json_t *metadata)
+{
+    return json_integer_value(json_object_get(json_object_get(metadata, "signed"), "version"));
+}
+
+gint64 metadata_expires_at(const json_t *metadata)
+{
+    gint64 at = 0;
+    const char *text = json_string_value(json_object_get(json_object_get(metadata, "signed"), "expires"));
+    return text && units_parse_time(text, &at) ? at : 0;
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Runs the unit tests of every room and the end-to-end tests; ends with `N passed, N failed, N skipped`.
+
+Unit binaries speak TAP (GLib's --tap); pytest writes JUnit XML. What is skipped is named with its reason.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+def run_unit(binary, tally):
+    """One room's tests; a binary that dies or prints no plan is a failure, too."""
+    done = subprocess.run([str(binary), "--tap"], capture_output=True, text=True, errors="replace", timeout=900,
+                          cwd=TOP, stdin=subprocess.DEVNULL)
+    passed = failed = 0
+    for line in done.stdout.splitlines():
+        if line.startswith("not ok "):
+            failed += 1
+            tally["failures"].append(f"{binary.name}: {line[7:]}")
+        elif skip := re.match(r"ok \d+ (.*?)\s*# SKIP\s*(.*)", line, re.I):
+            tally["skipped"].append(f"{binary.name}: {skip[1]}: {skip[2] or 'no reason given'}")
+        elif line.startswith("ok "):
+            passed += 1
+    if done.returncode != 0 or not re.search(r"^1\.\.\d+", done.stdout, re.M):
+        if not failed:
+            failed = 1
+            tally["failures"].append(f"{binary.name}: ended with {done.returncode}")
+        sys.stdout.write(done.stdout[-4000:] + done.stderr[-6000:])
+    tally["passed"] += passed
+    tally["failed"] += failed
+    print(f"{binary.name}: {passed} passed, {failed} failed", flush=True)
+
+
+def run_pytest(arguments, tally):
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+                               "--durations=5", f"--junitxml={report}", *arguments], cwd=TOP, stdin=subprocess.DEVNULL).returncode
+        if not report.exists():
+            tally["failed"] += 1
+            tally["failures"].append(f"pytest ended with {code}")
+            return
+        for case in xml.parse(report).getroot().iter("testcase"):
+            name = f"{case.get('classname')}::{case.get('name')}"
+            skip = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                tally["failed"] += 1
+                tally["failures"].append(name)
+            elif skip is not None:
+                tally["skipped"].append(f"{name}: {skip.get('message')}")
+            else:
+                tally["passed"] += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--only", choices=("unit", "e2e"))
+    options = parser.parse_args()
+    os.environ.setdefault("APPCENTER_BUILD", str((TOP / options.build).resolve()))
+    tally = {"passed": 0, "failed": 0, "skipped": [], "failures": []}
+    if options.only != "e2e":
+        binaries = sorted((TOP / options.build / "tests").glob("unit-*[a-z]"))
+        if not binaries:
+            tally["failed"] += 1
+            tally["failures"].append("no unit test was built")
+        for binary in binaries:
+            run_unit(binary, tally)
+    if options.only != "unit":
+        run_pytest(["tests/e2e"], tally)
+    for line in tally["skipped"]:
+        print(f"skipped: {line}")
+    for line in tally["failures"]:
+        print(f"failed: {line}")
+    print(f"{tally['passed']} passed, {tally['failed']} failed, {len(tally['skipped'])} skipped")
+    return 1 if tally["failed"] or not tally["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
