@@ -26,6 +26,9 @@ CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DG_LOG_DOMAIN=\"ap
 ifeq ($(SANITIZE),)
 CFLAGS_ALL += -D_FORTIFY_SOURCE=2
 endif
+ifneq ($(SOURCE_DATE_EPOCH),)
+CFLAGS_ALL += -DAPPCENTER_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+endif
 LDFLAGS_ALL = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 
 # Foreign libraries: $(B)/flags.mk holds what pkg-config says. make builds it first and starts over, so that the flags

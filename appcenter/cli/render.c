@@ -61,6 +61,13 @@ static void print_row(const Table *table, char *const *row, const gsize *widths)
     puts(g_strchomp(line->str));
 }
 
+void table_free(Table *table)
+{
+    g_ptr_array_unref(table->rows);
+    g_free(table->right);
+    g_free(table);
+}
+
 void table_print(Table *table)
 {
     g_autofree gsize *widths = g_new0(gsize, table->n_columns);
@@ -69,9 +76,7 @@ void table_print(Table *table)
             widths[i] = MAX(widths[i], render_width(((char **)table->rows->pdata[r])[i]));
     for (guint r = 0; table->rows->len > 1 && r < table->rows->len; r++)
         print_row(table, table->rows->pdata[r], widths);
-    g_ptr_array_unref(table->rows);
-    g_free(table->right);
-    g_free(table);
+    table_free(table);
 }
 
 char *render_time(const json_t *time, gint64 now)

@@ -12,6 +12,7 @@ Table *table_new(const char *const *headers);
 void table_add(Table *table, const char *const *cells);
 /* To stdout; nothing when there is no row. Frees the table. */
 void table_print(Table *table);
+void table_free(Table *table);
 
 /* Columns that a text takes on a terminal (wide and zero-width characters counted). */
 gsize render_width(const char *text);

@@ -80,12 +80,16 @@ static gboolean get_job(Daemon *daemon, const ApiRequest *request, ApiReply *rep
 
 static gboolean get_events(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
-    (void)daemon;
-    const char *job = g_hash_table_lookup(request->query, "job");
+    const char *text = g_hash_table_lookup(request->query, "job");
     reply->status = 200;
-    reply->stream_job = 0;
-    if (job && !parse_number(job, G_MAXINT64, &reply->stream_job))
+    if (!g_hash_table_contains(request->query, "job"))
+        return TRUE;
+    if (!parse_number(text, G_MAXINT64, &reply->stream_job))
         return error_set(error, APPCENTER_ERROR_INVALID, "job: wanted a job's number");
+    g_autoptr(StoreJob) job = store_job_get(daemon->store, reply->stream_job, error);
+    if (!job)
+        return FALSE;
+    reply->stream_is_over = job->finished_at != 0;
     return TRUE;
 }
 
@@ -222,9 +226,8 @@ gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **erro
                      route->pattern);
 }
 
-char *api_spool_path(const char *token)
+gboolean api_body_finish(const JsonReader *reader, GError **error)
 {
-    if (!units_is_hex(token, 16))
-        return NULL;
-    return g_strdup_printf(API_SPOOL_DIR "/%s.qpkg", token);
+    g_autoptr(GError) cause = NULL;
+    return json_reader_finish(reader, &cause) || error_set(error, APPCENTER_ERROR_INVALID, "%s", cause->message);
 }

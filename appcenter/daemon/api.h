@@ -32,6 +32,7 @@ typedef struct {
     json_t *json;      /* or: */
     char *text;        /* text/plain */
     gint64 stream_job; /* API_BODY_STREAM: which job, 0 for all */
+    gboolean stream_is_over; /* nothing will come after what is kept */
 } ApiReply;
 void api_reply_clear(ApiReply *reply);
 
@@ -52,9 +53,8 @@ extern const gsize api_n_routes;
 const ApiRoute *api_find(const char *method, const char *path, char **name, int *status);
 gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Folder of spooled files, product path, and the path of one by its token (NULL for what is no token). */
-#define API_SPOOL_DIR "/var/lib/appcenter/incoming"
-char *api_spool_path(const char *token);
+/* What the reader of a body found wrong is the asker's mistake: INVALID, not CORRUPT. */
+gboolean api_body_finish(const JsonReader *reader, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Handlers that change something (api_change.c) and those of the admin's seat (api_admin.c). */
 gboolean api_post_apps(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);

@@ -3,6 +3,8 @@
 
 #include "daemon/api.h"
 
+#define API_MAX_ROOT_BYTES 512000
+
 static gboolean done(Daemon *daemon, ApiReply *reply)
 {
     reply->status = 204;
@@ -34,7 +36,7 @@ gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply
                  .note = (char *)json_reader_string_or(reader, "note", 500, NULL),
                  .except_emergency = json_reader_boolean_or(reader, "except_emergency", FALSE),
                  .created_at = now};
-    if (!json_reader_finish(reader, error))
+    if (!api_body_finish(reader, error))
         return FALSE;
     if (hold.app && !app_is_known(daemon, hold.app, error))
         return FALSE;
@@ -53,7 +55,7 @@ gboolean api_put_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply
     g_autoptr(JsonReader) reader = json_reader_new(request->body, "skip");
     const char *app = json_reader_string(reader, "app", 40);
     const char *version = json_reader_string(reader, "version", 64);
-    if (!json_reader_finish(reader, error) || !app_is_known(daemon, app, error))
+    if (!api_body_finish(reader, error) || !app_is_known(daemon, app, error))
         return FALSE;
     if (!version_is_valid(version))
         return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\" is no version", version);
@@ -69,6 +71,21 @@ gboolean api_delete_skip(Daemon *daemon, const ApiRequest *request, ApiReply *re
     return store_skip_remove(daemon->store, app, version, error) && done(daemon, reply);
 }
 
+/* Another first root under an old name is another repository: what was trusted by the old one is forgotten. */
+static gboolean forget_other_root(Daemon *daemon, const char *name, GBytes *first_root, GError **error)
+{
+    g_autoptr(GPtrArray) configs = system_load_repositories(daemon->root, NULL);
+    for (guint i = 0; configs && i < configs->len; i++) {
+        const RepositoryConfig *config = configs->pdata[i];
+        if (!g_str_equal(config->name, name))
+            continue;
+        g_autoptr(GBytes) old_root = root_dir_read(daemon->root, config->root_path, API_MAX_ROOT_BYTES, NULL);
+        if (!old_root || !g_bytes_equal(old_root, first_root))
+            return store_repo_remove(daemon->store, name, error);
+    }
+    return TRUE;
+}
+
 gboolean api_put_repository(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
     g_autoptr(JsonReader) reader = json_reader_new(request->body, "repository");
@@ -78,11 +95,15 @@ gboolean api_put_repository(Daemon *daemon, const ApiRequest *request, ApiReply 
     config->mirrors = json_reader_strings_or_empty(reader, "mirrors", 16, 2000);
     config->priority = json_reader_integer_or(reader, "priority", 0, 1000, 50);
     config->enabled = TRUE;
-    const char *root = json_reader_string(reader, "root", 512000);
-    if (!json_reader_finish(reader, error))
+    const char *root = json_reader_string(reader, "root", API_MAX_ROOT_BYTES);
+    if (!api_body_finish(reader, error))
         return FALSE;
+    g_autoptr(json_t) document = json_parse_strict(root, strlen(root), 32, TRUE, NULL);
+    if (!json_is_object(document))
+        return error_set(error, APPCENTER_ERROR_INVALID, "root: wanted the text of a root.json");
     g_autoptr(GBytes) first_root = g_bytes_new(root, strlen(root));
-    return system_save_repository(daemon->root, config, first_root, error) && done(daemon, reply);
+    return forget_other_root(daemon, config->name, first_root, error) &&
+           system_save_repository(daemon->root, config, first_root, error) && done(daemon, reply);
 }
 
 gboolean api_delete_repository(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/api.h"
+#include "daemon/spool.h"
 
 static gboolean queued(Daemon *daemon, const char *action, json_t *body, const ApiRequest *request, ApiReply *reply,
                        GError **error)
@@ -35,8 +36,7 @@ static gboolean queue_service(Daemon *daemon, const char *action, const ApiReque
     return queued(daemon, "service", body, request, reply, error);
 }
 
-/* A spooled file is named by its token outside and by its path inside; what only root may ask is asked for here, on the
- * parsed request, so that nothing can change between right and deed. */
+/* What only root may ask is asked for here, on the parsed request, so that nothing can change between right and deed. */
 static gboolean check_rights(Request *change, const Peer *peer, GError **error)
 {
     if (peer->level >= PEER_ROOT)
@@ -48,23 +48,36 @@ static gboolean check_rights(Request *change, const Peer *peer, GError **error)
     return TRUE;
 }
 
-static Request *parse_change(const ApiRequest *request, GError **error)
+/* A spooled file is named by its token outside and by its path inside: the body with the one in place of the other. A path
+ * that a client names is no token. */
+static json_t *body_with_path(const json_t *body, GError **error)
 {
-    g_autoptr(Request) change = request_from_json(request->body, error);
+    g_autoptr(json_t) copy = json_deep_copy(body);
+    json_t *options = json_object_get(copy, "options");
+    const char *token = json_string_value(json_object_get(options, "file"));
+    g_autofree char *path = spool_path(token);
+    if (token && !path) {
+        error_set(error, APPCENTER_ERROR_INVALID, "options.file: wanted the token that POST /v1/files gave");
+        return NULL;
+    }
+    if (path)
+        json_object_set_new(options, "file", json_string(path));
+    return g_steal_pointer(&copy);
+}
+
+static Request *parse_change(Daemon *daemon, const ApiRequest *request, GError **error)
+{
+    g_autoptr(json_t) body = body_with_path(request->body, error);
+    g_autoptr(Request) change = body ? request_from_json(body, error) : NULL;
     if (!change || !check_rights(change, &request->peer, error))
         return NULL;
     if (change->kind == REQUEST_AUTO) {
         error_set(error, APPCENTER_ERROR_INVALID, "action: auto is the scheduler's own");
         return NULL;
     }
-    if (change->file) {
-        char *path = api_spool_path(change->file);
-        if (!path) {
-            error_set(error, APPCENTER_ERROR_INVALID, "options.file: wanted the token that POST /v1/files gave");
-            return NULL;
-        }
-        g_free(change->file);
-        change->file = path;
+    if (change->file && !root_dir_exists(daemon->root, change->file)) {
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "options.file: no such file was sent, or it is used up");
+        return NULL;
     }
     g_free(change->trigger);
     change->trigger = g_strdup("admin"); /* whatever a client says of itself */
@@ -76,7 +89,7 @@ gboolean api_post_apps(Daemon *daemon, const ApiRequest *request, ApiReply *repl
     const char *action = json_string_value(json_object_get(request->body, "action"));
     if (action && is_service_action(action))
         return queue_service(daemon, action, request, reply, error);
-    g_autoptr(Request) change = parse_change(request, error);
+    g_autoptr(Request) change = parse_change(daemon, request, error);
     if (!change)
         return FALSE;
     g_autoptr(json_t) body = request_to_json(change);
@@ -85,7 +98,7 @@ gboolean api_post_apps(Daemon *daemon, const ApiRequest *request, ApiReply *repl
 
 gboolean api_post_plan(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
-    g_autoptr(Request) change = parse_change(request, error);
+    g_autoptr(Request) change = parse_change(daemon, request, error);
     if (!change)
         return FALSE;
     change->dry_run = TRUE;

@@ -5,10 +5,19 @@
 
 #include "daemon/run.h"
 #include "daemon/server.h"
+#include "daemon/spool.h"
+
+#define DAEMON_SPOOL_AGE_S (24 * 3600)
+
+static gint64 trusted_now(const Daemon *daemon)
+{
+    return policy_trusted_now(system_now(), MAX(store_time_floor(daemon->store), system_build_time()));
+}
 
 gint64 daemon_now(const Daemon *daemon)
 {
-    return policy_trusted_now(system_now(), MAX(store_time_floor(daemon->store), system_build_time()));
+    gint64 passed_us = g_get_monotonic_time() - daemon->clock_start_us;
+    return MAX(trusted_now(daemon), daemon->clock_start + passed_us / G_USEC_PER_SEC);
 }
 
 /* --- configuration --- */
@@ -34,6 +43,16 @@ static Settings *last_good_settings(Store *store)
     return g_steal_pointer(&settings);
 }
 
+/* One such line in status, however often a bad file is read. */
+static void show_refusal(GPtrArray *warnings, const GError *broken)
+{
+    static const char prefix[] = "configuration refused: ";
+    for (guint i = warnings->len; i > 0; i--)
+        if (g_str_has_prefix(warnings->pdata[i - 1], prefix))
+            g_ptr_array_remove_index(warnings, i - 1);
+    g_ptr_array_add(warnings, g_strdup_printf("%s%s", prefix, broken->message));
+}
+
 static gboolean load_settings(Daemon *daemon, GError **error)
 {
     g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
@@ -41,12 +60,12 @@ static gboolean load_settings(Daemon *daemon, GError **error)
     Settings *settings = system_load_settings(daemon->root, warnings, &broken);
     if (!settings && daemon->settings) {
         log_error("config", "%s; the last good configuration stays", broken->message);
-        g_ptr_array_add(daemon->warnings, g_strdup_printf("configuration refused: %s", broken->message));
+        show_refusal(daemon->warnings, broken);
         return TRUE;
     }
     if (!settings) {
         log_error("config", "%s; starting with the last good configuration", broken->message);
-        g_ptr_array_add(warnings, g_strdup_printf("configuration refused: %s", broken->message));
+        show_refusal(warnings, broken);
         settings = last_good_settings(daemon->store);
     }
     if (!settings) {
@@ -59,8 +78,11 @@ static gboolean load_settings(Daemon *daemon, GError **error)
 
 gboolean daemon_reload(Daemon *daemon)
 {
+    const Settings *before = daemon->settings;
     g_autoptr(GError) error = NULL;
-    if (load_settings(daemon, &error))
+    if (!load_settings(daemon, &error))
+        log_error("config", "%s", error->message);
+    else if (daemon->settings != before)
         log_info("config", "read again");
     daemon_kick(daemon);
     return TRUE;
@@ -74,7 +96,28 @@ static void on_job_event(gint64 job_id, json_t *event, gboolean keep, gpointer u
     events_publish(daemon->events, job_id, event, keep);
 }
 
-/* An automatic job that failed is not tried again at once; a finished poll is told to who watches. */
+/* What was tried is not tried again at once: it failed, or it did not change what the decision stands on. */
+static void cool_down(Daemon *daemon, const char *action, json_t *request, int exit_code)
+{
+    gint64 now = daemon_now(daemon);
+    gint64 until = now + schedule_cooldown_s(settings_values(daemon->settings));
+    if (g_str_equal(action, "refresh"))
+        daemon->cooldown.refresh_until = exit_code == 0 ? now + 1 : until;
+    g_autoptr(Request) tried = g_str_equal(action, "auto") ? request_from_json(request, NULL) : NULL;
+    if (tried)
+        schedule_cooldown_add(&daemon->cooldown, tried, until, now);
+}
+
+/* An archive that a finished change was about is used up; a dry run is not the last word about it. */
+static void drop_used_file(Daemon *daemon, const char *action, json_t *request)
+{
+    const char *path = json_string_value(json_object_get(json_object_get(request, "options"), "file"));
+    if (path && !g_str_equal(action, "plan") && !jobs_need_file(daemon->jobs, path))
+        (void)!root_dir_unlink(daemon->root, path, NULL);
+    spool_clean(daemon->root, daemon->jobs, system_now() - DAEMON_SPOOL_AGE_S);
+}
+
+/* A finished poll is told to who watches. */
 static void on_job_done(gint64 job_id, const char *action, json_t *request, json_t *result, gpointer user_data)
 {
     Daemon *daemon = user_data;
@@ -84,13 +127,9 @@ static void on_job_done(gint64 job_id, const char *action, json_t *request, json
         log_warning(action, "%s", message ? message : "failed");
     else
         log_debug(action, "done");
-    if (exit_code != 0 && g_str_equal(action, "auto")) {
-        g_autoptr(Request) tried = request_from_json(request, NULL);
-        if (tried)
-            schedule_cooldown_add(&daemon->cooldown, tried,
-                                  daemon_now(daemon) + schedule_cooldown_s(settings_values(daemon->settings)));
-    }
-    if (g_str_equal(action, "refresh") && daemon->events) {
+    cool_down(daemon, action, request, exit_code);
+    drop_used_file(daemon, action, request);
+    if (g_str_equal(action, "refresh")) {
         g_autoptr(json_t) event = json_pack("{s:s, s:i}", "event", "refresh", "exit", exit_code);
         events_publish(daemon->events, job_id, event, FALSE);
     }
@@ -123,7 +162,14 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
     if (!offers)
         return FALSE;
     g_autoptr(GPtrArray) repos = enabled_repos(daemon, configs);
-    schedule_decide(settings_values(daemon->settings), configs, repos, offers, &daemon->cooldown, daemon->seed, now, decision);
+    ScheduleFacts facts = {.settings = settings_values(daemon->settings),
+                           .configs = configs,
+                           .repos = repos,
+                           .offers = offers,
+                           .cooldown = &daemon->cooldown,
+                           .seed = daemon->seed,
+                           .since = daemon->clock_start};
+    schedule_decide(&facts, now, decision);
     return TRUE;
 }
 
@@ -196,9 +242,11 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     daemon->store = daemon->root ? store_open(daemon->root, error) : NULL;
     if (!daemon->store || !load_settings(daemon, error))
         return FALSE;
+    daemon->clock_start = trusted_now(daemon);
+    daemon->clock_start_us = g_get_monotonic_time();
+    daemon->events = events_new(daemon->store, run_server, daemon);
     JobsListener listener = {on_job_event, on_job_done, daemon};
     daemon->jobs = jobs_new(daemon->store, root_dir_path(daemon->root), &listener, error);
-    daemon->events = events_new(daemon->store, run_server, daemon);
     daemon->seed = poll_seed(daemon->store);
     daemon->started_at = system_now();
     return daemon->jobs != NULL;

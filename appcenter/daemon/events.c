@@ -22,6 +22,7 @@ struct Events {
     Store *store;
     GPtrArray *streams; /* Stream*, owned by MHD's responses */
     guint heartbeat_source;
+    gboolean is_ending;
     void (*after_resume)(gpointer user_data);
     gpointer user_data;
 };
@@ -83,6 +84,7 @@ void events_free(Events *events)
 
 void events_end_all(Events *events)
 {
+    events->is_ending = TRUE;
     for (guint i = 0; i < events->streams->len; i++) {
         Stream *stream = events->streams->pdata[i];
         stream->is_over = TRUE;
@@ -176,12 +178,12 @@ static void replay(Stream *stream, gint64 last_id)
 }
 
 struct MHD_Response *events_open(Events *events, struct MHD_Connection *connection, uid_t uid, gint64 last_id,
-                                 gint64 job_id)
+                                 gint64 job_id, gboolean is_over)
 {
     guint n = 0;
     for (guint i = 0; i < events->streams->len; i++)
         n += ((Stream *)events->streams->pdata[i])->uid == uid;
-    if (n >= EVENTS_MAX_PER_UID)
+    if (n >= EVENTS_MAX_PER_UID || events->is_ending)
         return NULL;
     Stream *stream = g_new0(Stream, 1);
     stream->events = events;
@@ -191,6 +193,7 @@ struct MHD_Response *events_open(Events *events, struct MHD_Connection *connecti
     stream->waiting = g_string_new(":\n\n");
     g_ptr_array_add(events->streams, stream);
     replay(stream, last_id);
+    stream->is_over |= is_over;
     if (!events->heartbeat_source)
         events->heartbeat_source = g_timeout_add_seconds(EVENTS_HEARTBEAT_S, on_heartbeat, events);
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, stream, free_stream);

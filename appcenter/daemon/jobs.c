@@ -14,7 +14,8 @@
 
 #define JOBS_MAX_LINE_BYTES (8 * 1024 * 1024) /* a result line carries a whole plan */
 #define JOBS_SILENCE_S      (15 * 60)
-
+#define JOBS_MAX_WAITING    100
+#define JOBS_MAX_READS      64 /* of 64 kB in a row: more than a pipe holds, and a chatty child does not starve the loop */
 
 typedef struct {
     gint64 id; /* 0: our own */
@@ -32,9 +33,10 @@ struct Jobs {
     int pidfd, out_fd;
     guint pidfd_source, out_source, silence_source;
     GString *line;
+    gboolean line_is_too_long;
     json_t *progress;
     json_t *result;
-    gboolean is_stopping, was_silent;
+    gboolean is_stopping, was_silent, was_cancelled;
 };
 
 extern char **environ;
@@ -77,6 +79,7 @@ static char *find_program(void)
     return g_build_filename(prefix, "libexec", "appcenter", "appcenter-job", NULL);
 }
 
+/* In the shape of a child's own result line. */
 static json_t *failure_result(AppcenterError kind, const char *message)
 {
     return json_pack("{s:i, s:s, s:s, s:[]}", "exit", error_exit_code(kind), "code", error_code_name(kind), "message",
@@ -115,6 +118,19 @@ static void emit_state(Jobs *jobs, gint64 id, const char *state)
     emit(jobs, id, event, TRUE);
 }
 
+/* A recorded job is over: kept with its result, then told; the result event is what a stream of one job ends with. */
+static void conclude(Jobs *jobs, gint64 id, const char *state, json_t *result)
+{
+    if (!id)
+        return;
+    record(jobs, id, state, result);
+    emit_state(jobs, id, state);
+    g_autoptr(json_t) event = json_pack("{s:s, s:O, s:O, s:O}", "event", "result", "exit", json_object_get(result, "exit"),
+                                        "code", json_object_get(result, "code"), "message",
+                                        json_object_get(result, "message"));
+    emit(jobs, id, event, TRUE);
+}
+
 /* Jobs of an earlier daemon: queued ones go on, running ones are over. */
 static gboolean take_over(Jobs *jobs, GError **error)
 {
@@ -123,7 +139,7 @@ static gboolean take_over(Jobs *jobs, GError **error)
         return FALSE;
     g_autoptr(json_t) interrupted = failure_result(APPCENTER_ERROR_IO, "interrupted: the daemon ended while it ran");
     for (guint i = 0; i < running->len; i++)
-        record(jobs, ((StoreJob *)running->pdata[i])->id, "failed", interrupted);
+        conclude(jobs, ((StoreJob *)running->pdata[i])->id, "failed", interrupted);
     g_autoptr(GPtrArray) queued = store_jobs(jobs->store, "queued", 1000, error);
     if (!queued)
         return FALSE;
@@ -170,7 +186,7 @@ static void drop_child(Jobs *jobs)
     g_clear_pointer(&jobs->progress, json_decref);
     g_clear_pointer(&jobs->result, json_decref);
     g_clear_pointer(&jobs->running, job_free);
-    jobs->was_silent = FALSE;
+    jobs->line_is_too_long = jobs->was_silent = jobs->was_cancelled = FALSE;
 }
 
 void jobs_free(Jobs *jobs)
@@ -185,27 +201,59 @@ void jobs_free(Jobs *jobs)
     g_free(jobs);
 }
 
-/* The child's words are our own program's, but it parsed outside bytes: a line that is no JSON object is dropped. */
-static void take_line(Jobs *jobs, const char *text, gsize len)
+/* What a client is shown of a running job; a step without bytes has none done. */
+static void take_progress(Jobs *jobs, json_t *event)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(json_t) event = json_parse_strict(text, len, 64, FALSE, &error);
-    const char *kind = event ? json_string_value(json_object_get(event, "event")) : NULL;
-    if (!kind) {
-        log_warning("jobs", "the job said something that is no event: %s", error ? error->message : "no \"event\"");
-        return;
+    static const char *const texts[] = {"app", "step", "words"};
+    static const char *const numbers[] = {"done", "total"};
+    json_t *progress = json_object();
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        json_t *value = json_object_get(event, texts[i]);
+        json_object_set(progress, texts[i], value ? value : json_null());
     }
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        json_object_set_new(progress, numbers[i], json_integer(json_integer_value(json_object_get(event, numbers[i]))));
+    g_clear_pointer(&jobs->progress, json_decref);
+    jobs->progress = progress;
+}
+
+/* A result that does not say how it went is none: it must not pass for success. */
+static gboolean is_result(json_t *event)
+{
+    return json_is_integer(json_object_get(event, "exit")) && json_is_string(json_object_get(event, "code")) &&
+           json_is_string(json_object_get(event, "message"));
+}
+
+static void take_event(Jobs *jobs, const char *kind, json_t *event)
+{
+    gboolean is_bytes = g_str_equal(kind, "bytes");
     if (g_str_equal(kind, "result")) {
         g_clear_pointer(&jobs->result, json_decref);
-        jobs->result = json_incref(event);
+        if (is_result(event))
+            jobs->result = json_incref(event);
+        else
+            log_warning("jobs", "the job's result lacks exit, code or message");
         return;
     }
-    gboolean is_bytes = g_str_equal(kind, "bytes");
-    if (is_bytes || g_str_equal(kind, "step")) {
-        g_clear_pointer(&jobs->progress, json_decref);
-        jobs->progress = json_incref(event);
-    }
+    if (is_bytes || g_str_equal(kind, "step"))
+        take_progress(jobs, event);
     emit(jobs, jobs->running->id, event, !is_bytes);
+}
+
+/* The child's words are our own program's, but it parsed outside bytes: a line that is no JSON object is dropped. */
+static void take_line(Jobs *jobs)
+{
+    g_autoptr(GError) error = NULL;
+    if (jobs->line_is_too_long) {
+        log_warning("jobs", "the job wrote a line of more than %d bytes, it is dropped", JOBS_MAX_LINE_BYTES);
+        return;
+    }
+    g_autoptr(json_t) event = json_parse_strict(jobs->line->str, jobs->line->len, 64, FALSE, &error);
+    const char *kind = event ? json_string_value(json_object_get(event, "event")) : NULL;
+    if (kind)
+        take_event(jobs, kind, event);
+    else
+        log_warning("jobs", "the job said something that is no event: %s", error ? error->message : "no \"event\"");
 }
 
 static void take_bytes(Jobs *jobs, const char *bytes, gsize len)
@@ -213,11 +261,14 @@ static void take_bytes(Jobs *jobs, const char *bytes, gsize len)
     while (len > 0) {
         const char *end = memchr(bytes, '\n', len);
         gsize part = end ? (gsize)(end - bytes) : len;
-        if (jobs->line->len + part <= JOBS_MAX_LINE_BYTES)
+        if (jobs->line->len + part > JOBS_MAX_LINE_BYTES)
+            jobs->line_is_too_long = TRUE;
+        if (!jobs->line_is_too_long)
             g_string_append_len(jobs->line, bytes, (gssize)part);
         if (end) {
-            take_line(jobs, jobs->line->str, jobs->line->len);
+            take_line(jobs);
             g_string_truncate(jobs->line, 0);
+            jobs->line_is_too_long = FALSE;
             part++;
         }
         bytes += part;
@@ -235,11 +286,11 @@ static gboolean on_silence(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Reads what is there; FALSE at the end of the pipe. */
+/* Reads what is there, within reason; FALSE at the end of the pipe. */
 static gboolean read_output(Jobs *jobs)
 {
     char buffer[65536];
-    for (;;) {
+    for (int i = 0; i < JOBS_MAX_READS; i++) {
         ssize_t n = read(jobs->out_fd, buffer, sizeof buffer);
         if (n > 0) {
             clear_source(&jobs->silence_source);
@@ -251,6 +302,7 @@ static gboolean read_output(Jobs *jobs)
             return errno == EAGAIN;
         }
     }
+    return TRUE;
 }
 
 static gboolean on_output(gint fd, GIOCondition condition, gpointer user_data)
@@ -264,39 +316,50 @@ static gboolean on_output(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-static char *how_it_ended(const siginfo_t *info, gboolean was_silent)
+/* Asked to end before it could listen: nothing was begun. */
+static gboolean is_early_cancel(const Jobs *jobs, const siginfo_t *info)
 {
-    if (was_silent)
-        return g_strdup_printf("the job was silent for %d minutes and was ended", JOBS_SILENCE_S / 60);
-    if (info->si_code == CLD_EXITED)
-        return g_strdup_printf("the job ended with code %d before it said how it went", info->si_status);
-    return g_strdup_printf("the job was ended by signal %d before it said how it went", info->si_status);
+    return jobs->was_cancelled && info->si_code == CLD_KILLED && info->si_status == SIGTERM;
+}
+
+static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
+{
+    g_autofree char *how = NULL;
+    if (is_early_cancel(jobs, info))
+        return failure_result(APPCENTER_ERROR_CANCELLED, "cancelled before it began");
+    if (jobs->was_silent)
+        how = g_strdup_printf("the job was silent for %d minutes and was ended", JOBS_SILENCE_S / 60);
+    else if (info->si_code == CLD_EXITED)
+        how = g_strdup_printf("the job ended with code %d before it said how it went", info->si_status);
+    else
+        how = g_strdup_printf("the job was ended by signal %d before it said how it went", info->si_status);
+    log_error("jobs", "%s: %s", jobs->running->action, how);
+    return failure_result(APPCENTER_ERROR_INTERNAL, how);
+}
+
+/* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs. A lost recovery
+ * or start is not tried again: no endless circle. */
+static void queue_recovery(Jobs *jobs, const Job *lost)
+{
+    if (g_str_equal(lost->action, "recover"))
+        return;
+    if (!g_str_equal(lost->action, "start-apps"))
+        g_queue_push_head(&jobs->queue, job_new(0, "start-apps", NULL));
+    g_queue_push_head(&jobs->queue, job_new(0, "recover", NULL));
 }
 
 static void start_next(Jobs *jobs);
 
 static void finish(Jobs *jobs, const siginfo_t *info)
 {
-    g_autofree char *how = how_it_ended(info, jobs->was_silent);
     gboolean is_lost = jobs->result == NULL;
-    g_autoptr(json_t) result = is_lost ? failure_result(APPCENTER_ERROR_INTERNAL, how) : json_incref(jobs->result);
+    g_autoptr(json_t) result = is_lost ? lost_result(jobs, info) : json_incref(jobs->result);
     json_object_del(result, "event");
     Job *job = g_steal_pointer(&jobs->running);
     drop_child(jobs);
-    if (is_lost) {
-        log_error("jobs", "%s: %s", job->action, how);
-        /* Whatever it left half done is undone before anything else runs; but no endless circle of recoveries. */
-        if (!g_str_equal(job->action, "recover")) {
-            g_queue_push_head(&jobs->queue, job_new(0, "start-apps", NULL));
-            g_queue_push_head(&jobs->queue, job_new(0, "recover", NULL));
-        }
-    }
-    record(jobs, job->id, state_of_result(result), result);
-    g_autoptr(json_t) event = json_pack("{s:s, s:O, s:O, s:O}", "event", "result", "exit", json_object_get(result, "exit"),
-                                        "code", json_object_get(result, "code"), "message",
-                                        json_object_get(result, "message"));
-    if (job->id && event)
-        emit(jobs, job->id, event, TRUE);
+    if (is_lost)
+        queue_recovery(jobs, job);
+    conclude(jobs, job->id, state_of_result(result), result);
     jobs->listener.on_done(job->id, job->action, job->request, result, jobs->listener.user_data);
     job_free(job);
     start_next(jobs);
@@ -377,8 +440,12 @@ static gboolean start(Jobs *jobs, const Job *job, GError **error)
     if (pid < 0)
         return FALSE;
     jobs->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (jobs->pidfd < 0)
-        return error_set_errno(error, "cannot watch the job");
+    if (jobs->pidfd < 0) { /* a job that nobody watches must not run beside the next one */
+        error_set_errno(error, "cannot watch the job");
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        return FALSE;
+    }
     jobs->out_fd = fd_steal(&read_end);
     jobs->pidfd_source = g_unix_fd_add(jobs->pidfd, G_IO_IN, on_child_exit, jobs);
     jobs->out_source = g_unix_fd_add(jobs->out_fd, G_IO_IN | G_IO_HUP, on_output, jobs);
@@ -399,8 +466,7 @@ static void start_next(Jobs *jobs)
         g_autoptr(json_t) result = failure_result(error_kind(error), error->message);
         Job *job = g_steal_pointer(&jobs->running);
         drop_child(jobs);
-        record(jobs, job->id, "failed", result);
-        emit_state(jobs, job->id, "failed");
+        conclude(jobs, job->id, "failed", result);
         jobs->listener.on_done(job->id, job->action, job->request, result, jobs->listener.user_data);
         job_free(job);
     }
@@ -410,6 +476,8 @@ gint64 jobs_queue(Jobs *jobs, const char *action, json_t *request, const char *i
 {
     g_autofree char *text = json_to_text(request);
     gboolean is_old = FALSE;
+    if (g_queue_get_length(&jobs->queue) >= JOBS_MAX_WAITING)
+        return error_set(error, APPCENTER_ERROR_BUSY, "%d jobs wait already", JOBS_MAX_WAITING);
     StoreJob row = {.action = (char *)action,
                     .request_json = text,
                     .state = (char *)"queued",
@@ -439,6 +507,7 @@ void jobs_queue_own(Jobs *jobs, const char *action, json_t *request, gboolean in
 gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error)
 {
     if (jobs->running && jobs->running->id == id) {
+        jobs->was_cancelled = TRUE;
         if (syscall(SYS_pidfd_send_signal, jobs->pidfd, SIGTERM, NULL, 0) != 0)
             return error_set_errno(error, "job %" G_GINT64_FORMAT ": cannot ask it to end", id);
         return TRUE;
@@ -448,10 +517,9 @@ gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error)
         if (job->id != id)
             continue;
         g_autoptr(json_t) result = failure_result(APPCENTER_ERROR_CANCELLED, "cancelled before it began");
-        record(jobs, id, "cancelled", result);
-        emit_state(jobs, id, "cancelled");
         g_queue_delete_link(&jobs->queue, link);
         job_free(job);
+        conclude(jobs, id, "cancelled", result);
         return TRUE;
     }
     g_autoptr(StoreJob) stored = store_job_get(jobs->store, id, error);
@@ -468,6 +536,32 @@ gboolean jobs_is_running(const Jobs *jobs)
     return jobs->running != NULL;
 }
 
+gboolean jobs_has_own(const Jobs *jobs)
+{
+    if (jobs->running && jobs->running->id == 0)
+        return TRUE;
+    for (const GList *link = jobs->queue.head; link; link = link->next)
+        if (((const Job *)link->data)->id == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean names_file(const Job *job, const char *path)
+{
+    json_t *options = json_object_get(job->request, "options");
+    return g_strcmp0(json_string_value(json_object_get(options, "file")), path) == 0;
+}
+
+gboolean jobs_need_file(const Jobs *jobs, const char *path)
+{
+    if (jobs->running && names_file(jobs->running, path))
+        return TRUE;
+    for (const GList *link = jobs->queue.head; link; link = link->next)
+        if (names_file(link->data, path))
+            return TRUE;
+    return FALSE;
+}
+
 gint64 jobs_running_id(const Jobs *jobs)
 {
     return jobs->running ? jobs->running->id : 0;
@@ -480,7 +574,7 @@ json_t *jobs_progress(const Jobs *jobs)
 
 void jobs_stop(Jobs *jobs)
 {
-    jobs->is_stopping = TRUE;
+    jobs->is_stopping = jobs->was_cancelled = TRUE;
     if (jobs->running)
         (void)syscall(SYS_pidfd_send_signal, jobs->pidfd, SIGTERM, NULL, 0);
 }

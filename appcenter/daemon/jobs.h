@@ -21,13 +21,14 @@ typedef struct {
     gpointer user_data;
 } JobsListener;
 
-/* root_path: host path for --root, or "" . Jobs that were queued when the last daemon ended are queued again, one that was
- * running becomes failed ("interrupted"). */
+/* root_path: host path for --root, or "". Jobs that were queued when the last daemon ended are queued again, one that was
+ * running becomes failed ("interrupted") and is told as such, so the listener must be ready. Nothing is started yet. */
 Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 
-/* Queues a recorded job; its id, 0 with error. request: what goes to the child beside job and action; not taken. */
+/* Queues a recorded job; its id, 0 with error (BUSY when too many wait). request: what goes to the child beside job and
+ * action; not taken. A key that this uid used before gives the old job. */
 gint64 jobs_queue(Jobs *jobs, const char *action, json_t *request, const char *idempotency_key, uid_t uid,
                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* One of our own (recover, start-apps, a poll): not recorded, id 0. in_front: before all that is queued. */
@@ -38,6 +39,10 @@ gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error) G_GNUC_WARN_UNUSED_R
 /* Nothing runs and nothing waits. */
 gboolean jobs_is_idle(const Jobs *jobs);
 gboolean jobs_is_running(const Jobs *jobs);
+/* One of our own jobs (recover, start-apps, a poll) runs or waits. */
+gboolean jobs_has_own(const Jobs *jobs);
+/* A job that runs or waits names this spooled file (product path). */
+gboolean jobs_need_file(const Jobs *jobs, const char *path);
 /* Id of the running recorded job, 0 when there is none. */
 gint64 jobs_running_id(const Jobs *jobs);
 /* {"app","step","words","done","total"} of the running job, or NULL; borrowed. */

@@ -10,6 +10,7 @@
 
 #include "daemon/run.h"
 #include "daemon/server.h"
+#include "daemon/spool.h"
 #include "daemon/views.h"
 
 typedef struct {
@@ -59,29 +60,29 @@ static void run_until_idle(Daemon *daemon)
         g_main_context_iteration(NULL, TRUE);
 }
 
+/* Recovery and the apps' start: what admins queued before the last daemon ended may go on behind the open door. */
+static void run_own_jobs(Daemon *daemon)
+{
+    while (jobs_has_own(daemon->jobs) && !(daemon->is_stopping && !jobs_is_running(daemon->jobs)))
+        g_main_context_iteration(NULL, TRUE);
+}
+
 static int fail(const char *what, const GError *error)
 {
     fprintf(stderr, "appcenterd: %s%s\n", what, error->message);
     return error_exit_code(error_kind(error));
 }
 
-/* Files that were spooled for jobs which never came, from before this start. */
-static void drop_old_spool(Daemon *daemon)
-{
-    g_autoptr(GError) error = NULL;
-    if (!root_dir_remove_tree(daemon->root, "/var/lib/appcenter/incoming", &error))
-        log_warning("daemon", "%s", error->message);
-}
-
 static int serve(Daemon *daemon)
 {
     g_autoptr(GError) error = NULL;
-    /* Recovery before anything else, then the apps, then the door. */
+    /* Recovery before anything else (it runs already, so this comes behind it), then the apps, then the door. */
     jobs_queue_own(daemon->jobs, "start-apps", NULL, TRUE);
-    run_until_idle(daemon);
+    run_own_jobs(daemon);
     if (daemon->is_stopping)
         return 0;
-    daemon->server = server_start(daemon, &error);
+    spool_clean(daemon->root, daemon->jobs, G_MAXINT64); /* sent to an earlier daemon, for jobs that never came */
+    daemon->server = server_start(daemon, &server_limits, &error);
     if (!daemon->server)
         return fail("", error);
     notify_supervisor("READY=1");
@@ -174,7 +175,6 @@ static int run(const Options *options)
         g_unix_signal_add(SIGTERM, on_terminate, &daemon);
         g_unix_signal_add(SIGINT, on_terminate, &daemon);
         g_unix_signal_add(SIGHUP, on_hangup, &daemon);
-        drop_old_spool(&daemon);
         jobs_queue_own(daemon.jobs, "recover", NULL, TRUE);
         code = options->once ? once(&daemon, options->json) : serve(&daemon);
     } else {
@@ -187,9 +187,10 @@ static int run(const Options *options)
 int main(int argc, char **argv)
 {
     Options options = {0};
+    g_autofree char *root = NULL;
     g_autoptr(GError) error = NULL;
     const GOptionEntry entries[] = {
-        {"root",         0, 0, G_OPTION_ARG_FILENAME, &options.root,          "serve the private NAS below DIR",                "DIR"},
+        {"root",         0, 0, G_OPTION_ARG_FILENAME, &root,                  "serve the private NAS below DIR",                "DIR"},
         {"foreground",   0, 0, G_OPTION_ARG_NONE,     &options.is_foreground, "stay in the foreground (the only way it runs)",  NULL },
         {"once",         0, 0, G_OPTION_ARG_NONE,     &options.once,          "recover, refresh, run what is due now, print",   NULL },
         {"check-config", 0, 0, G_OPTION_ARG_NONE,     &options.check_config,  "check the configuration and exit",               NULL },
@@ -210,7 +211,8 @@ int main(int argc, char **argv)
         puts("appcenterd " APPCENTER_VERSION);
         return 0;
     }
-    g_autofree char *root = options.root ? options.root : g_strdup(g_getenv("APPCENTER_ROOT"));
+    if (!root)
+        root = g_strdup(g_getenv("APPCENTER_ROOT"));
     options.root = root;
     return options.check_config ? check_config(options.root) : run(&options);
 }

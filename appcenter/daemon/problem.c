@@ -21,7 +21,8 @@ const char *problem_title(int status)
 json_t *problem_document(const GError *error, int *status)
 {
     AppcenterError kind = error_kind(error);
+    g_autofree char *detail = g_utf8_make_valid(error->message, -1); /* it may quote what a client sent */
     *status = error_http_status(kind);
     return json_pack("{s:s, s:s, s:i, s:s, s:s, s:i}", "type", "about:blank", "title", problem_title(*status), "status",
-                     *status, "detail", error->message, "code", error_code_name(kind), "exit", error_exit_code(kind));
+                     *status, "detail", detail, "code", error_code_name(kind), "exit", error_exit_code(kind));
 }

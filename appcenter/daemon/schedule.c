@@ -1,7 +1,11 @@
 /* schedule.c - what is due now and when to look again; see schedule.h. */
 #include "daemon/schedule.h"
 
+#include <arpa/inet.h>
 #include <string.h>
+
+#define COOLDOWN_MIN_S 5
+#define COOLDOWN_MAX_S 600
 
 gboolean schedule_url_is_local(const char *url)
 {
@@ -9,7 +13,12 @@ gboolean schedule_url_is_local(const char *url)
         return TRUE;
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
     const char *host = uri ? g_uri_get_host(uri) : NULL;
-    return host && (g_str_equal(host, "localhost") || g_str_equal(host, "::1") || g_str_has_prefix(host, "127."));
+    struct in_addr address;
+    if (!host)
+        return FALSE;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == 127;
+    return g_str_equal(host, "localhost") || g_str_equal(host, "::1");
 }
 
 static char *cooldown_key(const char *app, const char *version)
@@ -27,8 +36,15 @@ void schedule_cooldown_clear(ScheduleCooldown *cooldown)
     g_clear_pointer(&cooldown->until, g_hash_table_unref);
 }
 
-void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, gint64 until)
+static gboolean is_past(gpointer key, gpointer value, gpointer user_data)
 {
+    (void)key;
+    return *(const gint64 *)value <= *(const gint64 *)user_data;
+}
+
+void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, gint64 until, gint64 now)
+{
+    g_hash_table_foreach_remove(cooldown->until, is_past, &now);
     for (guint i = 0; i < request->apps->len; i++) {
         const RequestApp *app = request->apps->pdata[i];
         gint64 *value = g_new(gint64, 1);
@@ -39,14 +55,20 @@ void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, g
 
 gint64 schedule_cooldown_s(const SettingsValues *settings)
 {
-    return CLAMP(settings->poll_s, 5, 600);
+    return CLAMP(settings->poll_s, COOLDOWN_MIN_S, COOLDOWN_MAX_S);
 }
 
-static gint64 cooldown_of(const ScheduleCooldown *cooldown, const StoreOffer *offer)
+/* A cooldown never is this long: the clock was set back since. */
+static gint64 sane_until(gint64 until, gint64 now)
+{
+    return until - now > COOLDOWN_MAX_S ? 0 : until;
+}
+
+static gint64 cooldown_of(const ScheduleCooldown *cooldown, const StoreOffer *offer, gint64 now)
 {
     g_autofree char *key = cooldown_key(offer->app, offer->release->version);
     const gint64 *until = g_hash_table_lookup(cooldown->until, key);
-    return until ? *until : 0;
+    return until ? sane_until(*until, now) : 0;
 }
 
 static gboolean all_are_local(GPtrArray *configs)
@@ -64,18 +86,21 @@ static gboolean all_are_local(GPtrArray *configs)
     return TRUE;
 }
 
-static gint64 next_refresh(const SettingsValues *settings, GPtrArray *configs, GPtrArray *repos, guint64 seed, gint64 now)
+/* 0: nothing to poll. A repository that was never asked is looked at as of the start: as of now, its first poll would stay
+ * ahead of now for ever. */
+static gint64 next_refresh(const ScheduleFacts *facts, gint64 now)
 {
-    gboolean is_local = all_are_local(configs);
+    gboolean is_local = all_are_local(facts->configs);
     gint64 next = 0;
-    for (guint i = 0; i < repos->len; i++) {
-        const StoreRepo *repo = repos->pdata[i];
-        gint64 at = policy_next_refresh(settings, is_local, repo->last_refresh_at, repo->n_failures, repo->retry_after_at,
-                                        seed, now);
+    for (guint i = 0; i < facts->repos->len; i++) {
+        const StoreRepo *repo = facts->repos->pdata[i];
+        gint64 as_of = repo->last_refresh_at > 0 ? now : MIN(facts->since, now);
+        gint64 at = policy_next_refresh(facts->settings, is_local, repo->last_refresh_at, repo->n_failures,
+                                        repo->retry_after_at, facts->seed, as_of);
         if (next == 0 || at < next)
             next = at;
     }
-    return next;
+    return next == 0 ? 0 : MAX(next, sane_until(facts->cooldown->refresh_until, now));
 }
 
 /* Which of the three the transaction is told to have been triggered by. */
@@ -111,17 +136,16 @@ static void add_offer(ScheduleDecision *decision, const StoreOffer *offer)
     request_add_app(decision->request, offer->app, offer->release->version);
 }
 
-void schedule_decide(const SettingsValues *settings, GPtrArray *configs, GPtrArray *repos, GPtrArray *offers,
-                     const ScheduleCooldown *cooldown, guint64 seed, gint64 now, ScheduleDecision *decision)
+void schedule_decide(const ScheduleFacts *facts, gint64 now, ScheduleDecision *decision)
 {
     *decision = (ScheduleDecision){.wake_at = now + SCHEDULE_MAX_SLEEP_S};
-    gint64 refresh_at = repos->len ? next_refresh(settings, configs, repos, seed, now) : 0;
+    gint64 refresh_at = next_refresh(facts, now);
     decision->refresh_is_due = refresh_at != 0 && refresh_at <= now;
     if (refresh_at > now)
         decision->wake_at = MIN(decision->wake_at, refresh_at);
-    for (guint i = 0; i < offers->len; i++) {
-        const StoreOffer *offer = offers->pdata[i];
-        gint64 wait_until = cooldown_of(cooldown, offer);
+    for (guint i = 0; i < facts->offers->len; i++) {
+        const StoreOffer *offer = facts->offers->pdata[i];
+        gint64 wait_until = cooldown_of(facts->cooldown, offer, now);
         if (offer->verdict == VERDICT_NOW && wait_until <= now)
             add_offer(decision, offer);
         else if (offer->verdict == VERDICT_NOW)

@@ -13,10 +13,22 @@
 
 #define SCHEDULE_MAX_SLEEP_S 300 /* clock steps and suspends are noticed this soon */
 
-/* Apps that must not be tried again before a time: "APP=VERSION" -> gint64* (wall seconds). */
+/* What must not be tried again before a time (seconds on the clock of now). */
 typedef struct {
-    GHashTable *until;
+    GHashTable *until;    /* "APP=VERSION" -> gint64* */
+    gint64 refresh_until; /* the polls */
 } ScheduleCooldown;
+
+/* What the decision stands on; all borrowed. */
+typedef struct {
+    const SettingsValues *settings;
+    GPtrArray *configs; /* RepositoryConfig* */
+    GPtrArray *repos;   /* StoreRepo* of the enabled ones */
+    GPtrArray *offers;  /* the ledger, StoreOffer* */
+    const ScheduleCooldown *cooldown;
+    guint64 seed; /* spreads boxes over the interval */
+    gint64 since; /* the daemon's start: the first poll of a repository that was never asked is spread from then */
+} ScheduleFacts;
 
 typedef struct {
     gboolean refresh_is_due;
@@ -27,15 +39,13 @@ typedef struct {
 /* Is this URL served from this machine (file:, loopback)? Such repositories may be polled every second. */
 gboolean schedule_url_is_local(const char *url);
 
-/* Pure but for its arguments. offers: the ledger (StoreOffer*); repos: StoreRepo* of the enabled repositories; configs:
- * RepositoryConfig*. seed: spreads boxes over the interval. */
-void schedule_decide(const SettingsValues *settings, GPtrArray *configs, GPtrArray *repos, GPtrArray *offers,
-                     const ScheduleCooldown *cooldown, guint64 seed, gint64 now, ScheduleDecision *decision);
+/* Pure. */
+void schedule_decide(const ScheduleFacts *facts, gint64 now, ScheduleDecision *decision);
 
 void schedule_cooldown_init(ScheduleCooldown *cooldown);
 void schedule_cooldown_clear(ScheduleCooldown *cooldown);
-/* The apps of a request that failed wait until `until`. */
-void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, gint64 until);
+/* The apps of a request that was tried wait until `until`; what waited until before now is forgotten. */
+void schedule_cooldown_add(ScheduleCooldown *cooldown, const Request *request, gint64 until, gint64 now);
 /* How long: the poll interval, between 5 s and 10 min. */
 gint64 schedule_cooldown_s(const SettingsValues *settings);
 

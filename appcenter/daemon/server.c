@@ -6,23 +6,27 @@
 #include <glib-unix.h>
 #include <microhttpd.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/api.h"
 #include "daemon/problem.h"
+#include "daemon/spool.h"
 
-#define SERVER_MAX_CLIENTS    64
-#define SERVER_MAX_BODY_BYTES (1024 * 1024)
-#define SERVER_MAX_FILE_BYTES (4LL * 1024 * 1024 * 1024)
-#define SERVER_DEADLINE_S     30
-#define SERVER_FILE_DEADLINE_S 3600
-#define SERVER_IDLE_S         60
+#define SERVER_IDLE_S 60
+
+const ServerLimits server_limits = {
+    .max_clients = 64,
+    .max_body_bytes = 1024 * 1024,
+    .max_file_bytes = G_GINT64_CONSTANT(4) << 30,
+    .deadline_s = 30,
+    .file_deadline_s = 3600,
+};
 
 struct Server {
     Daemon *daemon;
+    ServerLimits limits;
     struct MHD_Daemon *http;
     int run_dir_fd;
     guint epoll_source, timeout_source;
@@ -43,8 +47,10 @@ typedef struct {
     GByteArray *body;
     char *file_token;
     int file_fd;
-    gint64 file_bytes;
-    gboolean is_refused; /* an answer is queued; what still comes is dropped */
+    gint64 n_bytes; /* of the body so far */
+    GError *refusal;    /* why the rest of the body is dropped; told when it has arrived, MHD allows it no sooner */
+    int refusal_status; /* 0: the error's own */
+    gboolean is_answered;
 } Pending;
 
 static gboolean on_deadline(gpointer user_data)
@@ -70,7 +76,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         Client *client = g_new0(Client, 1);
         client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         client->peer = peer_of_socket(client->fd, root_dir_is_private(server->daemon->root));
-        client_set_deadline(client, SERVER_DEADLINE_S);
+        client_set_deadline(client, server->limits.deadline_s);
         *socket_context = client;
     } else if (*socket_context) {
         client_set_deadline(*socket_context, 0);
@@ -108,48 +114,54 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, int status, 
     return send_text(connection, status, text, content_type);
 }
 
-static enum MHD_Result send_error(struct MHD_Connection *connection, const GError *error)
+/* http_status 0: the one of the error's kind. Protocol refusals have one of their own. */
+static enum MHD_Result send_problem(struct MHD_Connection *connection, const GError *error, int http_status)
 {
     int status;
     g_autoptr(json_t) document = problem_document(error, &status);
+    if (http_status) {
+        status = http_status;
+        json_object_set_new(document, "status", json_integer(status));
+        json_object_set_new(document, "title", json_string(problem_title(status)));
+    }
     return send_json(connection, status, document, "application/problem+json");
 }
 
-/* Protocol refusals have their own HTTP status beside the kind. */
+static enum MHD_Result send_error(struct MHD_Connection *connection, const GError *error)
+{
+    return send_problem(connection, error, 0);
+}
+
 static enum MHD_Result send_refusal(struct MHD_Connection *connection, int status, const char *detail)
 {
-    g_autoptr(GError) error = g_error_new_literal(
-        APPCENTER_ERROR, status == 404 ? APPCENTER_ERROR_NOT_FOUND : APPCENTER_ERROR_INVALID, detail);
-    int ignored;
-    g_autoptr(json_t) document = problem_document(error, &ignored);
-    json_object_set_new(document, "status", json_integer(status));
-    json_object_set_new(document, "title", json_string(problem_title(status)));
-    return send_json(connection, status, document, "application/problem+json");
+    AppcenterError kind = status == 404   ? APPCENTER_ERROR_NOT_FOUND
+                          : status == 429 ? APPCENTER_ERROR_BUSY
+                                          : APPCENTER_ERROR_INVALID;
+    g_autoptr(GError) error = g_error_new_literal(APPCENTER_ERROR, kind, detail);
+    return send_problem(connection, error, status);
 }
 
 /* --- requests --- */
-
-static gboolean open_spool(Server *server, Pending *pending, GError **error)
-{
-    guint8 random[16];
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return error_set_errno(error, "no random bytes");
-    pending->file_token = units_hex(random, sizeof random);
-    g_autofree char *path = api_spool_path(pending->file_token);
-    if (!root_dir_make_dirs(server->daemon->root, API_SPOOL_DIR, 0700, error))
-        return FALSE;
-    pending->file_fd = root_dir_openat(server->daemon->root, path, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
-    return pending->file_fd >= 0;
-}
 
 static void drop_spool(Server *server, Pending *pending)
 {
     fd_close(pending->file_fd);
     pending->file_fd = -1;
-    g_autofree char *path = pending->file_token ? api_spool_path(pending->file_token) : NULL;
-    if (path)
-        (void)!root_dir_unlink(server->daemon->root, path, NULL);
+    if (pending->file_token)
+        spool_remove(server->daemon->root, pending->file_token);
     g_clear_pointer(&pending->file_token, g_free);
+}
+
+static gint64 max_bytes_of(const Server *server, const ApiRoute *route)
+{
+    return route->body == API_BODY_FILE ? server->limits.max_file_bytes : (gint64)server->limits.max_body_bytes;
+}
+
+/* What the client says itself of the length; what it then sends is counted, too. */
+static gboolean says_too_much(const Server *server, struct MHD_Connection *connection, const ApiRoute *route)
+{
+    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return text && g_ascii_strtoull(text, NULL, 10) > (guint64)max_bytes_of(server, route);
 }
 
 static enum MHD_Result begin_request(Server *server, struct MHD_Connection *connection, const char *url,
@@ -159,37 +171,38 @@ static enum MHD_Result begin_request(Server *server, struct MHD_Connection *conn
     g_autoptr(GError) error = NULL;
     Client *client = client_of(connection);
     pending->route = api_find(method, url, &pending->name, &status);
-    pending->is_refused = TRUE;
+    pending->is_answered = TRUE;
     if (!pending->route)
         return send_refusal(connection, status, status == 405 ? "this path has no such method" : "no such path");
     if (!api_is_permitted(pending->route, &client->peer, &error))
         return send_error(connection, error);
+    if (says_too_much(server, connection, pending->route))
+        return send_refusal(connection, 413, "the body is too large");
     if (pending->route->body == API_BODY_FILE) {
-        client_set_deadline(client, SERVER_FILE_DEADLINE_S);
-        if (!open_spool(server, pending, &error))
+        client_set_deadline(client, server->limits.file_deadline_s);
+        pending->file_fd = spool_create(server->daemon->root, &pending->file_token, &error);
+        if (pending->file_fd < 0)
             return send_error(connection, error);
     }
-    pending->is_refused = FALSE;
+    pending->is_answered = FALSE;
     return MHD_YES;
 }
 
-static enum MHD_Result take_body(Server *server, struct MHD_Connection *connection, Pending *pending, const char *data,
-                                 size_t len)
+static void take_body(Server *server, Pending *pending, const char *data, size_t len)
 {
-    g_autoptr(GError) error = NULL;
-    if (pending->is_refused)
-        return MHD_YES;
-    if (pending->route->body == API_BODY_FILE) {
-        pending->file_bytes += (gint64)len;
-        if (pending->file_bytes <= SERVER_MAX_FILE_BYTES && files_write_all(pending->file_fd, data, len, &error))
-            return MHD_YES;
-        drop_spool(server, pending);
-    } else if (pending->body->len + len <= SERVER_MAX_BODY_BYTES) {
+    if (pending->refusal)
+        return;
+    pending->n_bytes += (gint64)len;
+    if (pending->n_bytes > max_bytes_of(server, pending->route)) {
+        error_set(&pending->refusal, APPCENTER_ERROR_INVALID, "the body is too large");
+        pending->refusal_status = 413;
+    } else if (pending->route->body == API_BODY_FILE) {
+        (void)!files_write_all(pending->file_fd, data, len, &pending->refusal);
+    } else {
         g_byte_array_append(pending->body, (const guint8 *)data, (guint)len);
-        return MHD_YES;
     }
-    pending->is_refused = TRUE;
-    return error ? send_error(connection, error) : send_refusal(connection, 413, "the body is too large");
+    if (pending->refusal && pending->route->body == API_BODY_FILE)
+        drop_spool(server, pending);
 }
 
 static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
@@ -203,7 +216,8 @@ static enum MHD_Result open_stream(Server *server, struct MHD_Connection *connec
                                    const ApiReply *reply)
 {
     struct MHD_Response *response =
-        events_open(server->daemon->events, connection, request->peer.uid, request->last_event_id, reply->stream_job);
+        events_open(server->daemon->events, connection, request->peer.uid, request->last_event_id, reply->stream_job,
+                    reply->stream_is_over);
     if (!response)
         return send_refusal(connection, 429, "too many event streams of this user");
     return send_response(connection, 200, response, "text/event-stream");
@@ -233,14 +247,33 @@ static enum MHD_Result run_handler(Server *server, struct MHD_Connection *connec
     return result;
 }
 
+/* The body as an object: 400 says what was wrong. An empty one is an empty object: POST /v1/refresh needs to say nothing. */
+static json_t *parse_body(const Pending *pending, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    if (pending->body->len == 0)
+        return json_object();
+    g_autoptr(json_t) body = json_parse_strict(pending->body->data, pending->body->len, 32, TRUE, &cause);
+    if (json_is_object(body))
+        return g_steal_pointer(&body);
+    error_set(error, APPCENTER_ERROR_INVALID, "the body: %s", cause ? cause->message : "wanted an object");
+    return NULL;
+}
+
+static gint64 last_event_id(struct MHD_Connection *connection)
+{
+    gint64 id = 0;
+    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+    return text && g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &id, NULL) ? id : 0;
+}
+
 static enum MHD_Result finish_request(Server *server, struct MHD_Connection *connection, const char *url, Pending *pending)
 {
     g_autoptr(GError) error = NULL;
     Client *client = client_of(connection);
-    client_set_deadline(client, 0);
-    if (pending->is_refused)
-        return MHD_YES;
-    const char *last_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+    client_set_deadline(client, pending->route->body == API_BODY_STREAM ? 0 : server->limits.deadline_s);
+    if (pending->refusal)
+        return send_problem(connection, pending->refusal, pending->refusal_status);
     g_autoptr(GHashTable) query = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, query);
     ApiRequest request = {.path = url,
@@ -248,19 +281,15 @@ static enum MHD_Result finish_request(Server *server, struct MHD_Connection *con
                           .query = query,
                           .idempotency_key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"),
                           .file_token = pending->file_token,
-                          .last_event_id = last_id ? g_ascii_strtoll(last_id, NULL, 10) : 0,
+                          .last_event_id = last_event_id(connection),
                           .peer = client->peer};
     g_autoptr(json_t) body = NULL;
-    if (request.idempotency_key && strlen(request.idempotency_key) > 200)
-        return send_refusal(connection, 400, "Idempotency-Key: wanted at most 200 bytes");
+    if (request.idempotency_key && (strlen(request.idempotency_key) > 200 || !g_str_is_ascii(request.idempotency_key)))
+        return send_refusal(connection, 400, "Idempotency-Key: wanted at most 200 ASCII characters");
     if (pending->route->body == API_BODY_JSON) {
-        /* An empty body is an empty object: POST /v1/refresh needs to say nothing. */
-        body = pending->body->len ? json_parse_strict(pending->body->data, pending->body->len, 32, TRUE, &error)
-                                  : json_object();
+        body = parse_body(pending, &error);
         if (!body)
-            return send_refusal(connection, 400, error->message);
-        if (!json_is_object(body))
-            return send_refusal(connection, 400, "the body: wanted an object");
+            return send_error(connection, error);
         request.body = body;
     } else if (pending->route->body == API_BODY_FILE) {
         fd_close(pending->file_fd);
@@ -281,11 +310,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         pending->file_fd = -1;
         return begin_request(server, connection, url, method, pending);
     }
-    if (*upload_len > 0) {
-        enum MHD_Result result = take_body(server, connection, pending, upload_data, *upload_len);
+    if (pending->is_answered) {
         *upload_len = 0;
-        return result;
+        return MHD_YES;
     }
+    if (*upload_len > 0) {
+        take_body(server, pending, upload_data, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    pending->is_answered = TRUE;
     return finish_request(server, connection, url, pending);
 }
 
@@ -293,6 +327,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
                          enum MHD_RequestTerminationCode code)
 {
     (void)connection;
+    (void)code;
     Server *server = cls;
     Pending *pending = *context;
     *context = NULL;
@@ -300,7 +335,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     if (pending->file_fd >= 0) /* it never arrived whole */
         drop_spool(server, pending);
-    (void)code;
+    g_clear_error(&pending->refusal);
     g_free(pending->name);
     g_free(pending->file_token);
     g_byte_array_unref(pending->body);
@@ -370,24 +405,30 @@ static void on_http_log(void *cls, const char *format, va_list arguments)
     log_debug("http", "%s", g_strchomp(text));
 }
 
-Server *server_start(Daemon *daemon, GError **error)
+static struct MHD_Daemon *start_http(Server *server, int listen_fd, GError **error)
+{
+    struct MHD_Daemon *http = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        server->limits.max_clients, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)65536, MHD_OPTION_END);
+    if (!http)
+        error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");
+    return http;
+}
+
+Server *server_start(Daemon *daemon, const ServerLimits *limits, GError **error)
 {
     if (!root_dir_make_dirs(daemon->root, SERVER_RUN_DIR, 0755, error))
         return NULL;
     Server *server = g_new0(Server, 1);
     server->daemon = daemon;
+    server->limits = *limits;
     server->run_dir_fd = root_dir_openat(daemon->root, SERVER_RUN_DIR, O_RDONLY | O_DIRECTORY, 0, error);
     int fd = server->run_dir_fd < 0 ? -1 : listen_socket(server, error);
-    if (fd >= 0) {
-        server->http = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-                                        server, MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-                                        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_MAX_CLIENTS,
-                                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
-                                        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-                                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536, MHD_OPTION_END);
-        if (!server->http)
-            error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");
-    }
+    if (fd >= 0)
+        server->http = start_http(server, fd, error);
     if (!server->http) {
         fd_close(fd);
         fd_close(server->run_dir_fd);
@@ -410,6 +451,7 @@ void server_stop(Server *server)
     unlinkat(server->run_dir_fd, SERVER_SOCKET_NAME, 0);
     /* Suspended connections may not be left to MHD_stop_daemon: end the streams, let them be sent. */
     events_end_all(server->daemon->events);
+    server->is_in_run = TRUE; /* what is published from here on stays unsent */
     MHD_run(server->http);
     MHD_stop_daemon(server->http);
     fd_close(server->run_dir_fd);

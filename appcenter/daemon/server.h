@@ -11,8 +11,18 @@
 #define SERVER_RUN_DIR     "/run/appcenter"
 #define SERVER_SOCKET_NAME "appcenterd.sock"
 
+/* What one client may cost. */
+typedef struct {
+    guint max_clients; /* more wait in the listen queue */
+    gsize max_body_bytes;
+    gint64 max_file_bytes;
+    guint deadline_s;      /* for a request to arrive, and again for its answer to be taken */
+    guint file_deadline_s; /* the same for a file */
+} ServerLimits;
+extern const ServerLimits server_limits; /* the product's own */
+
 /* Binds /run/appcenter/appcenterd.sock below the daemon's root (0666) and serves it. */
-Server *server_start(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Server *server_start(Daemon *daemon, const ServerLimits *limits, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Closes every connection and removes the socket. */
 void server_stop(Server *server);
 /* To be called after connections were resumed. */

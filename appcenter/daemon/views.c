@@ -16,33 +16,37 @@ json_t *view_time(gint64 at)
     return json_string(text);
 }
 
+json_t *view_string(const char *text)
+{
+    g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL; /* an old package may say it in Latin-1 */
+    return valid ? json_string(valid) : json_null();
+}
+
 json_t *view_strings(char **strings)
 {
     json_t *array = json_array();
     for (char **s = strings; s && *s; s++)
-        json_array_append_new(array, json_string(*s));
+        json_array_append_new(array, view_string(*s));
     return array;
 }
 
-json_t *view_string(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
+/* Where a URL's authority ends: also at what ends a URL in a sentence. */
+#define AUTHORITY_END "/?# \t\"'<>,"
 
-char *view_mask_url(const char *url)
+char *view_mask_url(const char *text)
 {
-    const char *host = strstr(url, "://");
-    if (!host)
-        return g_strdup(url);
-    host += 3;
-    const char *end = host + strcspn(host, "/?#");
-    const char *at = NULL;
-    for (const char *p = host; p < end; p++)
-        if (*p == '@')
-            at = p;
-    if (!at)
-        return g_strdup(url);
-    return g_strdup_printf("%.*s***%s", (int)(host - url), url, at);
+    GString *masked = g_string_new(NULL);
+    for (const char *host; (host = strstr(text, "://")) != NULL;) {
+        host += 3;
+        gsize len = strcspn(host, AUTHORITY_END);
+        const char *at = g_strrstr_len(host, (gssize)len, "@");
+        g_string_append_len(masked, text, host - text);
+        if (at)
+            g_string_append(masked, "***");
+        text = at ? at : host;
+    }
+    g_string_append(masked, text);
+    return g_string_free(masked, FALSE);
 }
 
 /* The life of a timestamp is what its maker gave it; where that is unknown, a day (reliability: timestamp <= 1 day). */
@@ -57,11 +61,13 @@ gboolean view_repo_is_stale(const StoreRepo *repo, gint64 now)
 static json_t *view_repository_state(const RepositoryConfig *config, const StoreRepo *repo, gint64 now)
 {
     json_t *error = json_null();
-    if (repo->error)
-        error = json_pack("{s:s, s:s}", "code", repo->error_code ? repo->error_code : "internal", "message", repo->error);
+    g_autofree char *message = repo->error ? view_mask_url(repo->error) : NULL;
+    if (message)
+        error = json_pack("{s:s, s:o}", "code", repo->error_code ? repo->error_code : "internal", "message",
+                          view_string(message));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "name", config->name, "last_refresh",
                      view_time(repo->last_refresh_at), "last_success", view_time(repo->last_success_at), "expires_at",
-                     view_time(repo->expires_at), "error", error, "stale", view_repo_is_stale(repo, now));
+                     view_time(repo->expires_at), "error", error, "stale", config->enabled && view_repo_is_stale(repo, now));
 }
 
 json_t *view_repositories(Daemon *daemon, GError **error)
@@ -226,33 +232,55 @@ json_t *view_config(const Daemon *daemon)
     return json_pack("{s:s, s:o}", "schema", "appctl.config/1", "settings", list);
 }
 
+static void add_gauge(GString *text, const char *name, const char *help)
+{
+    g_string_append_printf(text, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+static void add_status_gauges(GString *text, json_t *status)
+{
+    const char *kind;
+    json_t *count;
+    add_gauge(text, "appcenter_protected", "1 when no emergency fix waits.");
+    g_string_append_printf(text, "appcenter_protected %d\n", json_is_true(json_object_get(status, "protected")));
+    add_gauge(text, "appcenter_apps_installed", "Installed apps.");
+    g_string_append_printf(text, "appcenter_apps_installed %" JSON_INTEGER_FORMAT "\n",
+                           json_integer_value(json_object_get(status, "installed")));
+    add_gauge(text, "appcenter_updates", "Releases that wait, by kind.");
+    json_object_foreach(json_object_get(status, "updates"), kind, count)
+        g_string_append_printf(text, "appcenter_updates{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", kind,
+                               json_integer_value(count));
+    add_gauge(text, "appcenter_job_running", "1 while a job runs.");
+    g_string_append_printf(text, "appcenter_job_running %d\n", json_is_integer(json_object_get(status, "job")));
+}
+
+/* A repository that was never refreshed has no time of it. */
+static void add_repository_gauges(GString *text, json_t *repositories)
+{
+    gsize i;
+    json_t *one;
+    add_gauge(text, "appcenter_repository_stale", "1 when no fresh timestamp came for twice its life.");
+    json_array_foreach(repositories, i, one)
+        g_string_append_printf(text, "appcenter_repository_stale{name=\"%s\"} %d\n",
+                               json_string_value(json_object_get(one, "name")), json_is_true(json_object_get(one, "stale")));
+    add_gauge(text, "appcenter_repository_last_success_seconds", "When its metadata was last refreshed, since 1970.");
+    json_array_foreach(repositories, i, one)
+    {
+        gint64 at;
+        const char *last = json_string_value(json_object_get(one, "last_success"));
+        if (last && units_parse_time(last, &at))
+            g_string_append_printf(text, "appcenter_repository_last_success_seconds{name=\"%s\"} %" G_GINT64_FORMAT "\n",
+                                   json_string_value(json_object_get(one, "name")), at);
+    }
+}
+
 char *view_metrics(Daemon *daemon, GError **error)
 {
     g_autoptr(json_t) status = view_status(daemon, error);
     if (!status)
         return NULL;
-    json_t *updates = json_object_get(status, "updates");
     GString *text = g_string_new(NULL);
-    g_string_append_printf(text,
-                           "# HELP appcenter_protected 1 when no emergency fix waits.\n# TYPE appcenter_protected gauge\n"
-                           "appcenter_protected %d\n"
-                           "# HELP appcenter_apps_installed Installed apps.\n# TYPE appcenter_apps_installed gauge\n"
-                           "appcenter_apps_installed %" JSON_INTEGER_FORMAT "\n"
-                           "# HELP appcenter_updates Releases that wait, by kind.\n# TYPE appcenter_updates gauge\n",
-                           json_is_true(json_object_get(status, "protected")),
-                           json_integer_value(json_object_get(status, "installed")));
-    const char *kind;
-    json_t *count;
-    json_object_foreach(updates, kind, count)
-        g_string_append_printf(text, "appcenter_updates{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", kind,
-                               json_integer_value(count));
-    g_string_append(text, "# HELP appcenter_repository_stale 1 when no fresh timestamp came for twice its life.\n"
-                          "# TYPE appcenter_repository_stale gauge\n");
-    gsize i;
-    json_t *repository;
-    json_array_foreach(json_object_get(status, "repositories"), i, repository)
-        g_string_append_printf(text, "appcenter_repository_stale{name=\"%s\"} %d\n",
-                               json_string_value(json_object_get(repository, "name")),
-                               json_is_true(json_object_get(repository, "stale")));
+    add_status_gauges(text, status);
+    add_repository_gauges(text, json_object_get(status, "repositories"));
     return g_string_free(text, FALSE);
 }

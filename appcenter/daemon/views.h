@@ -19,8 +19,8 @@ json_t *view_repositories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RES
 /* Prometheus text; free with g_free. */
 char *view_metrics(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A URL whose user and password are replaced by three stars. free with g_free. */
-char *view_mask_url(const char *url);
+/* A URL, or a sentence that quotes some, with user and password replaced by three stars. free with g_free. */
+char *view_mask_url(const char *text);
 /* No fresh timestamp for twice its life: somebody may be freezing this box. */
 gboolean view_repo_is_stale(const StoreRepo *repo, gint64 now);
 

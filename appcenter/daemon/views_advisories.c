@@ -3,6 +3,10 @@
 
 #include "daemon/views_internal.h"
 
+#define AUDIT_FIX       "fix-available"
+#define AUDIT_NO_FIX    "no-fix"
+#define AUDIT_MALICIOUS "malicious"
+
 /* All advisories of all repositories; Advisory*. One repository's broken file is a warning, not the end of the view. */
 static GPtrArray *load_advisories(Daemon *daemon, GError **error)
 {
@@ -24,43 +28,38 @@ static GPtrArray *load_advisories(Daemon *daemon, GError **error)
     return all;
 }
 
-static json_t *find_by_id(json_t *list, const char *id)
+/* Entries of one record (one for each affected app) become one element; by_id finds it again. */
+static json_t *element_of(json_t *list, GHashTable *by_id, const Advisory *advisory)
 {
-    gsize i;
-    json_t *one;
-    json_array_foreach(list, i, one)
-        if (g_strcmp0(json_string_value(json_object_get(one, "id")), id) == 0)
-            return one;
-    return NULL;
-}
-
-/* Entries of one record (one for each affected app) become one element. */
-static json_t *element_of(json_t *list, const Advisory *advisory)
-{
-    json_t *one = find_by_id(list, advisory->id);
+    json_t *one = g_hash_table_lookup(by_id, advisory->id);
     if (one)
         return one;
     one = json_pack("{s:s, s:o, s:s, s:o, s:o, s:b, s:[]}", "id", advisory->id, "aliases", view_strings(advisory->aliases),
                     "class", urgency_class_name(advisory->cls), "summary", view_string(advisory->summary), "published",
                     view_time(advisory->published_at), "withdrawn", advisory->withdrawn, "affects_installed");
     json_array_append_new(list, one);
+    g_hash_table_insert(by_id, advisory->id, one);
     return one;
 }
 
 json_t *view_advisories(Daemon *daemon, GError **error)
 {
     g_autoptr(GPtrArray) all = load_advisories(daemon, error);
-    g_autoptr(GPtrArray) installed = all ? store_installed(daemon->store, error) : NULL;
-    if (!installed)
+    g_autoptr(GPtrArray) apps = all ? store_apps(daemon->store, error) : NULL;
+    if (!apps)
         return NULL;
     g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));
+    g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
     json_t *list = json_array();
     for (guint i = 0; i < all->len; i++) {
         const Advisory *advisory = all->pdata[i];
-        json_t *one = element_of(list, advisory);
-        const InstalledApp *app = installed_find(installed, advisory->app);
-        if (app && advisory_affects(advisory, app->name, app->version, os_version, NULL))
-            json_array_append_new(json_object_get(one, "affects_installed"), json_string(app->name));
+        json_t *one = element_of(list, by_id, advisory);
+        for (guint j = 0; j < apps->len; j++) {
+            const StoreApp *app = apps->pdata[j];
+            if (advisory_affects(advisory, app->name, app->version, os_version, NULL) ||
+                advisory_names_archive(advisory, app->name, app->archive_sha256))
+                json_array_append_new(json_object_get(one, "affects_installed"), json_string(app->name));
+        }
     }
     return json_pack("{s:s, s:o}", "schema", "appctl.advisories/1", "advisories", list);
 }
@@ -77,43 +76,58 @@ static gboolean has_finding(json_t *findings, const char *app, const char *advis
 }
 
 static void add_finding(json_t *findings, const char *app, const char *version, const char *advisory, const char *fixed,
-                        UrgencyClass cls)
+                        const char *status, UrgencyClass cls)
 {
     if (has_finding(findings, app, advisory))
         return;
     json_array_append_new(findings, json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "app", app, "version", version, "advisory",
-                                              view_string(advisory), "fixed_version", view_string(fixed), "status",
-                                              fixed ? "fix-available" : "no-fix", "class", urgency_class_name(cls)));
+                                              view_string(advisory), "fixed_version", view_string(fixed), "status", status,
+                                              "class", urgency_class_name(cls)));
 }
 
-json_t *view_audit(Daemon *daemon, GError **error)
+/* What the advisories say of the installed apps; an archive that one of them names is malicious, whatever its version. */
+static void audit_advisories(json_t *findings, GPtrArray *advisories, GPtrArray *apps, const char *os_version)
 {
-    g_autoptr(GPtrArray) all = load_advisories(daemon, error);
-    g_autoptr(GPtrArray) installed = all ? store_installed(daemon->store, error) : NULL;
-    g_autoptr(GPtrArray) offers =
-        installed ? store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error) : NULL;
-    if (!offers)
-        return NULL;
-    g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));
-    json_t *findings = json_array();
-    for (guint i = 0; i < all->len; i++) {
-        const Advisory *advisory = all->pdata[i];
-        const InstalledApp *app = installed_find(installed, advisory->app);
-        const char *fixed = NULL;
-        if (app && !advisory->withdrawn && advisory_affects(advisory, app->name, app->version, os_version, &fixed))
-            add_finding(findings, app->name, app->version, advisory->id, fixed, advisory->cls);
+    for (guint i = 0; i < advisories->len; i++) {
+        const Advisory *advisory = advisories->pdata[i];
+        for (guint j = 0; j < apps->len && !advisory->withdrawn; j++) {
+            const StoreApp *app = apps->pdata[j];
+            const char *fixed = NULL;
+            if (advisory_names_archive(advisory, app->name, app->archive_sha256))
+                add_finding(findings, app->name, app->version, advisory->id, NULL, AUDIT_MALICIOUS, CLASS_EMERGENCY);
+            else if (advisory_affects(advisory, app->name, app->version, os_version, &fixed))
+                add_finding(findings, app->name, app->version, advisory->id, fixed, fixed ? AUDIT_FIX : AUDIT_NO_FIX,
+                            advisory->cls);
+        }
     }
-    /* A security mark without an advisory record still is a finding: the vendor said that the fix is urgent. */
+}
+
+/* A security mark without an advisory record still is a finding: the vendor said that the fix is urgent. */
+static void audit_offers(json_t *findings, GPtrArray *offers)
+{
     for (guint i = 0; i < offers->len; i++) {
         const StoreOffer *offer = offers->pdata[i];
         const Urgency *urgency = offer->release->urgency;
         if (!urgency_class_is_security(offer->cls) || !urgency)
             continue;
         for (char **id = urgency->advisories; *id; id++)
-            add_finding(findings, offer->app, offer->installed_version, *id, offer->release->version, offer->cls);
+            add_finding(findings, offer->app, offer->installed_version, *id, offer->release->version, AUDIT_FIX, offer->cls);
         if (!*urgency->advisories)
-            add_finding(findings, offer->app, offer->installed_version, NULL, offer->release->version, offer->cls);
+            add_finding(findings, offer->app, offer->installed_version, NULL, offer->release->version, AUDIT_FIX, offer->cls);
     }
+}
+
+json_t *view_audit(Daemon *daemon, GError **error)
+{
+    g_autoptr(GPtrArray) advisories = load_advisories(daemon, error);
+    g_autoptr(GPtrArray) apps = advisories ? store_apps(daemon->store, error) : NULL;
+    g_autoptr(GPtrArray) offers = apps ? store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error) : NULL;
+    if (!offers)
+        return NULL;
+    g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));
+    json_t *findings = json_array();
+    audit_advisories(findings, advisories, apps, os_version);
+    audit_offers(findings, offers);
     return json_pack("{s:s, s:o}", "schema", "appctl.audit/1", "findings", findings);
 }
 

@@ -27,8 +27,8 @@ static const char *app_state(const Daemon *daemon, const StoreApp *app)
         return "failed";
     if (!app->enabled)
         return "disabled";
-    if (!app->service_program)
-        return "running"; /* nothing to run: it is there */
+    if (!app->service_program || (!app->pid_file && !app->service_port))
+        return "running"; /* nothing that could be seen to run: it is there */
     return system_app_is_running(daemon->root, app->name, app->pid_file, app->service_port) ? "running" : "stopped";
 }
 
@@ -79,10 +79,11 @@ static void add_releases(json_t *one, GPtrArray *releases)
 static json_t *view_available(GPtrArray *releases)
 {
     const Release *newest = releases->pdata[releases->len - 1];
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:o, s:o, s:s}", "name", newest->name, "version",
-                     newest->version, "arch", newest->arch, "publisher", newest->publisher ? newest->publisher : "",
-                     "state", "available", "enabled", FALSE, "install_path", "previous", "hold", "candidate", "requires",
-                     view_strings(newest->requires), "conflicts", view_strings(newest->conflicts), "summary",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:n, s:n, s:n, s:s}", "name",
+                     newest->name, "version", newest->version, "arch", newest->arch, "publisher",
+                     newest->publisher ? newest->publisher : "", "state", "available", "enabled", FALSE, "install_path",
+                     "previous", "hold", "candidate", "failure", "requires", view_strings(newest->requires), "conflicts",
+                     view_strings(newest->conflicts), "display_name", "archive_sha256", "installed_at", "summary",
                      localized_text(newest->summary, "en"));
 }
 

@@ -18,17 +18,25 @@ struct Engine {
     Volume *volume;
     GPtrArray *repositories; /* RepositoryConfig* */
     char *os_version, *arch;
-    gint64 now;     /* trusted */
+    char *cohort;   /* this box's lasting id, for roll-outs */
+    gint64 now;     /* trusted, as it was at the start; engine_now runs on from it */
+    gint64 opened_at_us;
     int lock_fd;
 };
 
-/* Where archives wait between FETCH and UNPACK: product path of the download of a release or a spooled file. */
+/* Where archives wait between FETCH and UNPACK: product path of the download of a release, or of the local file that
+ * engine_plan put there. */
 char *engine_download_path(const Release *release);
 /* base URL list (url, mirrors...) of a release's repository, NULL-terminated; free with g_strfreev. */
 char **engine_repository_urls(const Engine *engine, const char *repository, GError **error);
 /* The publisher's binding for a release: CA fingerprint, CA, whether it may speak for this app. UNTRUSTED otherwise. */
 gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrArray **anchors /* Certificate* */,
                                   char **publisher, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The enabled repository of that name, or NULL; its URLs (g_strfreev). */
+const RepositoryConfig *engine_repository(const Engine *engine, const char *name);
+char **engine_urls(const RepositoryConfig *config);
+/* This box's place in a roll-out, 0 to 9999 (formats.md); 0 when there is none. */
+guint engine_permyriad(const Engine *engine, const Rollout *rollout);
 Fetcher *engine_fetcher(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void engine_emit(Engine *engine, const EngineEvent *event);
 gboolean engine_is_cancelled(const Engine *engine);

@@ -83,6 +83,7 @@ json_t *plan_to_json(const Plan *plan);
 typedef struct {
     char *name, *version, *arch, *publisher, *repository;
     char **requires, **conflicts;
+    char **provides; /* from its catalogue record, or NULL */
     gboolean enabled;
     gboolean as_dependency;
     char *previous_version; /* or NULL */
@@ -105,7 +106,7 @@ typedef struct {
 gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Splits a flat list of changes into fate groups: sets tied by a dependency between changed apps, one set each, security
- * first, then by name; inside a set dependencies first. Takes the changes. */
+ * first, then by name; inside a set dependencies first. Takes the changes; the array stays the caller's, empty. */
 void plan_split_into_sets(Plan *plan, GPtrArray *changes, GPtrArray *installed);
 
 #endif

@@ -16,7 +16,7 @@ const char *verdict_name(Verdict verdict); /* "now", "at", "wait", "ask", "refus
 typedef enum {
     REASON_EMERGENCY,         /* now: an emergency fix with consent */
     REASON_WINDOW_OPEN,       /* now: the window is open */
-    REASON_DEADLINE,          /* now: its deadline has come */
+    REASON_DEADLINE,          /* now: its deadline has come; at: it comes before the next window */
     REASON_WITHDRAWN_BACK,    /* now: the installed version was withdrawn, back to the vendor's go_back_to */
     REASON_WINDOW,            /* at: next window */
     REASON_BLACKOUT,          /* at: after the blackout */
@@ -77,7 +77,7 @@ typedef struct {
     gint64 at;       /* when it will be looked at again or done; 0: unknown */
     gint64 deadline; /* absolute, 0: none */
     gint64 offered_at; /* from when it is offered to this box (phase); 0: not offered */
-    char *sentence;  /* "exploited, QSA-22-24; at the latest today 20:05" */
+    char *sentence;  /* "now: exploited, QSA-22-24; at the latest today 20:05" */
 } PolicyVerdict;
 void policy_verdict_clear(PolicyVerdict *verdict);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PolicyVerdict, policy_verdict_clear)

@@ -144,6 +144,7 @@ typedef struct {
     gint64 published_at;
     gboolean withdrawn;
     GPtrArray *ranges; /* AffectedRange* */
+    char **archive_sha256; /* our member ecosystem_specific.archive_sha256: archives that are malicious; never NULL */
 } Advisory;
 void advisory_free(Advisory *advisory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Advisory, advisory_free)
@@ -152,5 +153,7 @@ GPtrArray *advisories_parse(const void *data, gsize len, GError **error) G_GNUC_
 /* Is this installed version affected on a box of that OS version? *fixed (borrowed, may be NULL) is the fix. */
 gboolean advisory_affects(const Advisory *advisory, const char *app, const char *version, const char *os_version,
                           const char **fixed);
+/* Is the installed archive one that the advisory calls malicious, whatever its version? sha256 may be NULL. */
+gboolean advisory_names_archive(const Advisory *advisory, const char *app, const char *sha256);
 
 #endif

@@ -1,4 +1,4 @@
-/* archive.h - what is inside a QPKG's compressed parts, through libarchive (the only file that includes it).
+/* archive.h - what is inside a QPKG's compressed parts, through libarchive (only the archive_* files include it).
  *
  * Readers enable tar and the one filter that the header names, drain to the end and require that exactly the announced
  * bytes were consumed. Untrusted unpacking runs in a forked helper (own uid when root, no new privileges, Landlock,
@@ -26,25 +26,29 @@ void package_free(Package *package);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Package, package_free)
 
 typedef struct {
-    gint64 max_bytes;   /* of all files together: the catalogue's installed_size, or the config's limit */
-    gint64 max_files;
-    gboolean links_may_leave; /* publisher-signed: symlinks that point out of the tree are created as they are */
+    gint64 max_bytes; /* of all files together: the catalogue's installed_size, or the config's limit */
+    gint64 max_files; /* files, links and folders together, those that are only implied by a path too */
+    /* Publisher-signed: symlinks that point out of the tree are created as they are. */
+    gboolean links_may_leave;
 } UnpackLimits;
 
 typedef struct {
-    /* about every 100 ms and at the end */
+    /* About every 100 ms and at the end; bytes of the compressed data archive. May be NULL, as the other. */
     void (*progress)(gint64 done_bytes, gint64 total_bytes, gpointer user_data);
     gboolean (*is_cancelled)(gpointer user_data);
     gpointer user_data;
 } UnpackWatch;
 
 /* Unpacks the data archive into the empty directory dir_fd, in the sandboxed helper. *data_sha256 (may be NULL): over
- * the uncompressed tar. Ownership is the caller's own (root when root); setuid, setgid, devices, fifos, sockets,
- * absolute or `..` paths, duplicates, hard links to what is not in the archive are refused. */
-gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits, const UnpackWatch *watch,
-                        char **data_sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Counts without unpacking, for inspect and add: files, bytes of all files, SHA-256 of the uncompressed tar. Same
- * refusals as archive_unpack. */
+ * the uncompressed tar. Ownership is the caller's own (root when root); setuid, setgid, devices, fifos, sockets, sparse
+ * files, absolute or `..` paths, doubles, control bytes and names that are not UTF-8, hard links to what is no earlier
+ * file of the archive are refused. Modes are cut to 0755; a hard link becomes a copy (and counts as one). watch may be
+ * NULL. CORRUPT, NO_SPACE, IO, CANCELLED; on failure the directory may hold a part of the tree. */
+gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits,
+                        const UnpackWatch *watch, char **data_sha256,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Counts without unpacking, for inspect and add: files (as max_files counts), bytes of all files, SHA-256 of the
+ * uncompressed tar. Same refusals as archive_unpack with links_may_leave, up to 64 GiB and a million files. */
 gboolean archive_measure(const Package *package, gint64 *files, gint64 *bytes, char **data_sha256,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -56,8 +60,8 @@ typedef struct {
     int dir_fd;
     const char *prefix;
 } ArchiveLayer;
-gboolean archive_write_data(int out_fd, QpkgCompression compression, const ArchiveLayer *layers, gsize n_layers,
-                            gint64 mtime, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean archive_pack_data(int out_fd, QpkgCompression compression, const ArchiveLayer *layers,
+                           gsize n_layers, gint64 mtime, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The control part: control.tar.gz with these members inside the outer tar. */
 typedef struct {
     const char *name; /* "qpkg.cfg" */
@@ -65,14 +69,14 @@ typedef struct {
     gsize len;
     mode_t mode;
 } ArchiveMember;
-gboolean archive_write_control(int out_fd, const ArchiveMember *members, gsize n_members, gint64 mtime,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean archive_pack_control(int out_fd, const ArchiveMember *members, gsize n_members, gint64 mtime,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* zstd streams (catalogues): whole buffers, capped. */
 GBytes *archive_zstd_compress(const void *data, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Streams the decompressed bytes to the sink; refused above max_bytes; the frame must end exactly with the input. */
 typedef gboolean (*ArchiveSink)(const void *data, gsize len, gpointer user_data, GError **error);
-gboolean archive_zstd_decompress(const void *data, gsize len, gint64 max_bytes, ArchiveSink sink, gpointer user_data,
-                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean archive_zstd_decompress(const void *data, gsize len, gint64 max_bytes, ArchiveSink sink,
+                                 gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

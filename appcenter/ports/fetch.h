@@ -12,10 +12,10 @@
 typedef struct Fetcher Fetcher;
 
 typedef struct {
-    const char *proxy;       /* NULL or "": none */
-    gint64 rate_limit_bytes; /* a second, 0: unlimited */
-    gint64 stall_s;          /* below 8 kB/s for so long: give up this mirror */
-    gboolean allow_http;     /* plain http beyond loopback */
+    const char *proxy;                            /* NULL or "": none */
+    gint64 rate_limit_bytes;                      /* a second, 0: unlimited */
+    gint64 stall_s;                               /* below 8 kB/s for so long: give up this mirror */
+    gboolean allow_http;                          /* plain http beyond loopback */
     gboolean (*is_cancelled)(gpointer user_data); /* may be NULL */
     gpointer user_data;
 } FetchConfig;
@@ -49,8 +49,8 @@ GBytes *fetch_bytes(Fetcher *fetcher, const char *const *base_urls, const char *
 typedef void (*FetchProgress)(gint64 done_bytes, gint64 total_bytes, gpointer user_data);
 /* A large file of known size into fd (a partial one is resumed from its end with Range, and from zero if the server does
  * not go along). The caller checks the hash. At most size_bytes are taken; another size is UNTRUSTED. Not fsynced. */
-gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 size_bytes, int fd,
-                     FetchProgress progress, gpointer user_data, FetchOutcome *outcome,
+gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 size_bytes,
+                     int fd, FetchProgress progress, gpointer user_data, FetchOutcome *outcome,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

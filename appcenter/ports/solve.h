@@ -10,16 +10,18 @@
 
 typedef struct {
     GPtrArray *installed;   /* InstalledApp* */
-    GPtrArray *available;   /* Release*: what may be chosen. Halted, withdrawn, skipped, vetoed ones are left out by the caller */
+    GPtrArray *available;   /* Release*: what may be chosen. Halted, withdrawn, skipped, vetoed ones are left out by the
+                             * caller. One without a repository is the file that request->file names */
     const char *os_version;
     const char *box_arch;
-    const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE */
-    GPtrArray *locked;      /* char*: apps that must not change (holds); those asked for by name are not in it */
+    const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE; solve_probe does not need one */
+    GPtrArray *locked;      /* char*, may be NULL: apps that must not change (holds); those asked for by name may */
 } SolveInput;
 
 /* The flat list of changes (PlanChange*), minimal: nothing that the request does not need. Upgrade all: every app to its
  * newest that can be; what cannot be is left out with its sentence in left_out (char*, may be NULL). CONFLICT with one
- * sentence when the request cannot be met, root cause first, with app names and versions as people know them. */
+ * sentence when the request cannot be met, root cause first, with app names and versions as people know them; NOT_FOUND
+ * for an app or version that is not there, REFUSED for a downgrade that nobody allowed. */
 GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Could this one release be installed or upgraded to now (with whatever else it takes)? NULL: yes; else the sentence why

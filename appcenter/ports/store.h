@@ -1,7 +1,7 @@
 /* store.h - all state, in SQLite: state.db (small, precious) and the catalogue cache (can always be rebuilt).
  *
- * WAL, synchronous=FULL, STRICT tables, defensive mode; every statement stands in a file of sql/ under a name and is prepared
- * at open, so that a typo fails the first test. Readers and one writer per process; writers of different processes wait
+ * WAL, synchronous=FULL, STRICT tables, defensive mode; every statement stands in a file of sql/ under a name and is
+ * prepared at open, so that a typo fails the first test. Readers and one writer per process; writers of different processes wait
  * for each other (busy timeout 10 s, then BUSY). Rows come out as structs by one row_* function each.
  * Used by the job and by the daemon, so it needs model and base only.
  */
@@ -30,7 +30,8 @@ gboolean store_backup(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* --- meta: small named values (time floor, cohort, last good config, last poll ...) --- */
 /* NULL without error when absent. */
 char *store_meta_get(Store *store, const char *key, GError **error);
-gboolean store_meta_set(Store *store, const char *key, const char *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_meta_set(Store *store, const char *key, const char *value,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The time floor only ever rises. */
 gint64 store_time_floor(Store *store);
 gboolean store_raise_time_floor(Store *store, gint64 at, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -46,12 +47,12 @@ typedef struct {
     char *name;
     gint64 last_refresh_at; /* last try */
     gint64 last_success_at;
-    gint64 expires_at;      /* of the trusted timestamp */
-    gint64 signed_at;       /* when it was made, or first seen */
+    gint64 expires_at;        /* of the trusted timestamp */
+    gint64 signed_at;         /* when it was made, or first seen */
     char *error_code, *error; /* of the last try; NULL when it went well */
-    char *catalogue_sha256; /* raw_sha256s of the imported catalogues, one text; NULL: nothing imported */
-    char *brake_json;       /* newest brake, or NULL */
-    char *advisories;       /* advisories file's text, or NULL */
+    char *catalogue_sha256;   /* raw_sha256s of the imported catalogues, one text; NULL: nothing imported */
+    char *brake_json;         /* newest brake, or NULL */
+    char *advisories;         /* advisories file's text, or NULL */
     char *timestamp_etag;
     gint64 retry_after_at;
     guint n_failures;
@@ -67,7 +68,8 @@ gboolean store_repo_remove(Store *store, const char *name, GError **error) G_GNU
 
 /* --- catalogue cache --- */
 /* One import replaces all releases (and headers) of that repository, atomically. */
-gboolean store_catalogue_begin(Store *store, const char *repository, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_catalogue_begin(Store *store, const char *repository,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_catalogue_add(Store *store, const Release *release, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Header of one publisher's catalogue, kept as text for its publisher bindings. */
 gboolean store_catalogue_add_header(Store *store, const char *repository, const CatalogueHeader *header,
@@ -81,22 +83,23 @@ GPtrArray *store_catalogue_closure(Store *store, const char *const *names, GErro
 /* Names with a release whose name or summary contains the word (case-insensitive); newest release of each; Release*. */
 GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GError **error);
 /* The vendor catalogue's header of a repository, or NULL without error. */
-CatalogueHeader *store_catalogue_header(Store *store, const char *repository, const char *publisher, GError **error);
+CatalogueHeader *store_catalogue_header(Store *store, const char *repository, const char *publisher,
+                                        GError **error);
 
 /* --- installed apps --- */
 typedef struct {
     char *name, *version, *arch, *publisher, *repository, *display_name;
     char **requires, **conflicts;
-    gboolean enabled;       /* the admin wants it running */
+    gboolean enabled; /* the admin wants it running */
     gboolean as_dependency;
-    gboolean has_failed;    /* an undo failed; failed_reason says why */
+    gboolean has_failed; /* an undo failed; failed_reason says why */
     char *failed_reason;
-    char *install_path;     /* product path */
+    char *install_path; /* product path */
     char *archive_sha256;
-    char *config_text;      /* its qpkg.cfg */
-    char *routines;         /* its package_routines or NULL */
-    char *pid_file;         /* product path or NULL */
-    char *service_program;  /* or NULL */
+    char *config_text;     /* its qpkg.cfg */
+    char *routines;        /* its package_routines or NULL */
+    char *pid_file;        /* product path or NULL */
+    char *service_program; /* or NULL */
     guint16 service_port;
     gint64 rc_num;
     gint64 installed_at;
@@ -111,7 +114,8 @@ StoreApp *store_app_get(Store *store, const char *name, GError **error) G_GNUC_W
 gboolean store_app_put(Store *store, const StoreApp *app, const Manifest *manifest,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_app_remove(Store *store, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean store_app_set_enabled(Store *store, const char *name, gboolean enabled, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_app_set_enabled(Store *store, const char *name, gboolean enabled,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_app_set_failed(Store *store, const char *name, const char *reason /* NULL: not failed */,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Manifest *store_app_manifest(Store *store, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -121,17 +125,18 @@ GPtrArray *store_installed(Store *store, GError **error);
 /* Trees that are kept: the previous version of an app (for rollback), a removed app (for undo). */
 typedef struct {
     gint64 id;
-    char *kind;     /* "previous", "removed" */
-    StoreApp *app;  /* as it was recorded */
-    char *tree;     /* name below VOLUME/.qpkg/.appcenter/kept/ */
-    gint64 txn_id;  /* the transaction that put it away */
+    char *kind;    /* "previous", "removed" */
+    StoreApp *app; /* as it was recorded */
+    char *tree;    /* name below VOLUME/.qpkg/.appcenter/kept/ */
+    gint64 txn_id; /* the transaction that put it away */
     gint64 kept_at;
 } StoreKept;
 void store_kept_free(StoreKept *kept);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreKept, store_kept_free)
 gboolean store_kept_add(Store *store, StoreKept *kept /* id is set */, const Manifest *manifest,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-GPtrArray *store_kept_list(Store *store, const char *app_or_null, const char *kind_or_null, GError **error); /* newest first */
+GPtrArray *store_kept_list(Store *store, const char *app_or_null, const char *kind_or_null,
+                           GError **error); /* newest first */
 Manifest *store_kept_manifest(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_kept_remove(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -145,10 +150,10 @@ typedef struct {
     gint64 id;
     gint64 job_id;
     char *trigger;
-    char *result;      /* NULL while open; done, failed, rolled_back, cancelled */
+    char *result;             /* NULL while open; done, failed, rolled_back, cancelled */
     char *error_code, *error; /* or NULL */
     gint64 started_at, finished_at;
-    char *plan_json;   /* the set being walked, all that recovery needs; engine's own format */
+    char *plan_json;    /* the set being walked, all that recovery needs; engine's own format */
     GPtrArray *changes; /* StoreChange* */
 } StoreTxn;
 typedef struct {
@@ -158,11 +163,13 @@ void store_txn_free(StoreTxn *txn);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreTxn, store_txn_free)
 /* Records it and its changes; sets id. */
 gboolean store_txn_start(Store *store, StoreTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean store_txn_finish(Store *store, gint64 id, const char *result, const char *error_code, const char *error_text,
-                          gint64 at, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-GPtrArray *store_txn_open_list(Store *store, GError **error); /* unfinished ones, oldest first */
+gboolean store_txn_finish(Store *store, gint64 id, const char *result, const char *error_code,
+                          const char *error_text, gint64 at, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *store_txn_open_list(Store *store, GError **error);       /* unfinished ones, oldest first */
 GPtrArray *store_txn_list(Store *store, gsize max, GError **error); /* newest first */
 StoreTxn *store_txn_get(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* appctl.transaction/1; a new reference. */
+json_t *store_txn_to_json(const StoreTxn *txn);
 /* The moment of truth, inside the commit's SQL transaction: the new world is recorded. */
 gboolean store_txn_mark_committed(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_txn_is_committed(Store *store, gint64 id);
@@ -170,23 +177,27 @@ gboolean store_txn_is_committed(Store *store, gint64 id);
 typedef struct {
     gint64 txn_id;
     char *app;
-    char *step;   /* "SPACE" ... */
-    char *state;  /* "doing", "done", "undoing", "undone", "undo-failed" */
-    char *data;   /* JSON of the step's own: inodes, direction, running set; or NULL */
+    char *step;  /* "SPACE" ... */
+    char *state; /* "doing", "done", "undoing", "undone", "undo-failed" */
+    char *data;  /* JSON of the step's own: inodes, direction, running set; or NULL */
 } StoreJournal;
 void store_journal_free(StoreJournal *row);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreJournal, store_journal_free)
 /* One committed write: insert or update of (txn, app, step). data NULL keeps what is there. */
 gboolean store_journal_put(Store *store, gint64 txn_id, const char *app, const char *step, const char *state,
                            const char *data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-GPtrArray *store_journal(Store *store, gint64 txn_id, GError **error); /* StoreJournal*, in the order of first writing */
+GPtrArray *store_journal(Store *store, gint64 txn_id,
+                         GError **error); /* StoreJournal*, in the order of first writing */
 
 /* --- holds, skips, vetoes --- */
 typedef struct {
     char *app; /* NULL: all */
     Hold hold; /* hold.app is app */
 } StoreHold;
-GPtrArray *store_holds(Store *store, gint64 now, GError **error); /* Hold*, expired ones left out; free with hold_free */
+GPtrArray *store_holds(Store *store, gint64 now,
+                       GError **error); /* Hold*, expired ones left out; free with hold_free */
 void hold_free(Hold *hold);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Hold, hold_free)
 gboolean store_hold_put(Store *store, const Hold *hold, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* app NULL: the hold on all. NOT_FOUND if there is none. */
 gboolean store_hold_remove(Store *store, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -194,7 +205,8 @@ gboolean store_hold_remove(Store *store, const char *app, GError **error) G_GNUC
 Hold *store_hold_for(Store *store, const char *app, gint64 now);
 gboolean store_skip_add(Store *store, const char *app, const char *version, gint64 at,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean store_skip_remove(Store *store, const char *app, const char *version, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_skip_remove(Store *store, const char *app, const char *version,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_is_skipped(Store *store, const char *app, const char *version);
 typedef struct {
     char *app, *version, *cause;
@@ -202,6 +214,7 @@ typedef struct {
     gint64 until;
 } StoreVeto;
 void store_veto_free(StoreVeto *veto);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreVeto, store_veto_free)
 /* One more failure of this version: the back-off is the caller's (policy_veto_backoff_s). */
 gboolean store_veto_add(Store *store, const char *app, const char *version, const char *cause, gint64 until,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -212,11 +225,11 @@ gboolean store_veto_clear(Store *store, const char *app, GError **error) G_GNUC_
 typedef struct {
     char *app;
     char *installed_version;
-    Release *release;       /* the candidate */
-    UrgencyClass cls;       /* effective */
-    char *pulled_in_by;     /* or NULL */
+    Release *release;   /* the candidate */
+    UrgencyClass cls;   /* effective */
+    char *pulled_in_by; /* or NULL */
     gint64 urgent_at, install_within_s;
-    char *problem;          /* solver's sentence or NULL */
+    char *problem; /* solver's sentence or NULL */
     gboolean problem_is_os;
     gboolean publisher_differs;
     guint cohort_permyriad;
@@ -237,10 +250,10 @@ GPtrArray *store_ledger(Store *store, const Settings *settings, gint64 now, GErr
 /* --- jobs and events --- */
 typedef struct {
     gint64 id;
-    char *action;        /* "refresh", "upgrade", "install", ... */
+    char *action; /* "refresh", "upgrade", "install", ... */
     char *request_json;
-    char *state;         /* queued, running, done, failed, cancelled */
-    char *result_json;   /* the job's result line, NULL before */
+    char *state;           /* queued, running, done, failed, cancelled */
+    char *result_json;     /* the job's result line, NULL before */
     char *idempotency_key; /* or NULL */
     gint64 uid;
     gint64 created_at, started_at, finished_at;
@@ -248,7 +261,8 @@ typedef struct {
 void store_job_free(StoreJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreJob, store_job_free)
 /* Sets id. An idempotency key already used by that uid gives the old job's id and *is_old TRUE. */
-gboolean store_job_add(Store *store, StoreJob *job, gboolean *is_old, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_job_add(Store *store, StoreJob *job, gboolean *is_old,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_job_set(Store *store, gint64 id, const char *state, const char *result_json, gint64 at,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 StoreJob *store_job_get(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -261,6 +275,8 @@ typedef struct {
     char *json_text;
 } StoreEvent;
 void store_event_free(StoreEvent *event);
-GPtrArray *store_events_after(Store *store, gint64 id, gsize max, GError **error); /* StoreEvent*, ascending */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreEvent, store_event_free)
+GPtrArray *store_events_after(Store *store, gint64 id, gsize max,
+                              GError **error); /* StoreEvent*, ascending */
 
 #endif

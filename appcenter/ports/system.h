@@ -21,17 +21,18 @@ typedef struct {
 } SystemSpace;
 gboolean system_space(int fd, SystemSpace *space, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Reads /etc/appcenter/appcenter.conf and its drop-ins below root; absent is all defaults. *text (may be NULL) gets the
- * whole text as it was read, to be kept as the last good one. warnings: char*, may be NULL. */
-Settings *system_load_settings(const RootDir *root, GPtrArray *warnings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Reads /etc/appcenter/appcenter.conf and its drop-ins appcenter.conf.d/NAME.conf, by name; absent is all defaults. CORRUPT
+ * names file and line. warnings: char*, may be NULL. */
+Settings *system_load_settings(const RootDir *root, GPtrArray *warnings,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
     char *name;
     char *url;
-    char **mirrors;    /* never NULL */
-    char *root_path;   /* product path of the first trusted root.json */
+    char **mirrors;  /* never NULL */
+    char *root_path; /* product path of the first trusted root.json */
     gboolean enabled;
-    gint64 priority;   /* higher wins; default 50 */
+    gint64 priority; /* higher wins; default 50 */
 } RepositoryConfig;
 void repository_config_free(RepositoryConfig *repository);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepositoryConfig, repository_config_free)
@@ -39,14 +40,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RepositoryConfig, repository_config_free)
 GPtrArray *system_load_repositories(const RootDir *root, GError **error);
 gboolean system_save_repository(const RootDir *root, const RepositoryConfig *repository, GBytes *first_root,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean system_remove_repository(const RootDir *root, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean system_remove_repository(const RootDir *root, const char *name,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* /var/lib/appcenter/NAME.lock, flock, held until the descriptor is closed (also by death). BUSY when another has it and
  * wait is FALSE. Returns the descriptor or -1. */
-int system_lock(const RootDir *root, const char *name, gboolean wait, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+int system_lock(const RootDir *root, const char *name, gboolean wait,
+                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Alive by pid file (product path below root; the pid must carry the app's marker, base/marker.h) or, when there is none, any marked
- * process; an app without service program counts as running when enabled. */
+/* Alive by pid file (product path below root; the pid must carry the app's marker, base/marker.h). Where there is no pid
+ * file: any marked process, or else that the port (0: none) answers. What an app without a service program counts as is
+ * the caller's to say. */
 gboolean system_app_is_running(const RootDir *root, const char *app, const char *pid_file, guint16 port);
 /* Something listens on 127.0.0.1:port (connect succeeds within 200 ms). */
 gboolean system_port_answers(guint16 port);

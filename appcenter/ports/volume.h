@@ -31,6 +31,8 @@ int volume_stage_create(const Volume *volume, const char *stage, GError **error)
 int volume_stage_open(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* rm -rf of a staged tree; idempotent. Never to be called with user data in it: volume_carry first. */
 gboolean volume_stage_drop(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Nothing may be mounted in the app's folder, and it must lie on the volume itself: REFUSED names what is in the way. */
+gboolean volume_app_is_movable(const Volume *volume, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Names of staged trees (leftovers). */
 char **volume_stage_list(const Volume *volume, GError **error);
 
@@ -61,6 +63,12 @@ gboolean volume_take_away(const Volume *volume, const char *app, const char *sta
 typedef struct {
     gint64 moved;       /* renames done */
     GPtrArray *notes;   /* char*: "etc/x.conf: yours is kept, the new one is beside it as etc/x.conf.new" */
+    /* Told before something is put beside a path that is taken, so that it can be journalled ("a/x", "a/x.local"); FALSE
+     * ends the carry. NULL: nobody asks. */
+    gboolean (*on_beside)(const char *path, const char *beside, gpointer user_data, GError **error);
+    gpointer user_data;
+    /* Going back: what was told on the way forward, beside -> path; it returns there. Borrowed; NULL: nothing. */
+    GHashTable *beside;
 } VolumeCarry;
 void volume_carry_clear(VolumeCarry *carry);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VolumeCarry, volume_carry_clear)
@@ -82,6 +90,8 @@ gboolean volume_keep(const Volume *volume, const char *stage, const char *kept_n
 gboolean volume_unkeep(const Volume *volume, const char *kept_name, const char *stage,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean volume_kept_drop(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Names of all kept trees. */
+char **volume_kept_names(const Volume *volume, GError **error);
 int volume_kept_open(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* syncfs of the volume, fsync of .qpkg. A failure is a failed step. */

@@ -9,7 +9,8 @@
  *     tuf_client_search(tuf, "catalogue/vendor.jsonl.zst");  same loop for delegated roles;  tuf_client_found(tuf)
  *
  * Errors: UNTRUSTED names role, version, what was expected and what was found; EXPIRED names role and both times;
- * CORRUPT for bytes that are no metadata. After an error the object only serves tuf_client_take_trusted and free.
+ * CORRUPT for bytes that are no metadata; NETWORK for a file that should be there. After an error in the refresh the
+ * object only serves tuf_client_take_trusted and free; after one in a search that search is over, and another may begin.
  */
 #ifndef TRUST_TUF_H
 #define TRUST_TUF_H
@@ -77,6 +78,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TufTarget, tuf_target_free)
 void tuf_client_search(TufClient *client, const char *target_path);
 /* After the search: the target, or NULL when nobody vouches for it. free with tuf_target_free. */
 TufTarget *tuf_client_found(const TufClient *client);
+/* Why a search ended before it had asked everybody ("snapshot 3 does not list acme"), or NULL when it had; owned. */
+const char *tuf_client_why_not_found(const TufClient *client);
 /* All target paths that a loaded role lists itself (to show, to enumerate publishers' catalogues); g_strfreev. */
 char **tuf_client_targets_of(const TufClient *client, const char *role);
 /* Names of the roles that the top-level targets delegates to, in order; g_strfreev. Only after a refresh. */

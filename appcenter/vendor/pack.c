@@ -132,7 +132,7 @@ static gboolean write_data(const Packing *packing, int icons_fd, int out_fd, GEr
         if (ok)
             layers[n++] = (ArchiveLayer){fd, ""};
     }
-    ok = ok && archive_write_data(out_fd, packing->compression, layers, n, packing->mtime, error);
+    ok = ok && archive_pack_data(out_fd, packing->compression, layers, n, packing->mtime, error);
     while (n > 0)
         fd_close(layers[--n].dir_fd);
     return ok;
@@ -146,7 +146,7 @@ static gboolean write_control(const Packing *packing, int out_fd, GError **error
         {"qinstall.sh", installer_stub, strlen(installer_stub), 0755},
         {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines), 0644},
     };
-    return archive_write_control(out_fd, members, G_N_ELEMENTS(members), packing->mtime, error);
+    return archive_pack_control(out_fd, members, G_N_ELEMENTS(members), packing->mtime, error);
 }
 
 static int temp_file(GError **error)
@@ -173,9 +173,11 @@ static gboolean write_package(const Packing *packing, int out_fd, GError **error
     g_autofree char *folder = g_build_filename(g_get_tmp_dir(), "appvendor-XXXXXX", NULL);
     if (!mkdtemp(folder))
         return error_set_errno(error, "cannot make a temporary folder");
+    g_autofree char *base = g_path_get_basename(folder);
+    g_auto(Fd) parent = open(g_get_tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(RootDir) icons = root_dir_open(folder, error);
     gboolean ok = icons && write_parts(packing, root_dir_fd(icons), out_fd, error);
-    if (!files_remove_tree_at(AT_FDCWD, folder, ok ? error : NULL))
+    if (!files_remove_tree_at(parent, base, ok ? error : NULL))
         return FALSE;
     return ok;
 }

@@ -85,6 +85,7 @@ int main(int argc, char **argv)
     files_tests_add();
     json_tests_add();
     log_tests_add();
+    marker_tests_add();
     private_root_tests_add();
     process_tests_add();
     sandbox_tests_add();

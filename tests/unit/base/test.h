@@ -10,6 +10,7 @@ void error_tests_add(void);
 void files_tests_add(void);
 void json_tests_add(void);
 void log_tests_add(void);
+void marker_tests_add(void);
 void private_root_tests_add(void);
 void process_tests_add(void);
 void sandbox_tests_add(void);

@@ -5,6 +5,7 @@
  * Every plan must pass plan_check, too, which knows nothing of libsolv.
  */
 #include "ports/solve.h"
+#include "tests.h"
 
 #include <string.h>
 
@@ -253,7 +254,7 @@ static void replay(gconstpointer path)
     }
 }
 
-void solve_tests_add(void)
+void solve_tests(void)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GDir) dir = g_dir_open(CASES, 0, &error);

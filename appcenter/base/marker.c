@@ -1,0 +1,212 @@
+/* marker.c - finds an app's processes by the two words that their environment carries, and ends them.
+ *
+ * Hides /proc and the race between looking at a pid and signalling it: a process is held by a pidfd before it is judged,
+ * so that a recycled pid is never hit, and it counts as gone only when the pidfd says so (its memory goes before its
+ * open files do). What forks while we look is found by looking again until nobody is left.
+ */
+#include "base/marker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/dir_stream.h"
+#include "base/error.h"
+
+#define ENVIRON_BYTES_MAX (1024 * 1024)
+#define KILL_WAIT_S       5
+#define LOOK_EVERY_MS     50
+
+typedef struct {
+    pid_t pid;
+    int pid_fd;
+} Target;
+
+static void target_clear(gpointer data)
+{
+    fd_close(((Target *)data)->pid_fd);
+}
+
+char *marker_instance(const RootDir *root)
+{
+    struct stat st;
+    if (fstat(root_dir_fd(root), &st) != 0)
+        return g_strdup("unknown");
+    return g_strdup_printf("%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", (guint64)st.st_dev, (guint64)st.st_ino);
+}
+
+/* ---- whose is a process ---- */
+
+/* The environment that a process was started with, its entries ended by NUL; NULL when there is none to see (a kernel
+ * thread, a dead process). */
+static GBytes *read_environment(pid_t pid)
+{
+    char path[64];
+    g_snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? NULL : files_read_fd(fd, ENVIRON_BYTES_MAX, NULL);
+}
+
+static gboolean has_entry(const char *environment, gsize len, const char *wanted)
+{
+    const char *end = environment + len;
+    for (const char *entry = environment; entry < end;) {
+        gsize entry_len = strnlen(entry, (gsize)(end - entry));
+        if (entry_len == strlen(wanted) && memcmp(entry, wanted, entry_len) == 0)
+            return TRUE;
+        entry += entry_len + 1;
+    }
+    return FALSE;
+}
+
+/* The two entries to look for; app may be NULL. */
+typedef struct {
+    char *instance, *app;
+} Marks;
+
+static void marks_clear(Marks *marks)
+{
+    g_free(marks->instance);
+    g_free(marks->app);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Marks, marks_clear)
+
+static void marks_init(Marks *marks, const RootDir *root, const char *app)
+{
+    g_autofree char *instance = marker_instance(root);
+    marks->instance = g_strconcat("APPCENTER_INSTANCE=", instance, NULL);
+    marks->app = app ? g_strconcat("APPCENTER_APP=", app, NULL) : NULL;
+}
+
+static gboolean carries(pid_t pid, const Marks *marks)
+{
+    g_autoptr(GBytes) environment = read_environment(pid);
+    if (!environment)
+        return FALSE;
+    gsize len;
+    const char *text = g_bytes_get_data(environment, &len);
+    return has_entry(text, len, marks->instance) && (!marks->app || has_entry(text, len, marks->app));
+}
+
+gboolean marker_pid_is_of(const RootDir *root, const char *app, pid_t pid)
+{
+    g_auto(Marks) marks = {0};
+    marks_init(&marks, root, app);
+    return pid > 0 && carries(pid, &marks);
+}
+
+/* 0 for a name that is no pid. */
+static pid_t pid_from_name(const char *name)
+{
+    char *end;
+    if (!g_ascii_isdigit(*name))
+        return 0;
+    gint64 number = g_ascii_strtoll(name, &end, 10);
+    return *end == '\0' && number <= G_MAXINT ? (pid_t)number : 0;
+}
+
+GArray *marker_pids(const RootDir *root, const char *app)
+{
+    GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+    g_auto(Marks) marks = {0};
+    g_autoptr(DirStream) stream = opendir("/proc");
+    marks_init(&marks, root, app);
+    for (struct dirent *entry = stream ? readdir(stream) : NULL; entry; entry = readdir(stream)) {
+        pid_t pid = pid_from_name(entry->d_name);
+        if (pid > 0 && pid != getpid() && carries(pid, &marks))
+            g_array_append_val(pids, pid);
+    }
+    return pids;
+}
+
+/* ---- ending them ---- */
+
+static gboolean is_known(const GArray *targets, pid_t pid)
+{
+    for (guint i = 0; i < targets->len; i++)
+        if (g_array_index(targets, Target, i).pid == pid)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean is_gone(const Target *target)
+{
+    struct pollfd fd = {.fd = target->pid_fd, .events = POLLIN};
+    return poll(&fd, 1, 0) == 1;
+}
+
+static void drop_the_dead(GArray *targets)
+{
+    for (guint i = targets->len; i-- > 0;)
+        if (is_gone(&g_array_index(targets, Target, i)))
+            g_array_remove_index_fast(targets, i);
+}
+
+/* Holds every process of the app that is not held yet, and signals it. Returns how many. */
+static guint find_and_signal(const RootDir *root, const char *app, GArray *targets, int signal_number)
+{
+    guint n_new = 0;
+    g_autoptr(GArray) pids = marker_pids(root, app);
+    for (guint i = 0; i < pids->len; i++) {
+        Target target = {.pid = g_array_index(pids, pid_t, i)};
+        if (is_known(targets, target.pid))
+            continue;
+        target.pid_fd = pidfd_open(target.pid, 0);
+        if (target.pid_fd < 0)
+            continue;
+        if (!marker_pid_is_of(root, app, target.pid)) { /* the pid was given to somebody else meanwhile */
+            fd_close(target.pid_fd);
+            continue;
+        }
+        g_array_append_val(targets, target);
+        (void)pidfd_send_signal(target.pid_fd, signal_number, NULL, 0);
+        n_new++;
+    }
+    return n_new;
+}
+
+/* TRUE when none was left within the time. */
+static gboolean end_with(const RootDir *root, const char *app, GArray *targets, int signal_number, gint64 wait_s)
+{
+    gint64 until_us = g_get_monotonic_time() + wait_s * G_USEC_PER_SEC;
+    for (guint i = 0; i < targets->len; i++)
+        (void)pidfd_send_signal(g_array_index(targets, Target, i).pid_fd, signal_number, NULL, 0);
+    for (;;) {
+        guint n_new = find_and_signal(root, app, targets, signal_number);
+        drop_the_dead(targets);
+        if (n_new == 0 && targets->len == 0) /* who died just now may have forked before */
+            return TRUE;
+        if (g_get_monotonic_time() >= until_us)
+            return FALSE;
+        g_usleep(LOOK_EVERY_MS * 1000);
+    }
+}
+
+static char *name_of(pid_t pid)
+{
+    char path[64];
+    char *text = NULL;
+    g_snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return g_strdup("?");
+    return g_strchomp(text);
+}
+
+gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s, GError **error)
+{
+    g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(Target));
+    g_array_set_clear_func(targets, target_clear);
+    if (end_with(root, app, targets, SIGTERM, term_wait_s) || end_with(root, app, targets, SIGKILL, KILL_WAIT_S))
+        return TRUE;
+    pid_t survivor = g_array_index(targets, Target, 0).pid;
+    g_autofree char *name = name_of(survivor);
+    return error_set(error, APPCENTER_ERROR_SCRIPT, "process %d (%s) does not end, not even killed", (int)survivor, name);
+}

@@ -1,0 +1,71 @@
+/* apply_plan.c - a plan's sets, one transaction each; one set's failure does not keep the next from being tried. */
+#include <string.h>
+
+#include "engine/walk.h"
+
+static void clear_veto(Engine *engine, const PlanChange *change)
+{
+    g_autoptr(GError) error = NULL;
+    if (change->to_version && !change->use_previous && !store_veto_clear(engine->store, change->app, &error))
+        log_warning("apply", "%s", error->message);
+}
+
+/* An admin who goes back from a version does not want it again by itself; a newer one is offered as ever. */
+static void skip_left_version(Engine *engine, const PlanChange *change)
+{
+    g_autoptr(GError) error = NULL;
+    if (change->op == CHANGE_DOWNGRADE && change->from_version &&
+        !store_skip_add(engine->store, change->app, change->from_version, engine_now(engine), &error))
+        log_warning("apply", "%s", error->message);
+}
+
+static void after_done(Engine *engine, const PlanSet *set, const Request *request)
+{
+    gboolean is_way_back = request->kind == REQUEST_ROLLBACK || request->kind == REQUEST_UNDO;
+    for (guint i = 0; i < set->changes->len; i++) {
+        const PlanChange *change = set->changes->pdata[i];
+        clear_veto(engine, change);
+        if (is_way_back)
+            skip_left_version(engine, change);
+    }
+}
+
+static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *request, GPtrArray *results, GError **error)
+{
+    g_autoptr(Walk) walk = walk_new(engine, set, request, error);
+    if (!walk || !walk_begin(walk, set, error))
+        return FALSE;
+    gboolean ok = walk_run(engine, walk, error);
+    StoreTxn *txn = store_txn_get(engine->store, walk->txn_id, ok ? error : NULL);
+    if (txn)
+        g_ptr_array_add(results, txn);
+    if (ok && !request->download_only)
+        after_done(engine, set, request);
+    return ok && txn;
+}
+
+gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, GPtrArray **results, GError **error)
+{
+    guint n_done = 0;
+    g_autoptr(GError) first = NULL;
+    *results = g_ptr_array_new_with_free_func((GDestroyNotify)store_txn_free);
+    for (guint i = 0; i < plan->sets->len; i++) {
+        g_autoptr(GError) failed = NULL;
+        if (apply_set(engine, plan->sets->pdata[i], request, *results, &failed)) {
+            n_done++;
+            continue;
+        }
+        gboolean is_cancelled = error_kind(failed) == APPCENTER_ERROR_CANCELLED;
+        if (!first)
+            first = g_steal_pointer(&failed);
+        if (is_cancelled)
+            break; /* whoever cancels means all of it */
+    }
+    if (!first)
+        return TRUE;
+    if (n_done == 0 || plan->sets->len == 1) {
+        g_propagate_error(error, g_steal_pointer(&first));
+        return FALSE;
+    }
+    return error_set(error, APPCENTER_ERROR_PARTLY, "%u of %u done; %s", n_done, plan->sets->len, first->message);
+}

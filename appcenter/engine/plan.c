@@ -1,0 +1,122 @@
+/* plan.c - from a request to a plan that has passed plan_check: the common frame of all kinds of requests. */
+#include "engine/plan_internal.h"
+
+#include <string.h>
+
+static void planning_clear(Planning *planning)
+{
+    g_clear_pointer(&planning->request, request_free);
+    g_clear_pointer(&planning->view, plan_view_free);
+    g_clear_pointer(&planning->locked, g_ptr_array_unref);
+    g_clear_pointer(&planning->offers, g_ptr_array_unref);
+    g_clear_pointer(&planning->file, release_free);
+    g_clear_pointer(&planning->plan, plan_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)
+
+static Request *copy_request(const Request *request, GError **error)
+{
+    g_autoptr(json_t) json = request_to_json(request);
+    return request_from_json(json, error);
+}
+
+/* The file's own name and version become what is asked for. */
+static gboolean take_file(Planning *planning, GError **error)
+{
+    if (!planning->request->file)
+        return TRUE;
+    planning->file = plan_read_file(planning->engine, planning->request, error);
+    if (!planning->file)
+        return FALSE;
+    g_ptr_array_set_size(planning->request->apps, 0);
+    request_add_app(planning->request, planning->file->name, planning->file->version);
+    return TRUE;
+}
+
+static char **asked_names(const Planning *planning)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    for (guint i = 0; i < planning->request->apps->len; i++)
+        g_strv_builder_add(names, ((const RequestApp *)g_ptr_array_index(planning->request->apps, i))->name);
+    for (guint i = 0; planning->file && planning->file->requires[i]; i++) {
+        g_autoptr(Requirement) requirement = requirement_parse(planning->file->requires[i], NULL);
+        for (guint j = 0; requirement && j < requirement->terms->len; j++)
+            g_strv_builder_add(names, ((const RequireTerm *)g_ptr_array_index(requirement->terms, j))->name);
+    }
+    return g_strv_builder_end(names);
+}
+
+static gboolean open_planning(Planning *planning, const Request *request, GError **error)
+{
+    planning->request = copy_request(request, error);
+    if (!planning->request || !take_file(planning, error))
+        return FALSE;
+    planning->request->allow_downgrade |= settings_values(planning->engine->settings)->allow_downgrade;
+    g_auto(GStrv) names = asked_names(planning);
+    planning->view = plan_view_new(planning->engine, (const char *const *)names, error);
+    if (!planning->view)
+        return FALSE;
+    planning->locked = plan_view_locked(planning->view, FALSE);
+    planning->worst = MARK_PHASE; /* a roll-out's phase does not bind an admin */
+    planning->plan = plan_new();
+    return TRUE;
+}
+
+static GPtrArray *find_changes(Planning *planning, GError **error)
+{
+    switch (planning->request->kind) {
+    case REQUEST_ROLLBACK:
+        return plan_rollback(planning, error);
+    case REQUEST_UNDO:
+        return plan_undo(planning, error);
+    default:
+        return plan_solved(planning, error);
+    }
+}
+
+/* What a fix pulls in is as urgent as the fix: the class of a fate group's asked-for apps covers its dependencies. */
+static void inherit_class(const PlanSet *set)
+{
+    UrgencyClass gravest = CLASS_FEATURE;
+    for (guint i = 0; i < set->changes->len; i++)
+        gravest = MAX(gravest, ((const PlanChange *)g_ptr_array_index(set->changes, i))->cls);
+    for (guint i = 0; i < set->changes->len; i++) {
+        PlanChange *change = g_ptr_array_index(set->changes, i);
+        if (change->is_dependency && urgency_class_is_security(gravest))
+            change->cls = gravest;
+    }
+}
+
+/* Going back meets no solver: what does not hold together there is the request's fault, not ours. */
+static gboolean check(const Planning *planning, GError **error)
+{
+    gboolean is_back = planning->request->kind == REQUEST_ROLLBACK || planning->request->kind == REQUEST_UNDO;
+    PlanContext context = {.installed = planning->view->installed,
+                           .os_version = planning->engine->os_version,
+                           .box_arch = planning->engine->arch,
+                           .request = planning->request,
+                           .locked = is_back ? NULL : planning->locked};
+    g_autoptr(GError) failure = NULL;
+    if (plan_check(planning->plan, &context, &failure))
+        return TRUE;
+    if (!is_back) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    const char *colon = strstr(failure->message, ": ");
+    return error_set(error, APPCENTER_ERROR_CONFLICT, "%s", colon ? colon + 2 : failure->message);
+}
+
+Plan *engine_plan(Engine *engine, const Request *request, GError **error)
+{
+    g_auto(Planning) planning = {.engine = engine};
+    if (!open_planning(&planning, request, error))
+        return NULL;
+    g_autoptr(GPtrArray) changes = find_changes(&planning, error);
+    if (!changes)
+        return NULL;
+    plan_split_into_sets(planning.plan, changes, planning.view->installed);
+    for (guint i = 0; i < planning.plan->sets->len; i++)
+        inherit_class(g_ptr_array_index(planning.plan->sets, i));
+    return check(&planning, error) ? g_steal_pointer(&planning.plan) : NULL;
+}

@@ -1,0 +1,130 @@
+/* plan_back.c - the ways back: rollback of an app to its kept previous version, undo of a finished transaction.
+ *
+ * No archive is needed: the trees are kept on the volume until their retention ends. Whether the world still holds
+ * together afterwards is plan_check's to say.
+ */
+#include "engine/plan_internal.h"
+
+#include <string.h>
+
+#define KEPT_PREVIOUS "previous"
+#define KEPT_REMOVED  "removed"
+
+static PlanChange *new_change(ChangeOp op, const char *app, const char *from, const char *to, const char *reason)
+{
+    PlanChange *change = g_new0(PlanChange, 1);
+    change->op = op;
+    change->app = g_strdup(app);
+    change->from_version = g_strdup(from);
+    change->to_version = g_strdup(to);
+    change->use_previous = to != NULL;
+    change->reason = g_strdup(reason);
+    change->cls = CLASS_NORMAL;
+    return change;
+}
+
+/* Is a tree of that app, kind and version (NULL: any, the newest) kept? *found gets its version. */
+static gboolean find_kept(Engine *engine, const char *app, const char *kind, const char *version, char **found,
+                          GError **error)
+{
+    g_autoptr(GPtrArray) kept = store_kept_list(engine->store, app, kind, error);
+    if (!kept)
+        return FALSE;
+    for (guint i = 0; i < kept->len; i++) {
+        const StoreKept *tree = g_ptr_array_index(kept, i);
+        if (version && version_compare(tree->app->version, version) != 0)
+            continue;
+        *found = g_strdup(tree->app->version);
+        return TRUE;
+    }
+    return version ? error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app, version)
+                   : error_set(error, APPCENTER_ERROR_NOT_FOUND, "no previous version of %s is kept here", app);
+}
+
+static PlanChange *go_back(Engine *engine, const InstalledApp *app, const char *version, const char *reason, GError **error)
+{
+    g_autofree char *to = NULL;
+    if (!find_kept(engine, app->name, KEPT_PREVIOUS, version, &to, error))
+        return NULL;
+    ChangeOp op = version_compare(to, app->version) < 0 ? CHANGE_DOWNGRADE : CHANGE_UPGRADE;
+    return new_change(op, app->name, app->version, to, reason);
+}
+
+GPtrArray *plan_rollback(Planning *planning, GError **error)
+{
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
+    for (guint i = 0; i < planning->request->apps->len; i++) {
+        const RequestApp *asked = g_ptr_array_index(planning->request->apps, i);
+        const InstalledApp *app = installed_find(planning->view->installed, asked->name);
+        if (!app) {
+            error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
+            return NULL;
+        }
+        PlanChange *change = go_back(planning->engine, app, asked->version, "asked for", error);
+        if (!change)
+            return NULL;
+        g_ptr_array_add(changes, change);
+    }
+    return g_steal_pointer(&changes);
+}
+
+/* ---- undo ---- */
+
+static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const InstalledApp *app, const char *reason,
+                                GError **error)
+{
+    g_autofree char *kept = NULL;
+    if (app) {
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s is installed again", app->name, app->version);
+        return NULL;
+    }
+    if (!find_kept(engine, done->app, KEPT_REMOVED, done->from_version, &kept, error))
+        return NULL;
+    return new_change(CHANGE_INSTALL, done->app, NULL, kept, reason);
+}
+
+static PlanChange *undo_change(Engine *engine, const StoreChange *done, const InstalledApp *app, const char *reason,
+                               GError **error)
+{
+    ChangeOp op;
+    if (!change_op_from_name(done->op, &op)) {
+        error_set(error, APPCENTER_ERROR_CORRUPT, "%s: unknown kind of change \"%s\"", done->app, done->op);
+        return NULL;
+    }
+    if (op == CHANGE_REMOVE)
+        return undo_removal(engine, done, app, reason, error);
+    if (!app || version_compare(app->version, done->to_version) != 0) {
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s was brought, found %s: something came after", done->app,
+                  done->to_version, app ? app->version : "it not installed");
+        return NULL;
+    }
+    if (op == CHANGE_INSTALL)
+        return new_change(CHANGE_REMOVE, app->name, app->version, NULL, reason);
+    return go_back(engine, app, done->from_version, reason, error);
+}
+
+GPtrArray *plan_undo(Planning *planning, GError **error)
+{
+    gint64 id = planning->request->undo_id;
+    g_autoptr(StoreTxn) txn = store_txn_get(planning->engine->store, id, error);
+    if (!txn)
+        return NULL;
+    if (g_strcmp0(txn->result, "done") != 0) {
+        error_set(error, APPCENTER_ERROR_REFUSED, "transaction %" G_GINT64_FORMAT " is not one that was done (%s)", id,
+                  txn->result ? txn->result : "not finished");
+        return NULL;
+    }
+    g_autofree char *reason = g_strdup_printf("undo of transaction %" G_GINT64_FORMAT, id);
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
+    for (guint i = txn->changes->len; i-- > 0;) {
+        const StoreChange *done = g_ptr_array_index(txn->changes, i);
+        const InstalledApp *app = installed_find(planning->view->installed, done->app);
+        PlanChange *change = undo_change(planning->engine, done, app, reason, error);
+        if (!change) {
+            g_prefix_error(error, "%s: ", reason);
+            return NULL;
+        }
+        g_ptr_array_add(changes, change);
+    }
+    return g_steal_pointer(&changes);
+}

@@ -1,0 +1,150 @@
+/* plan_choose.c - of several newer releases of an app, the one to take.
+ *
+ * Security first: among releases that fix something the newest is the lowest that fixes all of it, and a feature release
+ * above it is not a fix. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
+ * the vendor, then another publisher's; within a rank the newest.
+ */
+#include "engine/plan_view.h"
+
+#include <string.h>
+
+#define PROBES_MAX 8
+
+void choice_clear(Choice *choice)
+{
+    g_clear_pointer(&choice->problem, g_free);
+}
+
+char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)
+{
+    g_autoptr(GPtrArray) locked = plan_view_locked(view, cls == CLASS_EMERGENCY);
+    /* what a fix pulls in does not wait for its own roll-out */
+    Mark limit = urgency_class_is_security(cls) ? MAX(worst, MARK_PHASE) : worst;
+    g_autoptr(GPtrArray) available = plan_view_available(view, limit, NULL);
+    SolveInput input = {.installed = view->installed,
+                        .available = available,
+                        .os_version = view->engine->os_version,
+                        .box_arch = view->engine->arch,
+                        .locked = locked};
+    return solve_probe(&input, release, is_os, NULL);
+}
+
+/* Does taking the chosen one bring what this one fixes? What the vendor stopped lends no urgency to others. */
+static gboolean counts_towards(const PlanView *view, const Release *release, const Choice *choice)
+{
+    return release == choice->release ||
+           (version_compare(release->version, choice->release->version) <= 0 &&
+            plan_view_mark(view, release) < MARK_HALTED &&
+            g_strcmp0(release->publisher, choice->release->publisher) == 0);
+}
+
+/* The gravest class of the fixes between the installed version and the chosen one, and the mark that sets the clock. */
+static void take_class(const PlanView *view, const InstalledApp *app, Choice *choice)
+{
+    g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
+    choice->cls = release_class(choice->release);
+    for (guint i = 0; i < newer->len; i++) {
+        const Release *release = g_ptr_array_index(newer, i);
+        UrgencyClass cls = release_class(release);
+        if (counts_towards(view, release, choice) && urgency_class_is_security(cls))
+            choice->cls = MAX(choice->cls, cls);
+    }
+    for (guint i = newer->len; i-- > 0;) { /* oldest first: its clock has run longest */
+        const Release *release = g_ptr_array_index(newer, i);
+        if (release->urgency && release_class(release) == choice->cls && choice->urgent_at == 0 &&
+            counts_towards(view, release, choice)) {
+            choice->urgent_at = release->urgency->urgent_at;
+            choice->install_within_s = release->urgency->install_within_s;
+        }
+    }
+}
+
+static gboolean is_foreign(const InstalledApp *app, const Release *release)
+{
+    return g_strcmp0(app->publisher, release->publisher) != 0;
+}
+
+/* The first of the list up to that mark that is possible; the first impossible one is remembered with its problem. */
+static const Release *first_possible(const PlanView *view, const InstalledApp *app, const GPtrArray *list, Mark from, Mark to,
+                                     Mark worst, Choice *impossible, guint *n_probes)
+{
+    for (guint i = 0; i < list->len && *n_probes < PROBES_MAX; i++) {
+        const Release *release = g_ptr_array_index(list, i);
+        Mark mark = plan_view_mark(view, release);
+        if (mark < from || mark > to || is_foreign(app, release))
+            continue;
+        gboolean is_os = FALSE;
+        (*n_probes)++;
+        char *problem = plan_probe(view, release, release_class(release), worst, &is_os);
+        if (!problem)
+            return release;
+        if (impossible->release) {
+            g_free(problem);
+            continue;
+        }
+        *impossible = (Choice){.release = release, .problem = problem, .problem_is_os = is_os};
+    }
+    return NULL;
+}
+
+static const Release *first_stopped(const PlanView *view, const InstalledApp *app, const GPtrArray *list, gboolean foreign)
+{
+    for (guint i = 0; i < list->len; i++) {
+        const Release *release = g_ptr_array_index(list, i);
+        if (is_foreign(app, release) == foreign && (foreign || plan_view_mark(view, release) >= MARK_HALTED))
+            return release;
+    }
+    return NULL;
+}
+
+/* Fills release, problem and publisher_differs; no release when the list holds nothing at all. */
+static void choose_from(const PlanView *view, const InstalledApp *app, const GPtrArray *list, Mark worst, Choice *choice)
+{
+    guint n_probes = 0;
+    g_auto(Choice) impossible = {0};
+    choice->release = first_possible(view, app, list, MARK_FREE, worst, worst, &impossible, &n_probes);
+    if (!choice->release)
+        choice->release = first_possible(view, app, list, worst + 1, MARK_SKIPPED, worst, &impossible, &n_probes);
+    if (!choice->release && impossible.release) {
+        *choice = impossible;
+        impossible = (Choice){0};
+    }
+    if (!choice->release)
+        choice->release = first_stopped(view, app, list, FALSE);
+    if (!choice->release) {
+        choice->release = first_stopped(view, app, list, TRUE);
+        choice->publisher_differs = choice->release != NULL;
+    }
+}
+
+static GPtrArray *only_security(const GPtrArray *newer)
+{
+    GPtrArray *list = g_ptr_array_new();
+    for (guint i = 0; i < newer->len; i++)
+        if (urgency_class_is_security(release_class(g_ptr_array_index(newer, i))))
+            g_ptr_array_add(list, g_ptr_array_index(newer, i));
+    return list;
+}
+
+static gboolean is_stopped(const PlanView *view, const Choice *choice)
+{
+    return !choice->release || choice->publisher_differs || plan_view_mark(view, choice->release) >= MARK_HALTED;
+}
+
+void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only, Choice *choice)
+{
+    g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
+    g_autoptr(GPtrArray) fixes = only_security(newer);
+    g_auto(Choice) other = {0};
+    *choice = (Choice){0};
+    choose_from(view, app, fixes, worst, choice);
+    if (is_stopped(view, choice) && !security_only)
+        choose_from(view, app, newer, worst, &other);
+    if (other.release && (!choice->release || !is_stopped(view, &other))) {
+        choice_clear(choice);
+        *choice = other;
+        other = (Choice){0};
+    }
+    if (choice->release)
+        take_class(view, app, choice);
+}

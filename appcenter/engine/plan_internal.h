@@ -1,0 +1,26 @@
+/* plan_internal.h - what the files of planning share: one request on its way to a plan. Private to engine/plan*.c. */
+#ifndef ENGINE_PLAN_INTERNAL_H
+#define ENGINE_PLAN_INTERNAL_H
+
+#include "engine/plan_view.h"
+
+typedef struct {
+    Engine *engine;
+    Request *request;  /* the effective one: what was asked for, with what the settings and the file add to it */
+    PlanView *view;
+    GPtrArray *locked; /* char*: held apps */
+    GPtrArray *offers; /* StoreOffer*, for what the scheduler asks; else NULL */
+    Release *file;     /* of request->file, or NULL */
+    Mark worst;        /* up to which mark releases may be taken without being named with their version */
+    Plan *plan;
+} Planning;
+
+/* Reads the archive that request->file names: identity, dependencies, digests, and whether it is to be trusted. */
+Release *plan_read_file(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Rollback and undo: flat lists of changes that go back to kept trees. */
+GPtrArray *plan_rollback(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *plan_undo(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Install, upgrade, remove, auto: what the solver says, after what speaks against it was asked. */
+GPtrArray *plan_solved(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+#endif

@@ -1,0 +1,93 @@
+/* steps_commit.c - the commit point and KEEP behind it. */
+#include "engine/walk.h"
+
+static gboolean put_away(Walk *walk, const WalkApp *app, const char *kind, GError **error)
+{
+    StoreKept kept = {.kind = (char *)kind,
+                      .app = app->old,
+                      .tree = app->stage,
+                      .txn_id = walk->txn_id,
+                      .kept_at = engine_now(walk->engine)};
+    return store_kept_add(walk->engine->store, &kept, app->old_manifest, error);
+}
+
+static gboolean record(Walk *walk, const WalkApp *app, GError **error)
+{
+    Store *store = walk->engine->store;
+    if (app->op == CHANGE_REMOVE)
+        return (app->purge || put_away(walk, app, "removed", error)) && store_app_remove(store, app->app, error);
+    if (app->old && !put_away(walk, app, "previous", error))
+        return FALSE;
+    if (app->kept_id && !store_kept_remove(store, app->kept_id, error))
+        return FALSE;
+    return store_app_put(store, app->new, app->new_manifest, error);
+}
+
+gboolean walk_commit(Walk *walk, GError **error)
+{
+    Store *store = walk->engine->store;
+    if (!store_begin(store, error))
+        return FALSE;
+    gboolean ok = TRUE;
+    for (guint i = 0; ok && i < walk->apps->len; i++)
+        ok = record(walk, walk->apps->pdata[i], error);
+    if (ok && store_txn_mark_committed(store, walk->txn_id, error) && store_commit(store, error))
+        return TRUE;
+    store_rollback(store);
+    g_prefix_error(error, "commit: ");
+    return FALSE;
+}
+
+/* --- KEEP --- */
+
+/* What was written into the old tree by a straggler is carried before the tree is put away. */
+static gboolean carry_rest(Walk *walk, WalkApp *app, GError **error)
+{
+    const Volume *volume = walk->engine->volume;
+    g_auto(VolumeCarry) result = {0};
+    g_autoptr(GError) absent = NULL;
+    g_auto(Fd) old = volume_stage_open(volume, app->stage, &absent);
+    if (old < 0 && error_kind(absent) == APPCENTER_ERROR_NOT_FOUND)
+        return TRUE; /* put away before */
+    g_auto(Fd) live = old < 0 ? -1 : volume_app_open(volume, app->app, error);
+    if (old < 0)
+        g_propagate_error(error, g_steal_pointer(&absent));
+    return live >= 0 && volume_carry(old, live, app->old_manifest, app->new_manifest, TRUE, &result, error);
+}
+
+static gboolean keep_tree(Walk *walk, WalkApp *app, GError **error)
+{
+    g_autoptr(GError) absent = NULL;
+    if (volume_keep(walk->engine->volume, app->stage, app->stage, &absent) ||
+        error_kind(absent) == APPCENTER_ERROR_NOT_FOUND)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&absent));
+    return FALSE;
+}
+
+/* Only so many previous versions stay. The tree goes first: a row without a tree is found and dropped the next time. */
+static gboolean drop_surplus(Walk *walk, const WalkApp *app, GError **error)
+{
+    gint64 wanted = settings_values(walk->engine->settings)->keep_previous;
+    g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, "previous", error);
+    if (!kept)
+        return FALSE;
+    for (guint i = (guint)MAX(wanted, 0); i < kept->len; i++) {
+        const StoreKept *one = kept->pdata[i];
+        if (!volume_kept_drop(walk->engine->volume, one->tree, error) ||
+            !store_kept_remove(walk->engine->store, one->id, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean step_keep(Walk *walk, WalkApp *app, GError **error)
+{
+    if (app->release && app->release->repository && !step_drop_download(walk, app, error))
+        return FALSE;
+    if (app->op == CHANGE_REMOVE && app->purge)
+        return volume_stage_drop(walk->engine->volume, app->stage, error);
+    if (app->op != CHANGE_REMOVE && app->old_manifest && app->new_manifest && !carry_rest(walk, app, error))
+        return FALSE;
+    return keep_tree(walk, app, error) && drop_surplus(walk, app, error);
+}

@@ -1,0 +1,196 @@
+/* steps_switch.c - STOP to HEALTH and the way back. Every undo bears that its do never ran or ran half. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "engine/walk.h"
+
+/* --- STOP --- */
+
+/* Removal texts run while the folder is still in place; what they write elsewhere is their own (docs: hooks). */
+static gboolean run_removal_hooks(Walk *walk, WalkApp *app, GError **error)
+{
+    static const char *const hooks[] = {"PKG_PRE_REMOVE", "PKG_MAIN_REMOVE", "PKG_POST_REMOVE"};
+    ServiceContext context = walk_context(walk, app, FALSE);
+    for (gsize i = 0; i < G_N_ELEMENTS(hooks); i++)
+        if (!service_run_hook(&context, hooks[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!app->old)
+        return TRUE;
+    ServiceContext context = walk_context(walk, app, FALSE);
+    if (!service_stop(&context, error))
+        return FALSE;
+    return app->op != CHANGE_REMOVE || run_removal_hooks(walk, app, error);
+}
+
+gboolean step_start_old(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!app->old || !app->was_running)
+        return TRUE;
+    ServiceContext context = walk_context(walk, app, FALSE);
+    return service_is_running(&context) ? TRUE : service_start(&context, error);
+}
+
+/* --- SWAP --- */
+
+gboolean step_swap(Walk *walk, WalkApp *app, GError **error)
+{
+    const Volume *volume = walk->engine->volume;
+    if (app->op == CHANGE_REMOVE)
+        return volume_take_away(volume, app->app, app->stage, &app->inodes, error);
+    return volume_swap(volume, app->app, app->stage, &app->inodes, error);
+}
+
+/* Data written between the carry back and the exchange back lies in the tree that was live: it is carried once more. */
+gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error)
+{
+    return volume_swap_back(walk->engine->volume, app->app, app->stage, &app->inodes, error) &&
+           (app->op == CHANGE_REMOVE || step_carry_back(walk, app, error));
+}
+
+/* --- DATA --- */
+
+/* The tree with this inode, wherever it is now: live or staged. */
+static int open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error)
+{
+    VolumeInodes now;
+    if (!volume_inodes(walk->engine->volume, app->app, app->stage, &now, error))
+        return -1;
+    if (inode != 0 && now.live_ino == inode)
+        return volume_app_open(walk->engine->volume, app->app, error);
+    if (inode != 0 && now.staged_ino == inode)
+        return volume_stage_open(walk->engine->volume, app->stage, error);
+    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s: a tree of this transaction is neither live nor staged", app->app);
+    return -1;
+}
+
+static void tell_notes(Walk *walk, const WalkApp *app, const VolumeCarry *carry)
+{
+    for (guint i = 0; carry->notes && i < carry->notes->len; i++) {
+        g_autofree char *text = g_strdup_printf("%s: %s", app->app, (const char *)carry->notes->pdata[i]);
+        engine_emit(walk->engine, &(EngineEvent){.kind = ENGINE_EVENT_NOTE, .txn_id = walk->txn_id, .app = app->app, .text = text});
+    }
+}
+
+static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Manifest *from, const Manifest *to,
+                      gboolean forward, GError **error)
+{
+    g_auto(VolumeCarry) result = {0};
+    if (!volume_carry(from_fd, to_fd, from, to, forward, &result, error)) {
+        g_prefix_error(error, "%s: data: ", app->app);
+        return FALSE;
+    }
+    tell_notes(walk, app, &result);
+    return TRUE;
+}
+
+/* The data of an app that was removed earlier comes into its new install. */
+static gboolean carry_from_removed(Walk *walk, WalkApp *app, gboolean forward, GError **error)
+{
+    const Volume *volume = walk->engine->volume;
+    if (!app->data_kept_id)
+        return TRUE;
+    g_autoptr(Manifest) kept = store_kept_manifest(walk->engine->store, app->data_kept_id, error);
+    g_auto(Fd) tree = kept ? volume_kept_open(volume, app->data_kept_tree, error) : -1;
+    g_auto(Fd) new = tree < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    if (new < 0)
+        return FALSE;
+    return forward ? carry(walk, app, tree, new, kept, app->new_manifest, TRUE, error)
+                   : carry(walk, app, new, tree, app->new_manifest, kept, FALSE, error);
+}
+
+gboolean step_carry(Walk *walk, WalkApp *app, GError **error)
+{
+    if (app->inodes.live_ino == 0)
+        return carry_from_removed(walk, app, TRUE, error);
+    g_auto(Fd) old = open_tree(walk, app, app->inodes.live_ino, error);
+    g_auto(Fd) new = old < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    return new >= 0 && carry(walk, app, old, new, app->old_manifest, app->new_manifest, TRUE, error);
+}
+
+gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!app->new_manifest || app->inodes.staged_ino == 0)
+        return TRUE; /* the exchange never came */
+    if (app->inodes.live_ino == 0)
+        return carry_from_removed(walk, app, FALSE, error);
+    g_auto(Fd) old = open_tree(walk, app, app->inodes.live_ino, error);
+    g_auto(Fd) new = old < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    return new >= 0 && carry(walk, app, new, old, app->new_manifest, app->old_manifest, FALSE, error);
+}
+
+/* --- SETUP --- */
+
+/* A tree that comes back was set up when it was installed. */
+gboolean step_configure(Walk *walk, WalkApp *app, GError **error)
+{
+    static const char *const hooks[] = {"pkg_init", "pkg_check_requirement", "pkg_pre_install", "pkg_install",
+                                        "pkg_post_install"};
+    if (app->op != CHANGE_REMOVE && !app->kept_id) {
+        ServiceContext context = walk_context(walk, app, TRUE);
+        for (gsize i = 0; i < G_N_ELEMENTS(hooks); i++)
+            if (!service_run_hook(&context, hooks[i], error))
+                return FALSE;
+    }
+    return engine_write_registration(walk->engine, walk, error);
+}
+
+gboolean step_unconfigure(Walk *walk, WalkApp *app, GError **error)
+{
+    (void)app;
+    return engine_write_registration(walk->engine, NULL, error);
+}
+
+/* --- START, HEALTH --- */
+
+/* What ran before runs after; a new app starts when it is enabled. */
+static gboolean shall_run(const WalkApp *app)
+{
+    return app->new->enabled && (app->was_running || !app->old);
+}
+
+static gboolean blame(WalkApp *app, GError **error)
+{
+    AppcenterError kind = error && *error ? error_kind(*error) : APPCENTER_ERROR_INTERNAL;
+    if (kind != APPCENTER_ERROR_SCRIPT && kind != APPCENTER_ERROR_HEALTH)
+        return FALSE;
+    (*error)->code = APPCENTER_ERROR_HEALTH; /* an app that does not start is not healthy */
+    app->is_blamed = TRUE;
+    return FALSE;
+}
+
+gboolean step_start(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!shall_run(app))
+        return TRUE;
+    ServiceContext context = walk_context(walk, app, TRUE);
+    return service_start(&context, error) || blame(app, error);
+}
+
+gboolean step_stop_new(Walk *walk, WalkApp *app, GError **error)
+{
+    g_autoptr(GError) stubborn = NULL;
+    VolumeInodes now;
+    if (!app->new || !volume_inodes(walk->engine->volume, app->app, app->stage, &now, error))
+        return app->new == NULL;
+    if (now.live_ino == app->inodes.staged_ino && app->inodes.staged_ino != 0) {
+        ServiceContext context = walk_context(walk, app, TRUE);
+        context.is_cancelled = NULL; /* the way back runs through */
+        if (service_stop(&context, &stubborn))
+            return TRUE;
+        log_warning("walk", "%s", stubborn->message);
+    }
+    return service_kill(walk->engine->root, app->app, error);
+}
+
+gboolean step_health(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!shall_run(app))
+        return TRUE;
+    ServiceContext context = walk_context(walk, app, TRUE);
+    return service_health(&context, error) || blame(app, error);
+}

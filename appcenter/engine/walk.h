@@ -1,0 +1,98 @@
+/* walk.h - one fate group on its way through the step table: what the steps know of each app. Private to engine/.
+ *
+ * A Walk is made from a plan's set, or again from StoreTxn.plan_json and the journal by recovery. Everything that an undo
+ * needs is in the journal before the do that it undoes.
+ */
+#ifndef ENGINE_WALK_H
+#define ENGINE_WALK_H
+
+#include "engine/internal.h"
+
+struct WalkApp {
+    /* from the plan; kept in plan_json */
+    ChangeOp op;
+    char *app, *from_version, *to_version;
+    Release *release;      /* NULL for remove and for going back to a kept tree */
+    gint64 kept_id;        /* > 0: the kept tree that comes back instead of an archive */
+    char *kept_tree;
+    gint64 data_kept_id;   /* > 0: a removed app's kept tree whose user data comes into a new install */
+    char *data_kept_tree;
+    gboolean purge, is_dependency;
+    char *trust_sha256;    /* the admin vouched for a local file */
+
+    /* found out on the way */
+    char *stage;           /* name of its staged tree */
+    StoreApp *old, *new;   /* as recorded; NULL: none */
+    Manifest *old_manifest, *new_manifest;
+    QpkgIdentity *old_identity, *new_identity;
+    Package *package;      /* open from VERIFY to UNPACK: one descriptor from hash to install */
+    VolumeInodes inodes;   /* before the exchange */
+    gboolean was_running;
+    gboolean is_blamed;    /* its START or HEALTH failed: gets the veto */
+};
+
+struct Walk {
+    Engine *engine;
+    gint64 txn_id;
+    char *trigger;
+    gboolean download_only;
+    GPtrArray *apps; /* WalkApp*, dependencies first */
+};
+
+void walk_free(Walk *walk);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Walk, walk_free)
+
+/* From a plan's set; looks up what is installed and kept. No transaction yet. */
+Walk *walk_new(Engine *engine, const PlanSet *set, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Records the transaction (plan_json included) and names the staged trees. */
+gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same again after a crash; committed: the store holds the new world already. */
+Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Fills an app from its journal rows (inodes, running set, manifest of the new tree). */
+gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a step wants to have in the journal before it is done, as JSON; NULL: nothing. free with g_free. */
+char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error);
+/* The new tree's manifest and record for the journal, and back. */
+char *walk_app_tree_to_text(const WalkApp *app);
+
+/* Takes the identity and record of a package's text; used for archives and kept trees. */
+gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, const char *routines,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Context for scripts of the old or the new version. */
+ServiceContext walk_context(Walk *walk, const WalkApp *app, gboolean is_new);
+ServiceContext engine_service_context(Engine *engine, const StoreApp *app, const QpkgIdentity *identity);
+/* Identity out of a recorded qpkg.cfg. */
+QpkgIdentity *engine_identity(const StoreApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Rebuilds the registration view from the store, with the apps of the walk as they will be (walk may be NULL). */
+gboolean engine_write_registration(Engine *engine, const Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+const Step *engine_step(const char *name);
+gboolean step_applies(const Step *step, const WalkApp *app);
+
+/* The commit point: the new world in one SQL transaction (steps_commit.c). */
+gboolean walk_commit(Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The rows' work, by phase: steps_stage.c, steps_switch.c, steps_commit.c. */
+gboolean step_space(Walk *walk, WalkApp *app, GError **error);
+gboolean step_fetch(Walk *walk, WalkApp *app, GError **error);
+gboolean step_drop_download(Walk *walk, WalkApp *app, GError **error);
+gboolean step_verify(Walk *walk, WalkApp *app, GError **error);
+gboolean step_unpack(Walk *walk, WalkApp *app, GError **error);
+gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error);
+gboolean step_ready(Walk *walk, WalkApp *app, GError **error);
+gboolean step_stop(Walk *walk, WalkApp *app, GError **error);
+gboolean step_start_old(Walk *walk, WalkApp *app, GError **error);
+gboolean step_swap(Walk *walk, WalkApp *app, GError **error);
+gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error);
+gboolean step_carry(Walk *walk, WalkApp *app, GError **error);
+gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error);
+gboolean step_configure(Walk *walk, WalkApp *app, GError **error);
+gboolean step_unconfigure(Walk *walk, WalkApp *app, GError **error);
+gboolean step_start(Walk *walk, WalkApp *app, GError **error);
+gboolean step_stop_new(Walk *walk, WalkApp *app, GError **error);
+gboolean step_health(Walk *walk, WalkApp *app, GError **error);
+gboolean step_keep(Walk *walk, WalkApp *app, GError **error);
+
+#endif

@@ -1,0 +1,306 @@
+/* policy.c - the judgement: rules in order, the first that applies decides; and the clocks around it.
+ *
+ * Each rule looks at one thing and names a reason, perhaps with a time; verdict and sentence come from the
+ * table in reasons.c. Hides the order of the rules and how window, deadline and blackout are weighed against
+ * each other.
+ */
+#include "model/policy.h"
+
+#include "model/reasons.h"
+#include "model/version.h"
+
+#define HOUR_S          G_GINT64_CONSTANT(3600)
+#define DAY_S           (24 * HOUR_S)
+#define POLL_MIN_S      300 /* where others run the repository */
+#define RETRY_AFTER_MAX DAY_S
+#define BACKOFF_CAP     4 /* in poll intervals */
+
+typedef struct {
+    const OfferFacts *facts;
+    const SettingsValues *settings;
+    const Window *window;
+    gint64 now;
+    gint64 deadline;
+    gint64 opens_at; /* of this box's phase; 0: never */
+} Case;
+
+typedef struct {
+    ReasonCode code;
+    gint64 at;
+} Decision;
+
+static gboolean decided(Decision *decision, ReasonCode code, gint64 at)
+{
+    *decision = (Decision){code, at};
+    return TRUE;
+}
+
+/* ---- deadline, phase ---- */
+
+/* The owner's `never` wins over what the vendor wishes: consent is not reinterpreted. */
+gint64 policy_deadline(const OfferFacts *facts, const SettingsValues *settings)
+{
+    gint64 within_s = 0;
+    if (facts->cls == CLASS_EMERGENCY)
+        within_s = settings->deadline_emergency_s;
+    else if (facts->cls == CLASS_CRITICAL)
+        within_s = settings->deadline_critical_s;
+    else if (facts->cls == CLASS_IMPORTANT)
+        within_s = settings->deadline_important_s;
+    else
+        return 0;
+    if (within_s == SETTINGS_NEVER || facts->urgent_at <= 0)
+        return 0;
+    if (facts->install_within_s > 0)
+        within_s = MIN(within_s, facts->install_within_s);
+    return facts->urgent_at + within_s;
+}
+
+gint64 rollout_opens_at(const Rollout *rollout, guint permyriad)
+{
+    if (!rollout)
+        return 1;
+    for (guint i = 0; i < rollout->curve->len; i++) {
+        const CurvePoint *point = &g_array_index(rollout->curve, CurvePoint, i);
+        if (permyriad < point->permyriad)
+            return rollout->start + point->after_s;
+    }
+    return 0;
+}
+
+/* ---- what is installed was withdrawn ---- */
+
+static gboolean is_installed_withdrawn(const OfferFacts *facts)
+{
+    return facts->installed_brake && facts->installed_brake->action == BRAKE_WITHDRAW;
+}
+
+/* Is the release the one that the vendor sends those back to who have the withdrawn one? */
+static gboolean is_way_back(const OfferFacts *facts)
+{
+    return is_installed_withdrawn(facts) && facts->installed_brake->go_back_to &&
+           version_compare(facts->release->version, facts->installed_brake->go_back_to) == 0;
+}
+
+/* The withdrawn release itself stands as its own candidate when there is nowhere to go. */
+static gboolean is_nowhere_to_go(const OfferFacts *facts)
+{
+    return is_installed_withdrawn(facts) && facts->installed_version &&
+           version_compare(facts->release->version, facts->installed_version) == 0;
+}
+
+/* ---- timing: when would it happen by itself, seen from t ---- */
+
+/* To somebody whose version was withdrawn that is the better reason to decide, unless a security fix waits.
+ */
+static Decision ask(const Case *c, ReasonCode code)
+{
+    gboolean is_withdrawn = is_installed_withdrawn(c->facts) && !urgency_class_is_security(c->facts->cls);
+    return (Decision){is_withdrawn ? REASON_WITHDRAWN_ASK : code, 0};
+}
+
+/* Deadlines leave the window, never a blackout. deadline 0: none acts. */
+static Decision time_in_window(const Case *c, gint64 t, gint64 deadline)
+{
+    gint64 start, end;
+    if (window_is_open(c->window, t, NULL))
+        return (Decision){REASON_WINDOW_OPEN, 0};
+    gboolean is_blackout = window_in_blackout(c->window, t);
+    if (deadline != 0 && deadline <= t && !is_blackout)
+        return (Decision){REASON_DEADLINE, 0};
+    gint64 at_window = window_next(c->window, t, &start, &end) ? start : 0;
+    gint64 at_deadline = deadline != 0 ? window_after_blackout(c->window, MAX(deadline, t)) : 0;
+    if (at_window == 0 && at_deadline == 0)
+        return (Decision){REASON_NO_WINDOW, 0};
+    gboolean is_deadline_first = at_deadline != 0 && (at_window == 0 || at_deadline < at_window);
+    gint64 at = is_deadline_first ? at_deadline : at_window;
+    if (is_blackout)
+        return (Decision){REASON_BLACKOUT, at};
+    return (Decision){is_deadline_first ? REASON_DEADLINE : REASON_WINDOW, at};
+}
+
+/* Ordinary updates wait until others have tried them. */
+static Decision time_other(const Case *c, gint64 t)
+{
+    gint64 ripe_at = c->facts->release->published_at + c->settings->min_age_s;
+    if (c->settings->other != CONSENT_AUTO)
+        return ask(c, REASON_CONSENT_OTHER);
+    Decision then = time_in_window(c, MAX(t, ripe_at), 0);
+    if (ripe_at <= t || then.code == REASON_NO_WINDOW)
+        return then;
+    return (Decision){REASON_MIN_AGE, then.at != 0 ? then.at : ripe_at};
+}
+
+static Decision time_by_class(const Case *c, gint64 t)
+{
+    switch (c->facts->cls) {
+    case CLASS_EMERGENCY:
+        if (c->settings->emergency != CONSENT_AUTO)
+            return ask(c, REASON_CONSENT_EMERGENCY);
+        return (Decision){REASON_EMERGENCY, 0};
+    case CLASS_CRITICAL:
+    case CLASS_IMPORTANT:
+        if (c->settings->security != CONSENT_AUTO)
+            return ask(c, REASON_CONSENT_SECURITY);
+        return time_in_window(c, t, c->deadline);
+    case CLASS_NORMAL:
+        return time_other(c, t);
+    case CLASS_FEATURE:
+        break;
+    }
+    return ask(c, REASON_FEATURE);
+}
+
+static Decision time_from(const Case *c, gint64 t)
+{
+    if (!is_way_back(c->facts))
+        return time_by_class(c, t);
+    return (Decision){c->settings->withdrawn_rollback ? REASON_WITHDRAWN_BACK : REASON_WITHDRAWN_ASK, 0};
+}
+
+/* ---- the rules, in the order of judgement ---- */
+
+static gboolean rule_stale(const Case *c, Decision *decision)
+{
+    return c->facts->metadata_expired && decided(decision, REASON_STALE, 0);
+}
+
+static gboolean rule_publisher(const Case *c, Decision *decision)
+{
+    return c->facts->publisher_differs && decided(decision, REASON_PUBLISHER, 0);
+}
+
+static gboolean rule_brake(const Case *c, Decision *decision)
+{
+    if (is_nowhere_to_go(c->facts))
+        return decided(decision, REASON_WITHDRAWN_ASK, 0);
+    if (!c->facts->brake)
+        return FALSE;
+    return decided(decision, c->facts->brake->action == BRAKE_WITHDRAW ? REASON_WITHDRAWN : REASON_HALTED, 0);
+}
+
+static gboolean rule_problem(const Case *c, Decision *decision)
+{
+    return c->facts->problem && decided(decision, c->facts->problem_is_os ? REASON_OS : REASON_DEPENDENCY, 0);
+}
+
+static gboolean rule_hold(const Case *c, Decision *decision)
+{
+    const Hold *hold = c->facts->hold;
+    if (!hold || (hold->until != 0 && hold->until <= c->now))
+        return FALSE;
+    if (hold->except_emergency && c->facts->cls == CLASS_EMERGENCY)
+        return FALSE;
+    return decided(decision, REASON_HELD, hold->until);
+}
+
+static gboolean rule_skip(const Case *c, Decision *decision)
+{
+    return c->facts->is_skipped && decided(decision, REASON_SKIPPED, 0);
+}
+
+/* Delays what would happen by itself, until then or the first window after; what asks or never comes stays as
+ * it is. */
+static gboolean rule_veto(const Case *c, Decision *decision)
+{
+    if (c->facts->veto_until <= c->now)
+        return FALSE;
+    Decision then = time_from(c, c->facts->veto_until);
+    Verdict verdict = reason_verdict(then.code, then.at);
+    if (verdict != VERDICT_NOW && verdict != VERDICT_AT)
+        return FALSE;
+    return decided(decision, REASON_VETO, then.at != 0 ? then.at : c->facts->veto_until);
+}
+
+/* What an urgent fix pulls in has its timing, so the fix does not wait for another release's roll-out; nor
+ * does the way back out of a withdrawn release. */
+static gboolean rule_phase(const Case *c, Decision *decision)
+{
+    if (c->facts->pulled_in_by || is_way_back(c->facts) || (c->opens_at != 0 && c->opens_at <= c->now))
+        return FALSE;
+    return decided(decision, REASON_PHASE, c->opens_at);
+}
+
+static gboolean rule_timing(const Case *c, Decision *decision)
+{
+    *decision = time_from(c, c->now);
+    return TRUE;
+}
+
+static gboolean (*const rules[])(const Case *c, Decision *decision) = {
+    rule_stale, rule_publisher, rule_brake, rule_problem, rule_hold,
+    rule_skip,  rule_veto,      rule_phase, rule_timing,
+};
+
+void policy_verdict_clear(PolicyVerdict *verdict)
+{
+    g_clear_pointer(&verdict->sentence, g_free);
+}
+
+void policy_decide(const OfferFacts *facts, const SettingsValues *settings, const Window *window, gint64 now,
+                   PolicyVerdict *verdict)
+{
+    const Case c = {.facts = facts,
+                    .settings = settings,
+                    .window = window,
+                    .now = now,
+                    .deadline = policy_deadline(facts, settings),
+                    .opens_at = rollout_opens_at(facts->release->rollout, facts->cohort_permyriad)};
+    Decision decision;
+    gboolean is_decided = FALSE;
+    for (guint i = 0; !is_decided && i < G_N_ELEMENTS(rules); i++)
+        is_decided = rules[i](&c, &decision);
+    *verdict = (PolicyVerdict){.verdict = reason_verdict(decision.code, decision.at),
+                               .code = decision.code,
+                               .at = decision.at,
+                               .deadline = c.deadline,
+                               .offered_at = facts->pulled_in_by || is_way_back(facts) ? 1 : c.opens_at};
+    verdict->sentence = reason_sentence(verdict, facts, settings, window, now);
+}
+
+/* ---- clocks ---- */
+
+gint64 policy_veto_backoff_s(guint n_failures)
+{
+    static const gint64 hours[] = {8, 12, 24, 48, 96, 168, 336};
+    guint index = n_failures == 0 ? 0 : n_failures - 1;
+    return hours[MIN(index, G_N_ELEMENTS(hours) - 1)] * HOUR_S;
+}
+
+gint64 policy_trusted_now(gint64 wall_now, gint64 floor)
+{
+    return MAX(wall_now, floor);
+}
+
+/* A number from low to high that the seed picks. */
+static gint64 pick(guint64 seed, gint64 low, gint64 high)
+{
+    return low + (gint64)(seed % (guint64)(high - low + 1));
+}
+
+/* The first try after a failure comes soon, later ones spread over ever more time: three times more each, up
+ * to the cap. */
+static gint64 backoff_s(gint64 interval_s, guint n_failures, guint64 seed)
+{
+    gint64 low = MAX(interval_s / 4, 1);
+    gint64 high = low;
+    for (guint i = 0; i < n_failures && high < BACKOFF_CAP * interval_s; i++)
+        high *= 3;
+    return pick(seed, low, MIN(high, BACKOFF_CAP * interval_s));
+}
+
+gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
+                           guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now)
+{
+    gint64 interval_s = all_local ? settings->poll_s : MAX(settings->poll_s, POLL_MIN_S);
+    gint64 next_at = 0;
+    if (last_refresh_at <= 0)
+        next_at = now + pick(seed, 0, interval_s - 1);
+    else if (n_failures > 0)
+        next_at = last_refresh_at + backoff_s(interval_s, n_failures, seed);
+    else
+        next_at = last_refresh_at + pick(seed, interval_s - interval_s / 10, interval_s + interval_s / 10);
+    /* a clock that was set back must not silence us, nor a server that asks for years of peace */
+    next_at = MIN(next_at, now + BACKOFF_CAP * interval_s);
+    return MAX(next_at, MIN(retry_after_at, now + RETRY_AFTER_MAX));
+}

@@ -1,0 +1,581 @@
+/* solve.c - what is asked for as jobs, and what libsolv decided as changes.
+ *
+ * Hides the solver's habits: "upgrade all" says nothing of what it skips, so every app that stayed behind gets a probe of
+ * its own for its sentence; and of several answers it takes the newest, so an answer is tried again without each change
+ * that nobody asked for, and the one with fewest changes stays.
+ */
+#include "ports/solve_world.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    const InstalledApp *old;
+    const Release *exact; /* NULL: the newest that can be */
+} Target;
+
+static gboolean is_in(const GPtrArray *names, const char *name)
+{
+    for (guint i = 0; names && i < names->len; i++)
+        if (strcmp(g_ptr_array_index(names, i), name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static const Target *find_target(const GArray *targets, const char *name)
+{
+    for (guint i = 0; targets && i < targets->len; i++)
+        if (strcmp(g_array_index(targets, Target, i).name, name) == 0)
+            return &g_array_index(targets, Target, i);
+    return NULL;
+}
+
+/* ---- from a solver's decisions to changes ---- */
+
+static PlanChange *new_change(const InstalledApp *old, const Release *release)
+{
+    PlanChange *change = g_new0(PlanChange, 1);
+    change->app = g_strdup(release ? release->name : old->name);
+    change->from_version = g_strdup(old ? old->version : NULL);
+    change->cls = CLASS_NORMAL;
+    change->op = !old ? CHANGE_INSTALL : CHANGE_REMOVE;
+    if (!release)
+        return change;
+    change->to_version = g_strdup(release->version);
+    change->release = release_copy(release);
+    change->cls = release_class(release);
+    if (old)
+        change->op = version_compare(release->version, old->version) < 0 ? CHANGE_DOWNGRADE : CHANGE_UPGRADE;
+    return change;
+}
+
+static PlanChange *find_change(const GPtrArray *changes, const char *app)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        PlanChange *change = g_ptr_array_index(changes, i);
+        if (strcmp(change->app, app) == 0)
+            return change;
+    }
+    return NULL;
+}
+
+static int compare_changes(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(PlanChange *const *)a)->app, (*(PlanChange *const *)b)->app);
+}
+
+static GPtrArray *collect_changes(const World *world, Solver *solver)
+{
+    GPtrArray *changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
+    for (Id id = 1; (guint)id < world->items->len; id++) {
+        const WorldItem *item = world_item(world, id);
+        if (item->release && solver_get_decisionlevel(solver, id) > 0)
+            g_ptr_array_add(changes, new_change(installed_find(world->input->installed, item->release->name), item->release));
+    }
+    for (Id id = 1; (guint)id < world->items->len; id++) {
+        const WorldItem *item = world_item(world, id);
+        if (item->installed && solver_get_decisionlevel(solver, id) <= 0 && !find_change(changes, item->installed->name))
+            g_ptr_array_add(changes, new_change(item->installed, NULL));
+    }
+    g_ptr_array_sort(changes, compare_changes);
+    return changes;
+}
+
+/* The changes, by app; or NULL and the sentence why not. */
+static GPtrArray *attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem, gboolean *is_os)
+{
+    g_autoptr(Solver) solver = solver_create(world->pool);
+    solver_set_flag(solver, SOLVER_FLAG_NO_UPDATEPROVIDE, 1);
+    solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, 1);
+    solver_set_flag(solver, SOLVER_FLAG_ALLOW_UNINSTALL, may_uninstall);
+    if (solver_solve(solver, jobs) == 0)
+        return collect_changes(world, solver);
+    if (problem)
+        *problem = solve_words(world, solver, jobs, is_os);
+    return NULL;
+}
+
+/* ---- fewest changes ---- */
+
+/* Do both lists bring what was asked for to the same versions? */
+static gboolean serve_alike(const GPtrArray *a, const GPtrArray *b, const GArray *targets)
+{
+    for (guint i = 0; i < targets->len; i++) {
+        const char *name = g_array_index(targets, Target, i).name;
+        const PlanChange *change_a = find_change(a, name);
+        const PlanChange *change_b = find_change(b, name);
+        if (g_strcmp0(change_a ? change_a->to_version : NULL, change_b ? change_b->to_version : NULL) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Tries again with `app` as it is now (installed as it is, or not there). TRUE when that took fewer changes; then jobs
+ * and changes are the better ones. */
+static gboolean try_without(const World *world, const char *app, const GArray *targets, Queue *jobs, GPtrArray **changes)
+{
+    g_auto(Queue) fewer_jobs = QUEUE_EMPTY;
+    queue_init_clone(&fewer_jobs, jobs);
+    queue_push2(&fewer_jobs, SOLVER_LOCK | SOLVER_SOLVABLE_NAME, pool_str2id(world->pool, app, 1));
+    g_autoptr(GPtrArray) fewer = attempt(world, &fewer_jobs, FALSE, NULL, NULL);
+    if (!fewer || fewer->len >= (*changes)->len || !serve_alike(fewer, *changes, targets))
+        return FALSE;
+    queue_push2(jobs, SOLVER_LOCK | SOLVER_SOLVABLE_NAME, pool_str2id(world->pool, app, 1));
+    g_ptr_array_unref(*changes);
+    *changes = g_steal_pointer(&fewer);
+    return TRUE;
+}
+
+static GPtrArray *minimize(const World *world, const GArray *targets, Queue *jobs, GPtrArray *changes)
+{
+    for (guint i = 0; i < changes->len;) {
+        g_autofree char *app = g_strdup(((PlanChange *)g_ptr_array_index(changes, i))->app);
+        gboolean is_fewer = !find_target(targets, app) && try_without(world, app, targets, jobs, &changes);
+        i = is_fewer ? 0 : i + 1;
+    }
+    return changes;
+}
+
+/* ---- reasons ---- */
+
+static gboolean any_item_matches(char *const *items, const char *app, const char *version, char *const *provides)
+{
+    for (guint i = 0; items && items[i]; i++) {
+        g_autoptr(Requirement) item = requirement_parse(items[i], NULL);
+        for (guint j = 0; item && j < item->terms->len; j++) {
+            const RequireTerm *term = g_ptr_array_index(item->terms, j);
+            if (require_term_matches(term, app, version))
+                return TRUE;
+            for (guint k = 0; provides && provides[k]; k++) {
+                g_autoptr(Requirement) provided = requirement_parse(provides[k], NULL);
+                const RequireTerm *name = provided ? g_ptr_array_index(provided->terms, 0) : NULL;
+                if (name && require_term_matches(term, name->name, name->version))
+                    return TRUE;
+            }
+        }
+    }
+    return FALSE;
+}
+
+static gboolean is_cause_of(const PlanChange *cause, const PlanChange *change)
+{
+    const Release *release = cause->release;
+    if (!release || cause == change)
+        return FALSE;
+    if (change->op == CHANGE_REMOVE)
+        return any_item_matches(release->obsoletes, change->app, change->from_version, NULL);
+    return any_item_matches(release->requires, change->app, change->to_version, change->release->provides) ||
+           (change->from_version && any_item_matches(release->conflicts, change->app, change->from_version, NULL));
+}
+
+/* Would the installed one not have borne that other change? */
+static gboolean is_driven_by(const PlanChange *cause, const PlanChange *change, const InstalledApp *old)
+{
+    return old && cause != change && cause->release && cause->from_version &&
+           any_item_matches(old->requires, cause->app, cause->from_version, NULL);
+}
+
+static void explain(PlanChange *change, const GPtrArray *changes, const InstalledApp *old, gboolean is_asked)
+{
+    if (is_asked) {
+        change->reason = g_strdup("asked for");
+        return;
+    }
+    change->is_dependency = TRUE;
+    for (guint i = 0; i < changes->len; i++) {
+        const PlanChange *cause = g_ptr_array_index(changes, i);
+        const char *words = change->op == CHANGE_REMOVE ? "replaced by" : "needed by";
+        if (!is_cause_of(cause, change))
+            words = is_driven_by(cause, change, old) ? "goes with" : NULL;
+        if (!words)
+            continue;
+        change->reason = g_strdup_printf("%s %s %s", words, cause->app, cause->to_version);
+        return;
+    }
+    change->reason = g_strdup("goes with the other changes");
+}
+
+static GPtrArray *explained(const SolveInput *input, GPtrArray *changes, const GArray *targets)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        PlanChange *change = g_ptr_array_index(changes, i);
+        explain(change, changes, installed_find(input->installed, change->app),
+                change->op != CHANGE_REMOVE && find_target(targets, change->app));
+    }
+    return changes;
+}
+
+/* ---- jobs ---- */
+
+static void add_locks(const World *world, const GArray *targets, Queue *jobs)
+{
+    for (guint i = 0; i < world->items->len; i++) {
+        const InstalledApp *app = world_item(world, (Id)i)->installed;
+        if (app && is_in(world->input->locked, app->name) && !find_target(targets, app->name))
+            queue_push2(jobs, SOLVER_LOCK | SOLVER_SOLVABLE, (Id)i);
+    }
+}
+
+static void add_target(const World *world, const Target *target, Queue *jobs)
+{
+    if (target->exact)
+        queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE, world_release_id(world, target->exact));
+    else if (target->old)
+        queue_push2(jobs, SOLVER_UPDATE | SOLVER_SOLVABLE, world_installed_id(world, target->name));
+    else
+        queue_push2(jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_NAME, pool_str2id(world->pool, target->name, 1));
+}
+
+static int compare_targets(gconstpointer a, gconstpointer b)
+{
+    return strcmp(((const Target *)a)->name, ((const Target *)b)->name);
+}
+
+/* ---- one release: could it be? ---- */
+
+static char *probe(const World *world, const Release *release, gboolean *is_os, GPtrArray **changes)
+{
+    g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(Target));
+    Target target = {release->name, installed_find(world->input->installed, release->name), release};
+    g_array_append_val(targets, target);
+    g_auto(Queue) jobs = QUEUE_EMPTY;
+    add_locks(world, targets, &jobs);
+    add_target(world, &target, &jobs);
+    char *problem = NULL;
+    g_autoptr(GPtrArray) found = attempt(world, &jobs, FALSE, &problem, is_os);
+    if (!found)
+        return problem;
+    if (changes)
+        *changes = minimize(world, targets, &jobs, g_steal_pointer(&found));
+    return NULL;
+}
+
+char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in)
+{
+    *is_os = FALSE;
+    char *misfit = world_misfit(input, release);
+    if (misfit)
+        return misfit;
+    g_autoptr(GPtrArray) extra = g_ptr_array_new();
+    g_ptr_array_add(extra, (gpointer)release);
+    g_autoptr(World) world = world_new(input, extra, TRUE);
+    g_autoptr(GPtrArray) changes = NULL;
+    char *problem = probe(world, release, is_os, &changes);
+    for (guint i = 0; pulls_in && changes && i < changes->len; i++) {
+        const PlanChange *change = g_ptr_array_index(changes, i);
+        if (strcmp(change->app, release->name) != 0)
+            g_ptr_array_add(pulls_in, g_strdup(change->app));
+    }
+    return problem;
+}
+
+/* ---- what stayed behind ---- */
+
+/* The newest release for this box's architecture that is newer than what is installed, or NULL. */
+static const Release *find_newest(const SolveInput *input, const char *name, const InstalledApp *old)
+{
+    const Release *newest = NULL;
+    for (guint i = 0; i < input->available->len; i++) {
+        const Release *release = g_ptr_array_index(input->available, i);
+        if (strcmp(release->name, name) != 0 || !arch_fits(release->arch, input->box_arch) ||
+            (old && version_compare(release->version, old->version) <= 0))
+            continue;
+        if (!newest || version_compare(release->version, newest->version) > 0)
+            newest = release;
+    }
+    return newest;
+}
+
+static char *why_not_newest(const World *world, const Release *newest)
+{
+    char *misfit = world_misfit(world->input, newest);
+    char *problem = misfit ? misfit : probe(world, newest, NULL, NULL);
+    return problem ? problem
+                   : g_strdup_printf("%s %s does not go together with the other changes", newest->name, newest->version);
+}
+
+/* Who was to move and did not reach the newest. *stuck (may be NULL) gets the sentence of one that did not move at all. */
+static void note_left_behind(const World *world, const GArray *targets, const GPtrArray *changes, GPtrArray *left_out,
+                             char **stuck)
+{
+    for (guint i = 0; i < targets->len; i++) {
+        const Target *target = &g_array_index(targets, Target, i);
+        const Release *newest = target->exact ? NULL : find_newest(world->input, target->name, target->old);
+        const PlanChange *change = find_change(changes, target->name);
+        if (!newest || (change && g_strcmp0(change->to_version, newest->version) == 0))
+            continue;
+        g_autofree char *sentence = why_not_newest(world, newest);
+        if (!change && stuck && !*stuck)
+            *stuck = g_strdup(sentence);
+        if (left_out)
+            g_ptr_array_add(left_out, g_steal_pointer(&sentence));
+    }
+}
+
+/* ---- upgrade all ---- */
+
+static GArray *target_all(const SolveInput *input)
+{
+    GArray *targets = g_array_new(FALSE, TRUE, sizeof(Target));
+    for (guint i = 0; i < input->installed->len; i++) {
+        const InstalledApp *app = g_ptr_array_index(input->installed, i);
+        Target target = {app->name, app, NULL};
+        if (!is_in(input->locked, app->name))
+            g_array_append_val(targets, target);
+    }
+    g_array_sort(targets, compare_targets);
+    return targets;
+}
+
+static GPtrArray *solve_all(const SolveInput *input, GPtrArray *left_out, GError **error)
+{
+    g_autoptr(GArray) targets = target_all(input);
+    g_autoptr(World) world = world_new(input, NULL, TRUE);
+    g_auto(Queue) jobs = QUEUE_EMPTY;
+    add_locks(world, targets, &jobs);
+    for (guint i = 0; i < targets->len; i++)
+        add_target(world, &g_array_index(targets, Target, i), &jobs);
+    g_autofree char *problem = NULL;
+    GPtrArray *changes = attempt(world, &jobs, FALSE, &problem, NULL);
+    if (!changes) {
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
+        return NULL;
+    }
+    note_left_behind(world, targets, changes, left_out, NULL);
+    return explained(input, changes, targets);
+}
+
+/* ---- named apps ---- */
+
+/* Releases of exactly that version that fit this box go to extra; the sentence of one that does not fit otherwise. */
+static const Release *find_exact(const SolveInput *input, const RequestApp *asked, GPtrArray *extra, char **misfit)
+{
+    const Release *found = NULL;
+    for (guint i = 0; i < input->available->len; i++) {
+        const Release *release = g_ptr_array_index(input->available, i);
+        if (strcmp(release->name, asked->name) != 0 || version_compare(release->version, asked->version) != 0)
+            continue;
+        g_autofree char *sentence = world_misfit(input, release);
+        if (!sentence) {
+            g_ptr_array_add(extra, (gpointer)release);
+            found = release;
+        } else if (!*misfit) {
+            *misfit = g_steal_pointer(&sentence);
+        }
+    }
+    return found;
+}
+
+static void note(GPtrArray *left_out, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void note(GPtrArray *left_out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (left_out)
+        g_ptr_array_add(left_out, g_strdup_vprintf(format, args));
+    va_end(args);
+}
+
+static gboolean may_go_back(const Request *request)
+{
+    return request->allow_downgrade || request->kind == REQUEST_AUTO;
+}
+
+static gboolean target_exact(const SolveInput *input, const RequestApp *asked, Target *target, GPtrArray *extra,
+                             GError **error)
+{
+    g_autofree char *misfit = NULL;
+    target->exact = find_exact(input, asked, extra, &misfit);
+    if (!target->exact && misfit)
+        return error_set(error, APPCENTER_ERROR_CONFLICT, "%s", misfit);
+    if (!target->exact)
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "no repository offers %s %s", asked->name, asked->version);
+    if (target->old && version_compare(asked->version, target->old->version) < 0 && !may_go_back(input->request))
+        return error_set(error, APPCENTER_ERROR_REFUSED, "%s %s would be a downgrade from %s, which was not allowed",
+                         asked->name, asked->version, target->old->version);
+    return TRUE;
+}
+
+/* Not installed and to be the newest: is there any at all? */
+static gboolean target_new(const SolveInput *input, const RequestApp *asked, GError **error)
+{
+    g_autofree char *misfit = NULL;
+    for (guint i = 0; i < input->available->len; i++) {
+        const Release *release = g_ptr_array_index(input->available, i);
+        if (strcmp(release->name, asked->name) != 0)
+            continue;
+        g_free(misfit);
+        misfit = world_misfit(input, release);
+        if (!misfit)
+            return TRUE;
+    }
+    return misfit ? error_set(error, APPCENTER_ERROR_CONFLICT, "%s", misfit)
+                  : error_set(error, APPCENTER_ERROR_NOT_FOUND, "no repository offers %s", asked->name);
+}
+
+/* One app that was asked for; *is_needless TRUE when it is as wanted already. */
+static gboolean make_target(const SolveInput *input, const RequestApp *asked, Target *target, GPtrArray *extra,
+                            gboolean *is_needless, GPtrArray *left_out, GError **error)
+{
+    *target = (Target){asked->name, installed_find(input->installed, asked->name), NULL};
+    *is_needless = FALSE;
+    gboolean is_install = input->request->kind == REQUEST_INSTALL;
+    if (!target->old && input->request->kind == REQUEST_UPGRADE)
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
+    if (target->old && (asked->version ? version_compare(asked->version, target->old->version) == 0 : is_install)) {
+        note(left_out, "%s %s is installed already", asked->name, target->old->version);
+        *is_needless = TRUE;
+        return TRUE;
+    }
+    if (asked->version)
+        return target_exact(input, asked, target, extra, error);
+    if (!target->old)
+        return target_new(input, asked, error);
+    if (!find_newest(input, asked->name, target->old)) {
+        note(left_out, "%s %s is the newest", asked->name, target->old->version);
+        *is_needless = TRUE;
+    }
+    return TRUE;
+}
+
+static GArray *make_targets(const SolveInput *input, GPtrArray *extra, GPtrArray *left_out, GError **error)
+{
+    g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(Target));
+    for (guint i = 0; i < input->request->apps->len; i++) {
+        const RequestApp *asked = g_ptr_array_index(input->request->apps, i);
+        Target target;
+        gboolean is_needless;
+        if (!make_target(input, asked, &target, extra, &is_needless, left_out, error))
+            return NULL;
+        const Target *twin = find_target(targets, asked->name);
+        if (twin && twin->exact != target.exact) {
+            error_set(error, APPCENTER_ERROR_INVALID, "%s is asked for twice, in different versions", asked->name);
+            return NULL;
+        }
+        if (!twin && !is_needless)
+            g_array_append_val(targets, target);
+    }
+    g_array_sort(targets, compare_targets);
+    return g_steal_pointer(&targets);
+}
+
+static GPtrArray *solve_named(const SolveInput *input, GPtrArray *left_out, GError **error)
+{
+    g_autoptr(GPtrArray) extra = g_ptr_array_new();
+    g_autoptr(GArray) targets = make_targets(input, extra, left_out, error);
+    if (!targets)
+        return NULL;
+    g_autoptr(World) world = world_new(input, extra, TRUE);
+    g_auto(Queue) jobs = QUEUE_EMPTY;
+    add_locks(world, targets, &jobs);
+    for (guint i = 0; i < targets->len; i++)
+        add_target(world, &g_array_index(targets, Target, i), &jobs);
+    g_autofree char *problem = NULL;
+    g_autoptr(GPtrArray) changes = attempt(world, &jobs, FALSE, &problem, NULL);
+    if (changes) {
+        changes = minimize(world, targets, &jobs, changes);
+        note_left_behind(world, targets, changes, left_out, &problem);
+    }
+    if (!problem)
+        return explained(input, g_steal_pointer(&changes), targets);
+    error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
+    return NULL;
+}
+
+/* ---- removals ---- */
+
+static gboolean target_removals(const SolveInput *input, GArray *targets, GError **error)
+{
+    for (guint i = 0; i < input->request->apps->len; i++) {
+        const RequestApp *asked = g_ptr_array_index(input->request->apps, i);
+        Target target = {asked->name, installed_find(input->installed, asked->name), NULL};
+        if (!target.old)
+            return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
+        if (!find_target(targets, asked->name))
+            g_array_append_val(targets, target);
+    }
+    g_array_sort(targets, compare_targets);
+    return TRUE;
+}
+
+/* Without its dependents (cascade) nothing is removed from under anybody. */
+static gboolean check_dependents(const SolveInput *input, const GArray *targets, const GPtrArray *changes, GError **error)
+{
+    g_autoptr(GString) dependents = g_string_new(NULL);
+    for (guint i = 0; i < changes->len; i++) {
+        const PlanChange *change = g_ptr_array_index(changes, i);
+        if (!find_target(targets, change->app))
+            g_string_append_printf(dependents, "%s%s %s", dependents->len ? ", " : "", change->app, change->from_version);
+    }
+    if (dependents->len == 0 || input->request->cascade)
+        return TRUE;
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (guint i = 0; i < targets->len; i++)
+        g_string_append_printf(names, "%s%s", names->len ? ", " : "", g_array_index(targets, Target, i).name);
+    return error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s needed by %s", names->str, targets->len > 1 ? "are" : "is",
+                     dependents->str);
+}
+
+static void explain_removal(PlanChange *change, const GArray *targets, const SolveInput *input, const GPtrArray *changes)
+{
+    change->purge = input->request->purge;
+    if (find_target(targets, change->app)) {
+        change->reason = g_strdup("asked for");
+        return;
+    }
+    const InstalledApp *app = installed_find(input->installed, change->app);
+    change->is_dependency = TRUE;
+    for (guint i = 0; i < changes->len; i++) {
+        const PlanChange *other = g_ptr_array_index(changes, i);
+        const InstalledApp *gone = installed_find(input->installed, other->app);
+        if (any_item_matches(app->requires, gone->name, gone->version, gone->provides)) {
+            change->reason = g_strdup_printf("needs %s", other->app);
+            return;
+        }
+    }
+    change->reason = g_strdup("goes with the other changes");
+}
+
+/* Only what is installed is looked at: an app that is removed is not to be replaced by another. */
+static GPtrArray *solve_remove(const SolveInput *input, GError **error)
+{
+    g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(Target));
+    if (!target_removals(input, targets, error))
+        return NULL;
+    g_autoptr(World) world = world_new(input, NULL, FALSE);
+    g_auto(Queue) jobs = QUEUE_EMPTY;
+    if (input->request->cascade)
+        add_locks(world, targets, &jobs);
+    for (guint i = 0; i < targets->len; i++)
+        queue_push2(&jobs, SOLVER_ERASE | SOLVER_SOLVABLE,
+                    world_installed_id(world, g_array_index(targets, Target, i).name));
+    g_autofree char *problem = NULL;
+    g_autoptr(GPtrArray) changes = attempt(world, &jobs, TRUE, &problem, NULL);
+    if (!changes) {
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
+        return NULL;
+    }
+    if (!check_dependents(input, targets, changes, error))
+        return NULL;
+    for (guint i = 0; i < changes->len; i++)
+        explain_removal(g_ptr_array_index(changes, i), targets, input, changes);
+    return g_steal_pointer(&changes);
+}
+
+GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
+{
+    switch (input->request->kind) {
+    case REQUEST_REMOVE:
+        return solve_remove(input, error);
+    case REQUEST_UPGRADE:
+        return input->request->apps->len > 0 ? solve_named(input, left_out, error) : solve_all(input, left_out, error);
+    case REQUEST_INSTALL:
+    case REQUEST_AUTO:
+        return solve_named(input, left_out, error);
+    case REQUEST_ROLLBACK:
+    case REQUEST_UNDO:
+        break;
+    }
+    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found a rollback or an undo");
+    return NULL;
+}

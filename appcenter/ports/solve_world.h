@@ -1,0 +1,52 @@
+/* solve_world.h - what the files of the noun solve share: one pool with all that is installed and may be chosen.
+ *
+ * Private to ports/solve*.c, which alone know libsolv. A World is built once and asked many times.
+ */
+#ifndef PORTS_SOLVE_WORLD_H
+#define PORTS_SOLVE_WORLD_H
+
+#include <solv/pool.h>
+#include <solv/queue.h>
+#include <solv/solver.h>
+
+#include "ports/solve.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Solver, solver_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Queue, queue_free)
+/* A queue that needs no queue_init and frees itself: g_auto(Queue) q = QUEUE_EMPTY; */
+#define QUEUE_EMPTY {0}
+
+/* What a solvable stands for: one of the two, or neither (the system itself). */
+typedef struct {
+    const InstalledApp *installed;
+    const Release *release;
+} WorldItem;
+
+typedef struct {
+    const SolveInput *input;
+    Pool *pool;
+    Id system;         /* the solvable that provides the OS version */
+    GArray *items;     /* WorldItem by solvable id; ascending by (installed first, name, version) */
+    GHashTable *words; /* id of a dependency -> Requirement* as people wrote it */
+} World;
+
+/* extra (may be NULL): a release that is to be there even if it is older than what is installed. with_available FALSE:
+ * only what is installed (removals). */
+World *world_new(const SolveInput *input, const GPtrArray *extra, gboolean with_available);
+void world_free(World *world);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
+
+const WorldItem *world_item(const World *world, Id id);
+const char *world_name(const World *world, Id id);
+const char *world_version(const World *world, Id id);
+Id world_installed_id(const World *world, const char *name);  /* 0: not installed */
+Id world_release_id(const World *world, const Release *release); /* 0: not in the pool */
+
+/* Why this release is nothing for this box whatever else happens (architecture, publisher, a conflict with the installed
+ * version of itself), or NULL. */
+char *world_misfit(const SolveInput *input, const Release *release);
+
+/* The sentence for what a solver could not do, root cause first. */
+char *solve_words(const World *world, Solver *solver, const Queue *jobs, gboolean *is_os);
+
+#endif

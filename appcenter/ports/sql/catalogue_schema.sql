@@ -1,0 +1,35 @@
+-- catalogue.db: what the repositories offer. A cache: thrown away and made anew when anything about it is odd, so it
+-- has no migrations; a change of this file goes with a new CATALOGUE_VERSION in store_catalogue.c.
+PRAGMA application_id = 0x41504343; -- "APCC"
+
+-- One line of a verified catalogue.
+CREATE TABLE release (
+    repository TEXT NOT NULL,
+    publisher  TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    TEXT NOT NULL,
+    arch       TEXT NOT NULL,
+    words      TEXT NOT NULL, -- name and summaries, case folded, for the search
+    json       TEXT NOT NULL,
+    PRIMARY KEY (name, version, arch, repository, publisher)
+) STRICT;
+CREATE INDEX release_by_repository ON release (repository);
+
+-- Which name an app names, over all its releases: what a request can reach, without reading the releases.
+CREATE TABLE relation (
+    repository TEXT NOT NULL,
+    app        TEXT NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('requires', 'conflicts', 'provides', 'obsoletes')),
+    name       TEXT NOT NULL,
+    PRIMARY KEY (app, kind, name, repository)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX relation_by_name ON relation (name, kind);
+
+CREATE TABLE header (
+    repository TEXT NOT NULL,
+    publisher  TEXT NOT NULL,
+    json       TEXT NOT NULL,
+    PRIMARY KEY (repository, publisher)
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 1;

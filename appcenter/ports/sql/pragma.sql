@@ -1,0 +1,25 @@
+-- Questions to a database file, asked before its tables are known.
+
+-- name: application_id
+PRAGMA application_id;
+
+-- name: user_version
+PRAGMA user_version;
+
+-- name: quick_check
+PRAGMA quick_check(1);
+
+-- name: journal_mode
+PRAGMA journal_mode;
+
+-- name: journal_mode_wal
+PRAGMA journal_mode = WAL;
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;

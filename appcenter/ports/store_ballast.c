@@ -1,0 +1,54 @@
+/* store_ballast.c - 16 MiB that lie beside state.db, to be given back when the disk is full.
+ *
+ * So that the journal can still be written, and what is half done be undone. Hides the thresholds; nothing here is
+ * fatal, a store without ballast is only less sure of itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "ports/store_internal.h"
+
+#define AMPLE_BYTES (4 * (gint64)STORE_BALLAST_BYTES)
+#define LOW_BYTES   (1024 * 1024)
+
+static gint64 free_bytes(int dir_fd)
+{
+    struct statvfs space;
+    return fstatvfs(dir_fd, &space) == 0 ? (gint64)space.f_bavail * (gint64)space.f_frsize : -1;
+}
+
+void ballast_make(int dir_fd)
+{
+    g_auto(Fd) fd = openat(dir_fd, STORE_BALLAST_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0 || info.st_size >= STORE_BALLAST_BYTES)
+        return;
+    if (free_bytes(dir_fd) < AMPLE_BYTES)
+        return;
+    int failure = posix_fallocate(fd, 0, STORE_BALLAST_BYTES);
+    if (failure == 0)
+        return;
+    log_debug("store", "no ballast: %s", g_strerror(failure));
+    if (ftruncate(fd, 0) != 0)
+        log_debug("store", "ballast: %s", g_strerror(errno));
+}
+
+gboolean ballast_drop(int dir_fd)
+{
+    g_auto(Fd) fd = openat(dir_fd, STORE_BALLAST_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0 || ftruncate(fd, 0) != 0)
+        return FALSE;
+    log_warning("store", "the disk is full: %d bytes of ballast dropped", STORE_BALLAST_BYTES);
+    return TRUE;
+}
+
+void ballast_drop_if_low(int dir_fd)
+{
+    gint64 free_now = free_bytes(dir_fd);
+    if (free_now >= 0 && free_now < LOW_BYTES)
+        ballast_drop(dir_fd);
+}

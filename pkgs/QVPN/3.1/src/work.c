@@ -1,0 +1,24 @@
+/* work.c - QVPN's work: counts the tunnels that are up, by the names of the network interfaces. 3.1 knows WireGuard. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tinyd.h"
+
+bool app_work(char *saying, size_t size)
+{
+    unsigned n_openvpn = 0, n_wireguard = 0;
+    struct if_nameindex *interfaces = if_nameindex();
+    if (!interfaces) {
+        snprintf(saying, size, "list network interfaces: %s", strerror(errno));
+        return false;
+    }
+    for (size_t i = 0; interfaces[i].if_index != 0; i++) {
+        n_openvpn += strncmp(interfaces[i].if_name, "tun", 3) == 0;
+        n_wireguard += strncmp(interfaces[i].if_name, "wg", 2) == 0;
+    }
+    if_freenameindex(interfaces);
+    snprintf(saying, size, "OpenVPN tunnels: %u, WireGuard tunnels: %u", n_openvpn, n_wireguard);
+    return true;
+}

@@ -1,0 +1,149 @@
+/* reason_test.c - names of reasons, and the pure clocks of policy: deadline, phase, back-off, next poll. */
+#include "test.h"
+
+#include <string.h>
+
+static void reasons_have_stable_names(void)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < REASON_COUNT; i++) {
+        const char *name = reason_code_name((ReasonCode)i);
+        ReasonCode found;
+        g_assert_true(reason_code_from_name(name, &found));
+        g_assert_cmpuint(found, ==, i);
+        g_assert_true(g_hash_table_add(seen, (gpointer)name));
+        g_assert_cmpuint(strspn(name, "abcdefghijklmnopqrstuvwxyz-"), ==, strlen(name));
+    }
+    ReasonCode none;
+    g_assert_false(reason_code_from_name("mood", &none));
+    g_assert_cmpstr(reason_code_name(REASON_WINDOW_OPEN), ==, "window-open");
+    g_assert_cmpstr(verdict_name(VERDICT_REFUSE), ==, "refuse");
+}
+
+static void the_smaller_of_vendors_and_owners_deadline_counts(void)
+{
+    static const struct {
+        UrgencyClass cls;
+        gint64 urgent_at, install_within_s, owner_s, deadline;
+    } rows[] = {
+        {CLASS_EMERGENCY, 1000, 50, 70, 1050}, {CLASS_EMERGENCY, 1000, 90, 70, 1070},
+        {CLASS_EMERGENCY, 1000, 0, 70, 1070},  {CLASS_EMERGENCY, 1000, 50, SETTINGS_NEVER, 0},
+        {CLASS_CRITICAL, 1000, 50, 70, 1050},  {CLASS_IMPORTANT, 1000, 0, 70, 1070},
+        {CLASS_IMPORTANT, 0, 50, 70, 0},       {CLASS_NORMAL, 1000, 50, 70, 0},
+        {CLASS_FEATURE, 1000, 50, 70, 0},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        SettingsValues settings = {.deadline_emergency_s = rows[i].owner_s,
+                                   .deadline_critical_s = rows[i].owner_s,
+                                   .deadline_important_s = rows[i].owner_s};
+        OfferFacts facts = {
+            .cls = rows[i].cls, .urgent_at = rows[i].urgent_at, .install_within_s = rows[i].install_within_s};
+        g_assert_cmpint(policy_deadline(&facts, &settings), ==, rows[i].deadline);
+    }
+}
+
+static void a_box_takes_part_once_the_curve_is_above_it(void)
+{
+    g_autoptr(Release) release = release_of(
+        "A", "1",
+        "'rollout':{'id':'r','start':'1970-01-01T00:16:40Z','curve':[[0,100],[900,2000],[2700,9999]]}");
+    static const struct {
+        guint permyriad;
+        gint64 opens_at;
+    } rows[] = {{0, 1000}, {99, 1000}, {100, 1900}, {1999, 1900}, {2000, 3700}, {9998, 3700}, {9999, 0}};
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_assert_cmpint(rollout_opens_at(release->rollout, rows[i].permyriad), ==, rows[i].opens_at);
+    g_assert_cmpint(rollout_opens_at(NULL, 9999), ==, 1);
+}
+
+static void failures_back_off_to_a_fortnight(void)
+{
+    static const gint64 hours[] = {8, 8, 12, 24, 48, 96, 168, 336, 336, 336};
+    for (guint n = 0; n < G_N_ELEMENTS(hours); n++)
+        g_assert_cmpint(policy_veto_backoff_s(n), ==, hours[n] * 3600);
+    g_assert_cmpint(policy_veto_backoff_s(G_MAXUINT), ==, 336 * 3600);
+}
+
+static void trusted_now_is_never_below_the_floor(void)
+{
+    g_assert_cmpint(policy_trusted_now(10, 5), ==, 10);
+    g_assert_cmpint(policy_trusted_now(5, 10), ==, 10);
+}
+
+/* ---- next poll ---- */
+
+static void polls_spread_around_the_interval(void)
+{
+    const SettingsValues settings = {.poll_s = 3600};
+    gint64 now = at("2026-11-23T00:00:00Z"), earliest = G_MAXINT64, latest = 0;
+    for (guint64 seed = 0; seed < 5000; seed++) {
+        gint64 first = policy_next_refresh(&settings, FALSE, 0, 0, 0, seed, now);
+        g_assert_true(first >= now && first < now + 3600);
+        gint64 later = policy_next_refresh(&settings, FALSE, now, 0, 0, seed, now);
+        earliest = MIN(earliest, later);
+        latest = MAX(latest, later);
+    }
+    g_assert_cmpint(earliest, ==, now + 3240);
+    g_assert_cmpint(latest, ==, now + 3960);
+}
+
+static void failures_in_a_row_wait_longer_up_to_four_intervals(void)
+{
+    const SettingsValues settings = {.poll_s = 3600};
+    static const gint64 latest_s[] = {0, 2700, 8100, 14400, 14400};
+    gint64 now = at("2026-11-23T00:00:00Z");
+    for (guint n = 1; n < G_N_ELEMENTS(latest_s); n++) {
+        gint64 latest = 0;
+        for (guint64 seed = 0; seed < 20000; seed++) {
+            gint64 next = policy_next_refresh(&settings, FALSE, now, n, 0, seed, now);
+            g_assert_cmpint(next, >=, now + 900);
+            latest = MAX(latest, next);
+        }
+        g_assert_cmpint(latest, ==, now + latest_s[n]);
+    }
+    gint64 next = policy_next_refresh(&settings, FALSE, now, G_MAXUINT, 0, G_MAXUINT64, now);
+    g_assert_true(next >= now + 900 && next <= now + 14400);
+}
+
+static void fast_polls_are_for_local_repositories(void)
+{
+    const SettingsValues settings = {.poll_s = 1};
+    gint64 now = at("2026-11-23T00:00:00Z");
+    g_assert_cmpint(policy_next_refresh(&settings, TRUE, 0, 0, 0, 77, now), ==, now);
+    g_assert_cmpint(policy_next_refresh(&settings, TRUE, now, 0, 0, 77, now), ==, now + 1);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 0, 0, 30, now), ==, now + 300);
+}
+
+static void retry_after_is_kept_within_a_day(void)
+{
+    const SettingsValues settings = {.poll_s = 3600};
+    gint64 now = at("2026-11-23T00:00:00Z");
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 50000, 0, now), ==, now + 50000);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 999999999, 0, now), ==, now + 86400);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now - 5, 0, now), ==, now + 900);
+}
+
+static void a_clock_that_was_set_back_does_not_silence_us(void)
+{
+    const SettingsValues settings = {.poll_s = 3600};
+    gint64 now = at("2026-11-23T00:00:00Z");
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now + 14400);
+}
+
+void reason_tests(void)
+{
+    g_test_add_func("/reasons/reasons_have_stable_names", reasons_have_stable_names);
+    g_test_add_func("/policy/the_smaller_of_vendors_and_owners_deadline_counts",
+                    the_smaller_of_vendors_and_owners_deadline_counts);
+    g_test_add_func("/policy/a_box_takes_part_once_the_curve_is_above_it",
+                    a_box_takes_part_once_the_curve_is_above_it);
+    g_test_add_func("/policy/failures_back_off_to_a_fortnight", failures_back_off_to_a_fortnight);
+    g_test_add_func("/policy/trusted_now_is_never_below_the_floor", trusted_now_is_never_below_the_floor);
+    g_test_add_func("/policy/polls_spread_around_the_interval", polls_spread_around_the_interval);
+    g_test_add_func("/policy/failures_in_a_row_wait_longer_up_to_four_intervals",
+                    failures_in_a_row_wait_longer_up_to_four_intervals);
+    g_test_add_func("/policy/fast_polls_are_for_local_repositories", fast_polls_are_for_local_repositories);
+    g_test_add_func("/policy/retry_after_is_kept_within_a_day", retry_after_is_kept_within_a_day);
+    g_test_add_func("/policy/a_clock_that_was_set_back_does_not_silence_us",
+                    a_clock_that_was_set_back_does_not_silence_us);
+}

@@ -1,0 +1,331 @@
+/* store_catalogue_test.c - the catalogue cache: import, closure, search, and that nothing odd about it is ever fatal. */
+#include "store_tests.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static void import(Store *store, const char *const (*releases)[3], gsize n)
+{
+    must(store_catalogue_begin(store, "main", OR_FAIL));
+    for (gsize i = 0; i < n; i++) {
+        g_autoptr(Release) release = make_release(releases[i][0], releases[i][1], releases[i][2]);
+        must(store_catalogue_add(store, release, OR_FAIL));
+    }
+    must(store_catalogue_commit(store, OR_FAIL));
+}
+
+/* "One-1.0 One-2.0" */
+static char *names_of(GPtrArray *releases)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < releases->len; i++) {
+        const Release *release = g_ptr_array_index(releases, i);
+        g_string_append_printf(text, "%s%s-%s", i > 0 ? " " : "", release->name, release->version);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static char *releases_of(Store *store, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) releases = store_catalogue_app(store, name, &error);
+    g_assert_no_error(error);
+    return names_of(releases);
+}
+
+static void test_releases_come_back_in_version_order(void)
+{
+    static const char *const table[][3] = {
+        {"One", "1.10",   ""},
+        {"One", "1.9",    ""},
+        {"One", "1.9rc1", ""}
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, table, G_N_ELEMENTS(table));
+    g_autofree char *names = releases_of(store, "One");
+    g_assert_cmpstr(names, ==, "One-1.9rc1 One-1.9 One-1.10");
+    g_autoptr(GPtrArray) releases = store_catalogue_app(store, "One", NULL);
+    const Release *first = g_ptr_array_index(releases, 0);
+    g_assert_cmpstr(first->repository, ==, "main");
+    g_assert_cmpstr(first->publisher, ==, "vendor");
+    g_assert_cmpint(first->installed_bytes, ==, 200);
+}
+
+static void test_an_import_replaces_the_one_before(void)
+{
+    static const char *const before[][3] = {
+        {"One", "1.0", ""                        },
+        {"Two", "1.0", "\"requires\":[\"Three\"]"}
+    };
+    static const char *const after[][3] = {
+        {"One", "2.0", ""}
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, before, G_N_ELEMENTS(before));
+    import(store, after, G_N_ELEMENTS(after));
+    g_autofree char *one = releases_of(store, "One");
+    g_autofree char *two = releases_of(store, "Two");
+    g_assert_cmpstr(one, ==, "One-2.0");
+    g_assert_cmpstr(two, ==, "");
+}
+
+static void test_a_broken_off_import_leaves_the_old_releases(void)
+{
+    static const char *const before[][3] = {
+        {"One", "1.0", ""}
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, before, G_N_ELEMENTS(before));
+    must(store_catalogue_begin(store, "main", OR_FAIL));
+    store_catalogue_rollback(store);
+    g_autofree char *one = releases_of(store, "One");
+    g_assert_cmpstr(one, ==, "One-1.0");
+}
+
+static void test_a_closure_follows_every_kind_of_relation(void)
+{
+    static const char *const table[][3] = {
+        {"Needs",    "1.0", "\"requires\":[\"Lib >= 2 | Other\"]"                   },
+        {"Lib",      "2.0", "\"requires\":[\"Deep\"]"                               },
+        {"Other",    "1.0", ""                                                      },
+        {"Deep",     "1.0", "\"requires\":[\"Virtual\"]"                            },
+        {"Maker",    "1.0", "\"provides\":[\"Virtual\"],\"conflicts\":[\"Foe < 3\"]"},
+        {"Foe",      "1.0", ""                                                      },
+        {"Heir",     "1.0", "\"obsoletes\":[\"Foe\"]"                               },
+        {"Loop",     "1.0", "\"requires\":[\"Loop\"]"                               },
+        {"Stranger", "1.0", "\"requires\":[\"Needs\"],\"conflicts\":[\"Lib\"]"      },
+    };
+    static const struct {
+        const char *name;
+        const char *wanted;
+    } cases[] = {
+        {"Needs",   "Deep-1.0 Foe-1.0 Heir-1.0 Lib-2.0 Maker-1.0 Needs-1.0 Other-1.0"},
+        {"Other",   "Other-1.0"                                                      },
+        {"Foe",     "Foe-1.0 Heir-1.0"                                               },
+        {"Virtual", "Foe-1.0 Heir-1.0 Maker-1.0"                                     },
+        {"Loop",    "Loop-1.0"                                                       },
+        {"Absent",  ""                                                               },
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, table, G_N_ELEMENTS(table));
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *names[] = {cases[i].name, NULL};
+        g_autoptr(GPtrArray) releases = store_catalogue_closure(store, names, NULL);
+        g_autofree char *found = names_of(releases);
+        g_assert_cmpstr(found, ==, cases[i].wanted);
+    }
+    const char *two[] = {"Other", "Loop", NULL};
+    g_autoptr(GPtrArray) releases = store_catalogue_closure(store, two, NULL);
+    g_autofree char *found = names_of(releases);
+    g_assert_cmpstr(found, ==, "Loop-1.0 Other-1.0");
+}
+
+static void test_a_search_looks_at_names_and_summaries(void)
+{
+    static const char *const table[][3] = {
+        {"PhotoStation", "1.0",
+         "\"summary\":{\"en\":\"Gallery for pictures\",\"de\":\"Zeigt \xc3\x84lbum\"}"},
+        {"PhotoStation", "2.0", ""                                                    },
+        {"MusicStation", "1.0", "\"summary\":{\"en\":\"Plays 100% of songs\"}"        },
+    };
+    static const struct {
+        const char *word;
+        const char *wanted;
+    } cases[] = {
+        {"photo",        "PhotoStation-2.0"                 },
+        {"STATION",      "MusicStation-1.0 PhotoStation-2.0"},
+        {"gallery",      "PhotoStation-2.0"                 },
+        {"\xc3\xa4lbum", "PhotoStation-2.0"                 },
+        {"%",            "MusicStation-1.0"                 },
+        {"nothing",      ""                                 },
+        {"",             "MusicStation-1.0 PhotoStation-2.0"},
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, table, G_N_ELEMENTS(table));
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) releases = store_catalogue_search(store, cases[i].word, 10, NULL);
+        g_autofree char *found = names_of(releases);
+        g_assert_cmpstr(found, ==, cases[i].wanted);
+    }
+    g_autoptr(GPtrArray) one = store_catalogue_search(store, "station", 1, NULL);
+    g_assert_cmpuint(one->len, ==, 1);
+}
+
+static void test_a_header_is_kept_for_each_publisher(void)
+{
+    static const char line[] = "{\"format\":1,\"publisher\":\"vendor\",\"serial\":42,\"releases\":0,"
+                               "\"published\":\"2026-11-22T09:00:00Z\",\"publishers\":{\"acme\":{\"apps\":"
+                               "[\"AcmeMedia\"],\"ca_sha256\":"
+                               "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}}";
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) json = json_parse_strict(line, strlen(line), 16, TRUE, &error);
+    g_autoptr(CatalogueHeader) header = catalogue_header_from_json(json, "test", &error);
+    g_assert_no_error(error);
+    must(store_catalogue_begin(store, "main", OR_FAIL));
+    must(store_catalogue_add_header(store, "main", header, OR_FAIL));
+    must(store_catalogue_commit(store, OR_FAIL));
+    g_autoptr(CatalogueHeader) read = store_catalogue_header(store, "main", "vendor", &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(read->serial, ==, 42);
+    g_assert_cmpstr(catalogue_header_publisher(read, "acme")->apps[0], ==, "AcmeMedia");
+    g_assert_null(store_catalogue_header(store, "main", "acme", &error));
+    g_assert_no_error(error);
+}
+
+/* --- nothing odd is fatal --- */
+
+static void remember_import(Store *store)
+{
+    static const char *const table[][3] = {
+        {"One", "1.0", ""}
+    };
+    g_autoptr(StoreRepo) repo = store_repo_get(store, "main", NULL);
+    g_free(repo->catalogue_sha256);
+    repo->catalogue_sha256 = g_strdup("abc");
+    g_free(repo->timestamp_etag);
+    repo->timestamp_etag = g_strdup("e");
+    must(store_repo_put(store, repo, OR_FAIL));
+    import(store, table, G_N_ELEMENTS(table));
+}
+
+static void expect_forgotten(Store *store)
+{
+    g_autofree char *one = releases_of(store, "One");
+    g_assert_cmpstr(one, ==, "");
+    g_autoptr(StoreRepo) repo = store_repo_get(store, "main", NULL);
+    g_assert_null(repo->catalogue_sha256);
+    g_assert_null(repo->timestamp_etag);
+    remember_import(store);
+    g_autofree char *again = releases_of(store, "One");
+    g_assert_cmpstr(again, ==, "One-1.0");
+}
+
+static void test_a_sound_cache_is_kept(void)
+{
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) first = open_store(&scratch);
+    remember_import(first);
+    store_close(g_steal_pointer(&first));
+    g_autoptr(Store) store = open_store(&scratch);
+    g_autofree char *one = releases_of(store, "One");
+    g_assert_cmpstr(one, ==, "One-1.0");
+    g_autoptr(StoreRepo) repo = store_repo_get(store, "main", NULL);
+    g_assert_cmpstr(repo->catalogue_sha256, ==, "abc");
+}
+
+static void spoil_by_garbage(const Scratch *scratch)
+{
+    g_autofree char *text = g_strnfill(9000, 'x');
+    scratch_write(scratch, STORE_CACHE_DIR "/catalogue.db", text);
+}
+
+static void spoil_by_sql(const Scratch *scratch, const char *sql)
+{
+    sqlite3 *handle = NULL;
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_assert_cmpint(sqlite3_open(path, &handle), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(handle, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(handle);
+}
+
+static void spoil_by_another_schema(const Scratch *scratch)
+{
+    spoil_by_sql(scratch, "PRAGMA user_version = 9");
+}
+
+static void spoil_by_a_lost_table(const Scratch *scratch)
+{
+    spoil_by_sql(scratch, "DROP TABLE relation");
+}
+
+static void spoil_by_removal(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+static void spoil_by_a_bad_row(const Scratch *scratch)
+{
+    spoil_by_sql(scratch, "UPDATE release SET json = '{}'");
+}
+
+static void test_an_odd_cache_is_made_anew(void)
+{
+    static void (*const spoilers[])(const Scratch *) = {spoil_by_garbage, spoil_by_another_schema,
+                                                        spoil_by_a_lost_table, spoil_by_removal,
+                                                        spoil_by_a_bad_row};
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    for (gsize i = 0; i < G_N_ELEMENTS(spoilers); i++) {
+        g_autoptr(Store) first = open_store(&scratch);
+        remember_import(first);
+        store_close(g_steal_pointer(&first));
+        spoilers[i](&scratch);
+        g_autoptr(Store) store = open_store(&scratch);
+        expect_forgotten(store);
+    }
+}
+
+static void test_a_new_file_of_another_process_is_seen(void)
+{
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) daemon = open_store(&scratch);
+    remember_import(daemon);
+    spoil_by_removal(&scratch);
+    g_autoptr(Store) job = open_store(&scratch);
+    expect_forgotten(job);
+    static const char *const table[][3] = {
+        {"One", "3.0", ""}
+    };
+    import(job, table, G_N_ELEMENTS(table));
+    g_autofree char *one = releases_of(daemon, "One");
+    g_assert_cmpstr(one, ==, "One-3.0");
+}
+
+static void test_without_a_cache_directory_it_lives_in_memory(void)
+{
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    scratch_write(&scratch, STORE_CACHE_DIR, "a file where the directory should be");
+    g_autoptr(Store) store = open_store(&scratch);
+    remember_import(store);
+    g_autofree char *one = releases_of(store, "One");
+    g_assert_cmpstr(one, ==, "One-1.0");
+}
+
+void store_catalogue_tests(void)
+{
+    g_test_add_func("/store_catalogue/releases_come_back_in_version_order",
+                    test_releases_come_back_in_version_order);
+    g_test_add_func("/store_catalogue/an_import_replaces_the_one_before",
+                    test_an_import_replaces_the_one_before);
+    g_test_add_func("/store_catalogue/a_broken_off_import_leaves_the_old_releases",
+                    test_a_broken_off_import_leaves_the_old_releases);
+    g_test_add_func("/store_catalogue/a_closure_follows_every_kind_of_relation",
+                    test_a_closure_follows_every_kind_of_relation);
+    g_test_add_func("/store_catalogue/a_search_looks_at_names_and_summaries",
+                    test_a_search_looks_at_names_and_summaries);
+    g_test_add_func("/store_catalogue/a_header_is_kept_for_each_publisher",
+                    test_a_header_is_kept_for_each_publisher);
+    g_test_add_func("/store_catalogue/a_sound_cache_is_kept", test_a_sound_cache_is_kept);
+    g_test_add_func("/store_catalogue/an_odd_cache_is_made_anew", test_an_odd_cache_is_made_anew);
+    g_test_add_func("/store_catalogue/a_new_file_of_another_process_is_seen",
+                    test_a_new_file_of_another_process_is_seen);
+    g_test_add_func("/store_catalogue/without_a_cache_directory_it_lives_in_memory",
+                    test_without_a_cache_directory_it_lives_in_memory);
+}
