@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define META_CONFIG    "config_last_good"
-#define META_COHORT    "cohort"
-#define COHORT_BYTES   16
-#define LOCK_NAME      "engine"
-#define DOWNLOADS_DIR  STORE_CACHE_DIR "/packages"
-#define LOCAL_PREFIX   "local-"
+#define META_CONFIG   "config_last_good"
+#define META_COHORT   "cohort"
+#define COHORT_BYTES  16
+#define LOCK_NAME     "engine"
+#define DOWNLOADS_DIR STORE_CACHE_DIR "/packages"
+#define LOCAL_PREFIX  "local-"
 
 /* ---- settings ---- */
 
@@ -207,7 +207,8 @@ Fetcher *engine_fetcher(Engine *engine, GError **error)
 /* A file that an admin brought (it has no repository) is put here by the planner, under a name that tells. */
 char *engine_download_path(const Release *release)
 {
-    return g_strdup_printf(DOWNLOADS_DIR "/%s%s.qpkg", release->repository ? "" : LOCAL_PREFIX, release->sha256);
+    return g_strdup_printf(DOWNLOADS_DIR "/%s%s.qpkg", release->repository ? "" : LOCAL_PREFIX,
+                           release->sha256);
 }
 
 const RepositoryConfig *engine_repository(const Engine *engine, const char *name)

@@ -35,13 +35,16 @@ static StoreOffer *offer_of_choice(const PlanView *view, const InstalledApp *app
 /* Where the vendor sends those who have the withdrawn version, if one may go there. */
 static const Release *way_back(const PlanView *view, const InstalledApp *app, const BrakeEntry *withdrawal)
 {
-    const Release *release = withdrawal->go_back_to ? plan_view_find(view, app->name, withdrawal->go_back_to) : NULL;
-    if (!release || plan_view_mark(view, release) >= MARK_HALTED || version_compare(release->version, app->version) == 0)
+    const Release *release =
+        withdrawal->go_back_to ? plan_view_find(view, app->name, withdrawal->go_back_to) : NULL;
+    if (!release || plan_view_mark(view, release) >= MARK_HALTED ||
+        version_compare(release->version, app->version) == 0)
         return NULL;
     return plan_view_is_affected(view, release->name, release->version) ? NULL : release;
 }
 
-static StoreOffer *offer_of_withdrawn(const PlanView *view, const InstalledApp *app, const BrakeEntry *withdrawal)
+static StoreOffer *offer_of_withdrawn(const PlanView *view, const InstalledApp *app,
+                                      const BrakeEntry *withdrawal)
 {
     const Release *release = way_back(view, app, withdrawal);
     if (release) {
@@ -62,7 +65,8 @@ static StoreOffer *make_offer(const PlanView *view, const InstalledApp *app)
     gboolean is_way_out = choice.release && !choice.problem && !choice.publisher_differs &&
                           plan_view_mark(view, choice.release) < MARK_HALTED;
     if (withdrawal && !(is_way_out && urgency_class_is_security(choice.cls))) {
-        StoreOffer *offer = is_way_out && !way_back(view, app, withdrawal) ? NULL : offer_of_withdrawn(view, app, withdrawal);
+        StoreOffer *offer =
+            is_way_out && !way_back(view, app, withdrawal) ? NULL : offer_of_withdrawn(view, app, withdrawal);
         if (offer)
             return offer;
     }
@@ -82,7 +86,8 @@ static StoreOffer *find_offer(const GPtrArray *offers, const char *app)
 }
 
 /* The pulled version takes the row of the app, unless a graver fix of its own stands there. */
-static void add_pulled(const PlanView *view, const PlanChange *change, const StoreOffer *fix, GPtrArray *offers)
+static void add_pulled(const PlanView *view, const PlanChange *change, const StoreOffer *fix,
+                       GPtrArray *offers)
 {
     const InstalledApp *app = installed_find(view->installed, change->app);
     StoreOffer *own = find_offer(offers, change->app);
@@ -124,8 +129,8 @@ static void add_all_pulled(const PlanView *view, const StoreOffer *fix, GPtrArra
 static gboolean pulls(const PlanView *view, const StoreOffer *offer)
 {
     const Release *release = plan_view_find(view, offer->app, offer->release->version);
-    return urgency_class_is_security(offer->cls) && !offer->problem && !offer->publisher_differs && !offer->pulled_in_by &&
-           release && plan_view_mark(view, release) < MARK_HALTED &&
+    return urgency_class_is_security(offer->cls) && !offer->problem && !offer->publisher_differs &&
+           !offer->pulled_in_by && release && plan_view_mark(view, release) < MARK_HALTED &&
            version_compare(offer->release->version, offer->installed_version) > 0;
 }
 
@@ -133,7 +138,8 @@ static int compare_gravest_first(gconstpointer a, gconstpointer b)
 {
     const StoreOffer *offer_a = *(StoreOffer *const *)a;
     const StoreOffer *offer_b = *(StoreOffer *const *)b;
-    return offer_a->cls != offer_b->cls ? (int)offer_b->cls - (int)offer_a->cls : strcmp(offer_a->app, offer_b->app);
+    return offer_a->cls != offer_b->cls ? (int)offer_b->cls - (int)offer_a->cls
+                                        : strcmp(offer_a->app, offer_b->app);
 }
 
 static void add_pulled_in(const PlanView *view, GPtrArray *offers)

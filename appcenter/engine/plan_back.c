@@ -10,7 +10,8 @@
 #define KEPT_PREVIOUS "previous"
 #define KEPT_REMOVED  "removed"
 
-static PlanChange *new_change(ChangeOp op, const char *app, const char *from, const char *to, const char *reason)
+static PlanChange *new_change(ChangeOp op, const char *app, const char *from, const char *to,
+                              const char *reason)
 {
     PlanChange *change = g_new0(PlanChange, 1);
     change->op = op;
@@ -24,8 +25,8 @@ static PlanChange *new_change(ChangeOp op, const char *app, const char *from, co
 }
 
 /* Is a tree of that app, kind and version (NULL: any, the newest) kept? *found gets its version. */
-static gboolean find_kept(Engine *engine, const char *app, const char *kind, const char *version, char **found,
-                          GError **error)
+static gboolean find_kept(Engine *engine, const char *app, const char *kind, const char *version,
+                          char **found, GError **error)
 {
     g_autoptr(GPtrArray) kept = store_kept_list(engine->store, app, kind, error);
     if (!kept)
@@ -37,11 +38,13 @@ static gboolean find_kept(Engine *engine, const char *app, const char *kind, con
         *found = g_strdup(tree->app->version);
         return TRUE;
     }
-    return version ? error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app, version)
-                   : error_set(error, APPCENTER_ERROR_NOT_FOUND, "no previous version of %s is kept here", app);
+    return version
+               ? error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app, version)
+               : error_set(error, APPCENTER_ERROR_NOT_FOUND, "no previous version of %s is kept here", app);
 }
 
-static PlanChange *go_back(Engine *engine, const InstalledApp *app, const char *version, const char *reason, GError **error)
+static PlanChange *go_back(Engine *engine, const InstalledApp *app, const char *version, const char *reason,
+                           GError **error)
 {
     g_autofree char *to = NULL;
     if (!find_kept(engine, app->name, KEPT_PREVIOUS, version, &to, error))
@@ -70,8 +73,8 @@ GPtrArray *plan_rollback(Planning *planning, GError **error)
 
 /* ---- undo ---- */
 
-static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const InstalledApp *app, const char *reason,
-                                GError **error)
+static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const InstalledApp *app,
+                                const char *reason, GError **error)
 {
     g_autofree char *kept = NULL;
     if (app) {
@@ -83,8 +86,8 @@ static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const I
     return new_change(CHANGE_INSTALL, done->app, NULL, kept, reason);
 }
 
-static PlanChange *undo_change(Engine *engine, const StoreChange *done, const InstalledApp *app, const char *reason,
-                               GError **error)
+static PlanChange *undo_change(Engine *engine, const StoreChange *done, const InstalledApp *app,
+                               const char *reason, GError **error)
 {
     ChangeOp op;
     if (!change_op_from_name(done->op, &op)) {
@@ -94,8 +97,8 @@ static PlanChange *undo_change(Engine *engine, const StoreChange *done, const In
     if (op == CHANGE_REMOVE)
         return undo_removal(engine, done, app, reason, error);
     if (!app || version_compare(app->version, done->to_version) != 0) {
-        error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s was brought, found %s: something came after", done->app,
-                  done->to_version, app ? app->version : "it not installed");
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s was brought, found %s: something came after",
+                  done->app, done->to_version, app ? app->version : "it not installed");
         return NULL;
     }
     if (op == CHANGE_INSTALL)
@@ -110,7 +113,8 @@ GPtrArray *plan_undo(Planning *planning, GError **error)
     if (!txn)
         return NULL;
     if (g_strcmp0(txn->result, "done") != 0) {
-        error_set(error, APPCENTER_ERROR_REFUSED, "transaction %" G_GINT64_FORMAT " is not one that was done (%s)", id,
+        error_set(error, APPCENTER_ERROR_REFUSED,
+                  "transaction %" G_GINT64_FORMAT " is not one that was done (%s)", id,
                   txn->result ? txn->result : "not finished");
         return NULL;
     }

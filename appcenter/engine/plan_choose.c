@@ -32,10 +32,9 @@ char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls,
 /* Does taking the chosen one bring what this one fixes? What the vendor stopped lends no urgency to others. */
 static gboolean counts_towards(const PlanView *view, const Release *release, const Choice *choice)
 {
-    return release == choice->release ||
-           (version_compare(release->version, choice->release->version) <= 0 &&
-            plan_view_mark(view, release) < MARK_HALTED &&
-            g_strcmp0(release->publisher, choice->release->publisher) == 0);
+    return release == choice->release || (version_compare(release->version, choice->release->version) <= 0 &&
+                                          plan_view_mark(view, release) < MARK_HALTED &&
+                                          g_strcmp0(release->publisher, choice->release->publisher) == 0);
 }
 
 /* The gravest class of the fixes between the installed version and the chosen one, and the mark that sets the clock. */
@@ -65,8 +64,8 @@ static gboolean is_foreign(const InstalledApp *app, const Release *release)
 }
 
 /* The first of the list up to that mark that is possible; the first impossible one is remembered with its problem. */
-static const Release *first_possible(const PlanView *view, const InstalledApp *app, const GPtrArray *list, Mark from, Mark to,
-                                     Mark worst, Choice *impossible, guint *n_probes)
+static const Release *first_possible(const PlanView *view, const InstalledApp *app, const GPtrArray *list,
+                                     Mark from, Mark to, Mark worst, Choice *impossible, guint *n_probes)
 {
     for (guint i = 0; i < list->len && *n_probes < PROBES_MAX; i++) {
         const Release *release = g_ptr_array_index(list, i);
@@ -87,7 +86,8 @@ static const Release *first_possible(const PlanView *view, const InstalledApp *a
     return NULL;
 }
 
-static const Release *first_stopped(const PlanView *view, const InstalledApp *app, const GPtrArray *list, gboolean foreign)
+static const Release *first_stopped(const PlanView *view, const InstalledApp *app, const GPtrArray *list,
+                                    gboolean foreign)
 {
     for (guint i = 0; i < list->len; i++) {
         const Release *release = g_ptr_array_index(list, i);
@@ -98,13 +98,15 @@ static const Release *first_stopped(const PlanView *view, const InstalledApp *ap
 }
 
 /* Fills release, problem and publisher_differs; no release when the list holds nothing at all. */
-static void choose_from(const PlanView *view, const InstalledApp *app, const GPtrArray *list, Mark worst, Choice *choice)
+static void choose_from(const PlanView *view, const InstalledApp *app, const GPtrArray *list, Mark worst,
+                        Choice *choice)
 {
     guint n_probes = 0;
     g_auto(Choice) impossible = {0};
     choice->release = first_possible(view, app, list, MARK_FREE, worst, worst, &impossible, &n_probes);
     if (!choice->release)
-        choice->release = first_possible(view, app, list, worst + 1, MARK_SKIPPED, worst, &impossible, &n_probes);
+        choice->release =
+            first_possible(view, app, list, worst + 1, MARK_SKIPPED, worst, &impossible, &n_probes);
     if (!choice->release && impossible.release) {
         *choice = impossible;
         impossible = (Choice){0};
@@ -128,10 +130,12 @@ static GPtrArray *only_security(const GPtrArray *newer)
 
 static gboolean is_stopped(const PlanView *view, const Choice *choice)
 {
-    return !choice->release || choice->publisher_differs || plan_view_mark(view, choice->release) >= MARK_HALTED;
+    return !choice->release || choice->publisher_differs ||
+           plan_view_mark(view, choice->release) >= MARK_HALTED;
 }
 
-void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only, Choice *choice)
+void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
+                 Choice *choice)
 {
     g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
     g_autoptr(GPtrArray) fixes = only_security(newer);

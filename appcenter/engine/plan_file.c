@@ -17,34 +17,36 @@ static char *claimed_publisher(const Package *package)
 {
     g_auto(CmsSigner) signer = {0};
     g_autoptr(GBytes) der = qpkg_read_record(package->fd, package->layout, QPKG_RECORD_STRONG, NULL);
-    if (!der || !cms_describe(g_bytes_get_data(der, NULL), g_bytes_get_size(der), &signer, NULL) || !signer.publisher ||
-        !*signer.publisher)
+    if (!der || !cms_describe(g_bytes_get_data(der, NULL), g_bytes_get_size(der), &signer, NULL) ||
+        !signer.publisher || !*signer.publisher)
         return g_strdup(LOCAL_PUBLISHER);
     return g_strdup(signer.publisher);
 }
 
-static gboolean check_signature(Engine *engine, const Package *package, const Release *release, GError **error)
+static gboolean check_signature(Engine *engine, const Package *package, const Release *release,
+                                GError **error)
 {
     g_autoptr(GPtrArray) anchors = NULL;
     g_autofree char *publisher = NULL;
     g_auto(CmsSigner) signer = {0};
     if (!qpkg_layout_record(package->layout, QPKG_RECORD_STRONG))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s %s has no strong signature; its digest is %s (--trust-sha256 would vouch for it)",
-                         release->name, release->version, release->sha256);
+        return error_set(
+            error, APPCENTER_ERROR_UNTRUSTED,
+            "%s %s has no strong signature; its digest is %s (--trust-sha256 would vouch for it)",
+            release->name, release->version, release->sha256);
     return engine_publisher_anchors(engine, release, &anchors, &publisher, error) &&
            qpkg_verify_strong(package->fd, package->layout, anchors, engine_now(engine), &signer, error);
 }
 
-static gboolean check_trust(Engine *engine, const Request *request, const Package *package, const Release *release,
-                            GError **error)
+static gboolean check_trust(Engine *engine, const Request *request, const Package *package,
+                            const Release *release, GError **error)
 {
     if (!request->trust_sha256)
         return check_signature(engine, package, release, error);
     if (digest_equal(request->trust_sha256, release->sha256))
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s: wanted sha256 %s, found %s", release->name, release->version,
-                     request->trust_sha256, release->sha256);
+    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s: wanted sha256 %s, found %s", release->name,
+                     release->version, request->trust_sha256, release->sha256);
 }
 
 static Release *release_of(const Package *package, GError **error)
@@ -65,8 +67,8 @@ static Release *release_of(const Package *package, GError **error)
     release->sha256 = digest_hex_of_fd(DIGEST_SHA256, package->fd, 0, -1, error);
     if (!release->sha256)
         return NULL;
-    release->path =
-        g_strdup_printf("packages/%s.%s_%s_%s.qpkg", release->sha256, release->name, release->version, release->arch);
+    release->path = g_strdup_printf("packages/%s.%s_%s_%s.qpkg", release->sha256, release->name,
+                                    release->version, release->arch);
     return g_steal_pointer(&release);
 }
 

@@ -6,7 +6,8 @@
 
 typedef struct {
     Engine *engine;
-    Request *request;  /* the effective one: what was asked for, with what the settings and the file add to it */
+    Request
+        *request; /* the effective one: what was asked for, with what the settings and the file add to it */
     PlanView *view;
     GPtrArray *locked; /* char*: held apps */
     GPtrArray *offers; /* StoreOffer*, for what the scheduler asks; else NULL */

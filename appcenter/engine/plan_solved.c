@@ -31,15 +31,16 @@ static gboolean check_verdict(const Planning *planning, const RequestApp *asked,
     if (!offer || (asked->version && version_compare(asked->version, offer->release->version) != 0))
         return error_set(error, APPCENTER_ERROR_REFUSED, "%s %s is not what is offered now", asked->name,
                          asked->version ? asked->version : "");
-    return offer->verdict == VERDICT_NOW ||
-           error_set(error, APPCENTER_ERROR_REFUSED, "%s %s: %s", asked->name, offer->release->version, offer->sentence);
+    return offer->verdict == VERDICT_NOW || error_set(error, APPCENTER_ERROR_REFUSED, "%s %s: %s",
+                                                      asked->name, offer->release->version, offer->sentence);
 }
 
 /* Holds, window, brake, consent may have changed since the scheduler decided. */
 static gboolean check_verdicts(Planning *planning, GError **error)
 {
     gboolean is_emergency = FALSE;
-    planning->offers = store_ledger(planning->engine->store, planning->engine->settings, planning->view->now, error);
+    planning->offers =
+        store_ledger(planning->engine->store, planning->engine->settings, planning->view->now, error);
     if (!planning->offers)
         return FALSE;
     planning->worst = MARK_FREE;
@@ -72,10 +73,11 @@ static gboolean is_locked(const Planning *planning, const char *app)
 static char *hold_words(const Planning *planning, const char *app)
 {
     g_autoptr(Hold) hold = store_hold_for(planning->engine->store, app, planning->view->now);
-    g_autofree char *until = hold && hold->until ? units_format_when(hold->until, planning->view->now, NULL) : NULL;
+    g_autofree char *until =
+        hold && hold->until ? units_format_when(hold->until, planning->view->now, NULL) : NULL;
     gboolean has_note = hold && hold->note && *hold->note;
-    return g_strdup_printf("%s is held%s%s%s%s%s", app, until ? " until " : "", until ? until : "", has_note ? " (\"" : "",
-                           has_note ? hold->note : "", has_note ? "\")" : "");
+    return g_strdup_printf("%s is held%s%s%s%s%s", app, until ? " until " : "", until ? until : "",
+                           has_note ? " (\"" : "", has_note ? hold->note : "", has_note ? "\")" : "");
 }
 
 static gboolean is_takeable(const Planning *planning, const Release *release)
@@ -181,7 +183,8 @@ static void add_fixes(Planning *planning, const Request *asked, Request *request
         const InstalledApp *app = g_ptr_array_index(planning->view->installed, i);
         gboolean is_wanted = asked->apps->len == 0;
         for (guint j = 0; j < asked->apps->len; j++)
-            is_wanted |= strcmp(((const RequestApp *)g_ptr_array_index(asked->apps, j))->name, app->name) == 0;
+            is_wanted |=
+                strcmp(((const RequestApp *)g_ptr_array_index(asked->apps, j))->name, app->name) == 0;
         g_auto(Choice) choice = {0};
         if (!is_wanted || is_locked(planning, app->name))
             continue;
@@ -192,7 +195,8 @@ static void add_fixes(Planning *planning, const Request *asked, Request *request
         if (choice.problem)
             leave_out(planning, g_steal_pointer(&choice.problem));
         else if (choice.publisher_differs)
-            leave_out(planning, g_strdup_printf("%s %s comes from another publisher", app->name, choice.release->version));
+            leave_out(planning, g_strdup_printf("%s %s comes from another publisher", app->name,
+                                                choice.release->version));
         else if (!is_takeable(planning, choice.release))
             leave_out(planning, plan_view_objection(planning->view, choice.release, &kind));
         else

@@ -40,7 +40,8 @@ static const ViewRepository *repository_of(const PlanView *view, const Release *
 /* ---- repositories ---- */
 
 /* A brake that cannot be read could have said stop: nothing new is believed then. */
-static ViewRepository *load_repository(const PlanView *view, const RepositoryConfig *config, const StoreRepo *repo)
+static ViewRepository *load_repository(const PlanView *view, const RepositoryConfig *config,
+                                       const StoreRepo *repo)
 {
     ViewRepository *repository = g_new0(ViewRepository, 1);
     repository->priority = config->priority;
@@ -112,7 +113,8 @@ static GHashTable *best_priorities(const PlanView *view, const GPtrArray *closur
         const ViewRepository *repository = repository_of(view, release);
         const gint64 *known = g_hash_table_lookup(best, release->name);
         if (repository && is_own_publisher(view, release) && (!known || repository->priority > *known))
-            g_hash_table_insert(best, release->name, g_memdup2(&repository->priority, sizeof repository->priority));
+            g_hash_table_insert(best, release->name,
+                                g_memdup2(&repository->priority, sizeof repository->priority));
     }
     return best;
 }
@@ -172,7 +174,8 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     view->now = engine_now(engine);
     view->releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free);
     view->marks = g_hash_table_new(NULL, NULL);
-    view->repositories = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)view_repository_free);
+    view->repositories =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)view_repository_free);
     view->advisories = g_ptr_array_new_with_free_func((GDestroyNotify)advisory_free);
     view->installed = store_installed(engine->store, error);
     if (!view->installed || !load_repositories(view, error) || !load_releases(view, names, error))
@@ -192,8 +195,9 @@ static char *veto_words(const PlanView *view, const Release *release)
 {
     g_autoptr(StoreVeto) veto = store_veto_get(view->engine->store, release->name, release->version);
     g_autofree char *when = units_format_when(veto ? veto->until : 0, view->now, NULL);
-    return g_strdup_printf("%s %s failed here before (%s), next try %s: name the version to try it now", release->name,
-                           release->version, veto && veto->cause ? veto->cause : "cause unknown", when);
+    return g_strdup_printf("%s %s failed here before (%s), next try %s: name the version to try it now",
+                           release->name, release->version,
+                           veto && veto->cause ? veto->cause : "cause unknown", when);
 }
 
 static char *brake_words(const PlanView *view, const Release *release, const char *verb)
@@ -201,8 +205,8 @@ static char *brake_words(const PlanView *view, const Release *release, const cha
     const BrakeEntry *entry =
         brake_find(repository_of(view, release)->brake, release->name, release->version, release->arch);
     gboolean has_reason = entry && entry->reason && *entry->reason;
-    return g_strdup_printf("the vendor %s %s %s%s%s", verb, release->name, release->version, has_reason ? ": " : "",
-                           has_reason ? entry->reason : "");
+    return g_strdup_printf("the vendor %s %s %s%s%s", verb, release->name, release->version,
+                           has_reason ? ": " : "", has_reason ? entry->reason : "");
 }
 
 char *plan_view_objection(const PlanView *view, const Release *release, AppcenterError *kind)
@@ -210,7 +214,8 @@ char *plan_view_objection(const PlanView *view, const Release *release, Appcente
     *kind = APPCENTER_ERROR_REFUSED;
     switch (plan_view_mark(view, release)) {
     case MARK_PHASE:
-        return g_strdup_printf("%s %s: its roll-out has not reached this NAS yet", release->name, release->version);
+        return g_strdup_printf("%s %s: its roll-out has not reached this NAS yet", release->name,
+                               release->version);
     case MARK_VETOED:
         return veto_words(view, release);
     case MARK_SKIPPED:
@@ -235,7 +240,8 @@ const BrakeEntry *plan_view_withdrawal(const PlanView *view, const InstalledApp 
     const Release *release = plan_view_find(view, app->name, app->version);
     const char *name = app->repository ? app->repository : release ? release->repository : NULL;
     const ViewRepository *repository = name ? g_hash_table_lookup(view->repositories, name) : NULL;
-    const BrakeEntry *entry = repository ? brake_find(repository->brake, app->name, app->version, app->arch) : NULL;
+    const BrakeEntry *entry =
+        repository ? brake_find(repository->brake, app->name, app->version, app->arch) : NULL;
     return entry && entry->action == BRAKE_WITHDRAW ? entry : NULL;
 }
 

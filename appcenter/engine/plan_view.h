@@ -9,20 +9,20 @@
 /* What speaks against a release; the gravest one counts. */
 typedef enum {
     MARK_FREE,
-    MARK_PHASE,     /* its roll-out has not reached this box; does not bind an admin */
-    MARK_VETOED,    /* failed here before; does not bind who names the version */
-    MARK_SKIPPED,   /* the admin skipped it; likewise */
-    MARK_HALTED,    /* the vendor's brake; binds everybody, as do the next two */
+    MARK_PHASE,   /* its roll-out has not reached this box; does not bind an admin */
+    MARK_VETOED,  /* failed here before; does not bind who names the version */
+    MARK_SKIPPED, /* the admin skipped it; likewise */
+    MARK_HALTED,  /* the vendor's brake; binds everybody, as do the next two */
     MARK_WITHDRAWN,
-    MARK_STALE      /* its repository's metadata has expired */
+    MARK_STALE /* its repository's metadata has expired */
 } Mark;
 
 typedef struct {
     Engine *engine;
     gint64 now;
-    GPtrArray *installed;     /* InstalledApp*, by name, their provides filled in */
-    GPtrArray *releases;      /* Release*, of enabled repositories; lower priorities' of the same app left out */
-    GHashTable *marks;        /* Release* -> Mark */
+    GPtrArray *installed; /* InstalledApp*, by name, their provides filled in */
+    GPtrArray *releases;  /* Release*, of enabled repositories; lower priorities' of the same app left out */
+    GHashTable *marks;    /* Release* -> Mark */
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */
     GPtrArray *advisories;    /* Advisory* */
 } PlanView;
@@ -52,10 +52,10 @@ GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
 /* --- which newer release is the one to take (plan_choose.c) --- */
 typedef struct {
-    const Release *release;   /* NULL: there is none */
-    UrgencyClass cls;         /* of all fixes that it brings */
+    const Release *release;             /* NULL: there is none */
+    UrgencyClass cls;                   /* of all fixes that it brings */
     gint64 urgent_at, install_within_s; /* of the gravest mark */
-    char *problem;            /* why it cannot be now, or NULL */
+    char *problem;                      /* why it cannot be now, or NULL */
     gboolean problem_is_os;
     gboolean publisher_differs;
 } Choice;
@@ -63,7 +63,8 @@ void choice_clear(Choice *choice);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
 /* Security before everything: the lowest release that brings all fixes (the newest with a security class); without one
  * the newest. What is free and possible comes before what is not. worst: up to which mark a release counts as free. */
-void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only, Choice *choice);
+void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
+                 Choice *choice);
 /* Could it be now? NULL: yes. */
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os);
 

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define PUBLISHERS_DIR   "/etc/appcenter/publishers.d"
-#define PEM_BYTES_MAX    (256 * 1024)
-#define VENDOR           "vendor"
+#define PUBLISHERS_DIR "/etc/appcenter/publishers.d"
+#define PEM_BYTES_MAX  (256 * 1024)
+#define VENDOR         "vendor"
 
 /* ---- certificates of the admin ---- */
 
@@ -70,8 +70,9 @@ static gboolean add_bound_ca(const PublisherBinding *binding, GPtrArray *anchors
         return FALSE;
     }
     if (strcmp(certificate_sha256(ca), binding->ca_sha256) != 0)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "CA of %s in the catalogue: wanted fingerprint %s, found %s",
-                         binding->name, binding->ca_sha256, certificate_sha256(ca));
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "CA of %s in the catalogue: wanted fingerprint %s, found %s", binding->name,
+                         binding->ca_sha256, certificate_sha256(ca));
     g_ptr_array_add(anchors, g_steal_pointer(&ca));
     return TRUE;
 }
@@ -94,7 +95,8 @@ static gboolean binding_allows(const PublisherBinding *binding, const char *app)
 static GPtrArray *repository_anchors(Engine *engine, const Release *release, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    g_autoptr(CatalogueHeader) header = store_catalogue_header(engine->store, release->repository, VENDOR, &failure);
+    g_autoptr(CatalogueHeader) header =
+        store_catalogue_header(engine->store, release->repository, VENDOR, &failure);
     if (failure) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
@@ -103,13 +105,13 @@ static GPtrArray *repository_anchors(Engine *engine, const Release *release, GEr
     if (!binding && g_strcmp0(release->publisher, VENDOR) == 0)
         return select_certificates(engine, NULL, VENDOR);
     if (!binding) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: the catalogue of %s binds no publisher \"%s\"", release->name,
-                  release->repository, release->publisher ? release->publisher : "");
+        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: the catalogue of %s binds no publisher \"%s\"",
+                  release->name, release->repository, release->publisher ? release->publisher : "");
         return NULL;
     }
     if (!binding_allows(binding, release->name)) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: %s may not speak for it in %s", release->name, release->publisher,
-                  release->repository);
+        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: %s may not speak for it in %s", release->name,
+                  release->publisher, release->repository);
         return NULL;
     }
     return bound_anchors(engine, binding, error);
@@ -125,7 +127,8 @@ static void add_repository_cas(Engine *engine, const Release *release, GPtrArray
         g_autoptr(GError) error = NULL;
         g_autoptr(CatalogueHeader) header =
             config->enabled ? store_catalogue_header(engine->store, config->name, VENDOR, &error) : NULL;
-        const PublisherBinding *binding = header ? catalogue_header_publisher(header, release->publisher) : NULL;
+        const PublisherBinding *binding =
+            header ? catalogue_header_publisher(header, release->publisher) : NULL;
         if (binding && binding->ca_pem && binding_allows(binding, release->name) &&
             !add_bound_ca(binding, anchors, &error))
             log_warning("publishers", "%s: %s", config->name, error->message);
@@ -139,8 +142,8 @@ static GPtrArray *file_anchors(Engine *engine, const Release *release)
     return anchors;
 }
 
-gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrArray **anchors, char **publisher,
-                                  GError **error)
+gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrArray **anchors,
+                                  char **publisher, GError **error)
 {
     g_autoptr(GPtrArray) found =
         release->repository ? repository_anchors(engine, release, error) : file_anchors(engine, release);
@@ -148,8 +151,8 @@ gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrAr
         return FALSE;
     if (found->len == 0)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s %s: no certificate of publisher \"%s\" is trusted here (" PUBLISHERS_DIR ")", release->name,
-                         release->version, release->publisher ? release->publisher : "");
+                         "%s %s: no certificate of publisher \"%s\" is trusted here (" PUBLISHERS_DIR ")",
+                         release->name, release->version, release->publisher ? release->publisher : "");
     *anchors = g_steal_pointer(&found);
     *publisher = g_strdup(release->publisher);
     return TRUE;

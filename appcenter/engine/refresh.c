@@ -34,7 +34,8 @@ static void replace_text(char **place, char *text)
 static gboolean is_known(const TufTarget *target, const char *text)
 {
     g_autofree char *sha256 = text ? digest_hex_of(DIGEST_SHA256, text, strlen(text)) : NULL;
-    return sha256 && target->sha256 && digest_equal(sha256, target->sha256) && target->length == (gint64)strlen(text);
+    return sha256 && target->sha256 && digest_equal(sha256, target->sha256) &&
+           target->length == (gint64)strlen(text);
 }
 
 static gboolean refresh_brake(Refresh *refresh, GError **error)
@@ -57,7 +58,8 @@ static gboolean refresh_brake(Refresh *refresh, GError **error)
     g_autoptr(Brake) brake = brake_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
     if (!brake)
         return FALSE;
-    replace_text(&refresh->repo->brake_json, g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)));
+    replace_text(&refresh->repo->brake_json,
+                 g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)));
     log_info("refresh", "%s: brake %" G_GINT64_FORMAT ": %u entries", refresh->config->name, brake->serial,
              brake->entries->len);
     return TRUE;
@@ -149,9 +151,11 @@ static void note_outcome(Refresh *refresh, const GError *failure)
     }
 }
 
-static gboolean refresh_one(Engine *engine, const RepositoryConfig *config, gboolean is_forced, GError **error)
+static gboolean refresh_one(Engine *engine, const RepositoryConfig *config, gboolean is_forced,
+                            GError **error)
 {
-    g_auto(Refresh) refresh = {.engine = engine, .config = config, .is_forced = is_forced, .now = engine_now(engine)};
+    g_auto(Refresh)
+        refresh = {.engine = engine, .config = config, .is_forced = is_forced, .now = engine_now(engine)};
     g_autoptr(GError) failure = NULL, not_kept = NULL;
     refresh.urls = engine_urls(config);
     refresh.repo = store_repo_get(engine->store, config->name, error);
@@ -207,7 +211,8 @@ static void take_time(Engine *engine)
 }
 
 /* Asks those whose last success is older than that; max_age_s 0: all. */
-static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean is_forced, guint *n, GError **error)
+static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean is_forced, guint *n,
+                                     GError **error)
 {
     g_autoptr(GError) first = NULL;
     for (guint i = 0; i < engine->repositories->len && !engine_is_cancelled(engine); i++) {

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#define VENDOR          "vendor"
-#define VENDOR_ROLE     "releases"
-#define VENDOR_PATH     "catalogue/vendor.jsonl.zst"
-#define KIND            "catalogue"
-#define PUBLISHERS_MAX  TUF_MAX_DELEGATIONS
+#define VENDOR         "vendor"
+#define VENDOR_ROLE    "releases"
+#define VENDOR_PATH    "catalogue/vendor.jsonl.zst"
+#define KIND           "catalogue"
+#define PUBLISHERS_MAX TUF_MAX_DELEGATIONS
 
 /* One catalogue that is to be imported. */
 typedef struct {
@@ -34,7 +34,8 @@ static void source_free(Source *source)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_free)
 
-static Source *find_source(Refresh *refresh, const char *publisher, const PublisherBinding *binding, GError **error)
+static Source *find_source(Refresh *refresh, const char *publisher, const PublisherBinding *binding,
+                           GError **error)
 {
     g_autoptr(Source) source = g_new0(Source, 1);
     g_autofree char *path = g_strdup_printf("catalogue/%s.jsonl.zst", publisher);
@@ -49,7 +50,9 @@ static Source *find_source(Refresh *refresh, const char *publisher, const Publis
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
-    return refresh_raw_of(source->target, KIND, &source->raw_sha256, &raw_length, error) ? g_steal_pointer(&source) : NULL;
+    return refresh_raw_of(source->target, KIND, &source->raw_sha256, &raw_length, error)
+               ? g_steal_pointer(&source)
+               : NULL;
 }
 
 /* ---- reading one catalogue ---- */
@@ -66,7 +69,8 @@ static gboolean take_release(Release *release, gpointer user_data, GError **erro
     g_autoptr(Release) taken = release;
     const Import *import = user_data;
     if (import->binding && !g_strv_contains((const char *const *)import->binding->apps, taken->name))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s may not speak for %s", import->binding->name, taken->name);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s may not speak for %s", import->binding->name,
+                         taken->name);
     return !import->store || store_catalogue_add(import->store, taken, error);
 }
 
@@ -77,8 +81,8 @@ static gboolean take_lines(const void *data, gsize len, gpointer user_data, GErr
 }
 
 /* The reader, whose header is borrowed from it, after all of the catalogue went through; NULL on failure. */
-static CatalogueReader *read_source(Refresh *refresh, const Source *source, Store *store, const CatalogueHeader **header,
-                                    GError **error)
+static CatalogueReader *read_source(Refresh *refresh, const Source *source, Store *store,
+                                    const CatalogueHeader **header, GError **error)
 {
     Import import = {.store = store, .binding = source->binding};
     g_autoptr(CatalogueReader) reader =
@@ -93,7 +97,8 @@ static CatalogueReader *read_source(Refresh *refresh, const Source *source, Stor
     return g_steal_pointer(&reader);
 }
 
-static CatalogueReader *download_and_check(Refresh *refresh, Source *source, const CatalogueHeader **header, GError **error)
+static CatalogueReader *download_and_check(Refresh *refresh, Source *source, const CatalogueHeader **header,
+                                           GError **error)
 {
     if (!source->packed)
         source->packed = refresh_download(refresh, source->target, error);
@@ -169,7 +174,8 @@ static gboolean import_all(Refresh *refresh, const GPtrArray *sources, GError **
     Store *store = refresh->engine->store;
     for (guint i = 0; i < sources->len; i++) {
         const CatalogueHeader *header = NULL;
-        g_autoptr(CatalogueReader) reader = read_source(refresh, g_ptr_array_index(sources, i), store, &header, error);
+        g_autoptr(CatalogueReader) reader =
+            read_source(refresh, g_ptr_array_index(sources, i), store, &header, error);
         if (!reader || !store_catalogue_add_header(store, refresh->config->name, header, error))
             return FALSE;
         log_info("refresh", "%s: catalogue of %s: %" G_GINT64_FORMAT " releases", refresh->config->name,
@@ -211,7 +217,8 @@ static void raise_floor(Refresh *refresh, gint64 at)
         log_warning("refresh", "%s: %s", refresh->config->name, error->message);
 }
 
-static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const CatalogueHeader *header, GError **error)
+static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const CatalogueHeader *header,
+                             GError **error)
 {
     find_publishers(refresh, header, sources);
     g_autofree char *wanted = fingerprint(sources);

@@ -9,9 +9,9 @@ typedef struct {
     Fetcher *fetcher;
     const RepositoryConfig *config;
     char **urls;
-    StoreRepo *repo;   /* as it will be stored */
+    StoreRepo *repo; /* as it will be stored */
     TufClient *tuf;
-    gboolean is_forced; /* ask also without If-None-Match */
+    gboolean is_forced;    /* ask also without If-None-Match */
     GBytes *old_timestamp; /* what is stored, or NULL */
     gint64 now;
     GError *publisher_error; /* the first publisher's catalogue that was not taken; the others were */
@@ -24,11 +24,11 @@ TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, 
 /* The target's bytes as served, checked against length and hashes. */
 GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* For compressed lines: the signed raw_sha256 and raw_length. CORRUPT for another kind or format. */
-gboolean refresh_raw_of(const TufTarget *target, const char *kind, const char **raw_sha256, gint64 *raw_length,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean refresh_raw_of(const TufTarget *target, const char *kind, const char **raw_sha256,
+                        gint64 *raw_length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Decompresses into the sink and checks raw_length and raw_sha256. */
-gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packed, ArchiveSink sink, gpointer user_data,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packed, ArchiveSink sink,
+                        gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The vendor's and the publishers' catalogues into the store. */
 gboolean refresh_catalogues(Refresh *refresh, GError **error) G_GNUC_WARN_UNUSED_RESULT;

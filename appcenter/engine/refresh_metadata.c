@@ -30,7 +30,8 @@ static GBytes *ask(Refresh *refresh, const TufWant *want, FetchOutcome *outcome,
     gboolean is_conditional =
         strcmp(want->role, "timestamp") == 0 && refresh->old_timestamp && !refresh->is_forced;
     GBytes *bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path, want->max_bytes,
-                                want->may_be_absent, is_conditional ? refresh->repo->timestamp_etag : NULL, outcome, error);
+                                want->may_be_absent, is_conditional ? refresh->repo->timestamp_etag : NULL,
+                                outcome, error);
     if (outcome->retry_after_s > 0)
         refresh->repo->retry_after_at = refresh->now + outcome->retry_after_s;
     if (outcome->is_not_modified && is_conditional)
@@ -76,7 +77,8 @@ static gboolean open_client(Refresh *refresh, GError **error)
     g_autoptr(GHashTable) stored = store_tuf_load(refresh->engine->store, config->name, error);
     if (!stored)
         return FALSE;
-    g_autoptr(GBytes) first_root = root_dir_read(refresh->engine->root, config->root_path, TUF_MAX_ROOT_BYTES, error);
+    g_autoptr(GBytes) first_root =
+        root_dir_read(refresh->engine->root, config->root_path, TUF_MAX_ROOT_BYTES, error);
     if (!first_root) {
         g_prefix_error(error, "first root: ");
         return FALSE;
@@ -103,8 +105,8 @@ TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, 
     }
     g_autoptr(TufTarget) target = tuf_client_found(refresh->tuf);
     if (target && strcmp(target->role, role) != 0) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: wanted role %s to vouch for it, found %s", path, role,
-                  target->role);
+        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: wanted role %s to vouch for it, found %s", path,
+                  role, target->role);
         return NULL;
     }
     return g_steal_pointer(&target);
@@ -116,12 +118,12 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
     g_autofree char *path = g_strdup_printf("targets/%s", target->file_path);
     if (target->length > TARGET_BYTES_MAX) {
         error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                  "%s: wanted at most %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT, target->path, TARGET_BYTES_MAX,
-                  target->length);
+                  "%s: wanted at most %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT, target->path,
+                  TARGET_BYTES_MAX, target->length);
         return NULL;
     }
-    g_autoptr(GBytes) bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path, target->length,
-                                          FALSE, NULL, &outcome, error);
+    g_autoptr(GBytes) bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path,
+                                          target->length, FALSE, NULL, &outcome, error);
     if (!bytes)
         return NULL;
     gsize len = 0;
@@ -132,8 +134,8 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
 }
 
 /* Members that we do not know are left alone; another kind or format is not what we came for. */
-gboolean refresh_raw_of(const TufTarget *target, const char *kind, const char **raw_sha256, gint64 *raw_length,
-                        GError **error)
+gboolean refresh_raw_of(const TufTarget *target, const char *kind, const char **raw_sha256,
+                        gint64 *raw_length, GError **error)
 {
     g_autoptr(json_t) empty = json_object();
     g_autoptr(JsonReader) reader = json_reader_new(target->custom ? target->custom : empty, target->path);
@@ -163,8 +165,8 @@ static gboolean take_raw(const void *data, gsize len, gpointer user_data, GError
     return unpacking->sink(data, len, unpacking->user_data, error);
 }
 
-gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packed, ArchiveSink sink, gpointer user_data,
-                        GError **error)
+gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packed, ArchiveSink sink,
+                        gpointer user_data, GError **error)
 {
     const char *raw_sha256 = NULL;
     gint64 raw_length = 0;
@@ -181,7 +183,8 @@ gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packe
     g_autofree char *sha256 = digest_finish_hex(digest);
     if (unpacking.length != raw_length || !digest_equal(sha256, raw_sha256))
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: wanted %" G_GINT64_FORMAT " bytes of sha256 %s unpacked, found %" G_GINT64_FORMAT
-                         " bytes of %s", target->path, raw_length, raw_sha256, unpacking.length, sha256);
+                         "%s: wanted %" G_GINT64_FORMAT
+                         " bytes of sha256 %s unpacked, found %" G_GINT64_FORMAT " bytes of %s",
+                         target->path, raw_length, raw_sha256, unpacking.length, sha256);
     return TRUE;
 }

@@ -206,7 +206,8 @@ int job_run(const Job *job, const char *root, gint64 wall_now, int out_fd)
                              .on_event = job_lines_on_event,
                              .is_cancelled = is_cancelled,
                              .user_data = &lines};
-    (void)act(job, &options, &outcome, &failure); /* a failure is told in the result; whoever hears it logs it */
+    (void)act(job, &options, &outcome,
+              &failure); /* a failure is told in the result; whoever hears it logs it */
     return write_result(&lines, failure, &outcome);
 }
 

@@ -61,7 +61,8 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     setlocale(LC_ALL, "");
-    g_option_context_set_summary(context, "Does one job of App Center: a JSON request on stdin, progress on stdout.");
+    g_option_context_set_summary(context,
+                                 "Does one job of App Center: a JSON request on stdin, progress on stdout.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {
         g_printerr("appcenter-job: %s\n", error ? error->message : "no arguments are wanted");

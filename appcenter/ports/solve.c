@@ -70,11 +70,13 @@ static GPtrArray *collect_changes(const World *world, Solver *solver)
     for (Id id = 1; (guint)id < world->items->len; id++) {
         const WorldItem *item = world_item(world, id);
         if (item->release && solver_get_decisionlevel(solver, id) > 0)
-            g_ptr_array_add(changes, new_change(installed_find(world->input->installed, item->release->name), item->release));
+            g_ptr_array_add(changes, new_change(installed_find(world->input->installed, item->release->name),
+                                                item->release));
     }
     for (Id id = 1; (guint)id < world->items->len; id++) {
         const WorldItem *item = world_item(world, id);
-        if (item->installed && solver_get_decisionlevel(solver, id) <= 0 && !find_change(changes, item->installed->name))
+        if (item->installed && solver_get_decisionlevel(solver, id) <= 0 &&
+            !find_change(changes, item->installed->name))
             g_ptr_array_add(changes, new_change(item->installed, NULL));
     }
     g_ptr_array_sort(changes, compare_changes);
@@ -82,7 +84,8 @@ static GPtrArray *collect_changes(const World *world, Solver *solver)
 }
 
 /* The changes, by app; or NULL and the sentence why not. */
-static GPtrArray *attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem, gboolean *is_os)
+static GPtrArray *attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem,
+                          gboolean *is_os)
 {
     g_autoptr(Solver) solver = solver_create(world->pool);
     solver_set_flag(solver, SOLVER_FLAG_NO_UPDATEPROVIDE, 1);
@@ -112,7 +115,8 @@ static gboolean serve_alike(const GPtrArray *a, const GPtrArray *b, const GArray
 
 /* Tries again with `app` as it is now (installed as it is, or not there). TRUE when that took fewer changes; then jobs
  * and changes are the better ones. */
-static gboolean try_without(const World *world, const char *app, const GArray *targets, Queue *jobs, GPtrArray **changes)
+static gboolean try_without(const World *world, const char *app, const GArray *targets, Queue *jobs,
+                            GPtrArray **changes)
 {
     g_auto(Queue) fewer_jobs = QUEUE_EMPTY;
     queue_init_clone(&fewer_jobs, jobs);
@@ -138,7 +142,8 @@ static GPtrArray *minimize(const World *world, const GArray *targets, Queue *job
 
 /* ---- reasons ---- */
 
-static gboolean any_item_matches(char *const *items, const char *app, const char *version, char *const *provides)
+static gboolean any_item_matches(char *const *items, const char *app, const char *version,
+                                 char *const *provides)
 {
     for (guint i = 0; items && items[i]; i++) {
         g_autoptr(Requirement) item = requirement_parse(items[i], NULL);
@@ -165,7 +170,8 @@ static gboolean is_cause_of(const PlanChange *cause, const PlanChange *change)
     if (change->op == CHANGE_REMOVE)
         return any_item_matches(release->obsoletes, change->app, change->from_version, NULL);
     return any_item_matches(release->requires, change->app, change->to_version, change->release->provides) ||
-           (change->from_version && any_item_matches(release->conflicts, change->app, change->from_version, NULL));
+           (change->from_version &&
+            any_item_matches(release->conflicts, change->app, change->from_version, NULL));
 }
 
 /* Would the installed one not have borne that other change? */
@@ -291,12 +297,13 @@ static char *why_not_newest(const World *world, const Release *newest)
     char *misfit = world_misfit(world->input, newest);
     char *problem = misfit ? misfit : probe(world, newest, NULL, NULL);
     return problem ? problem
-                   : g_strdup_printf("%s %s does not go together with the other changes", newest->name, newest->version);
+                   : g_strdup_printf("%s %s does not go together with the other changes", newest->name,
+                                     newest->version);
 }
 
 /* Who was to move and did not reach the newest. *stuck (may be NULL) gets the sentence of one that did not move at all. */
-static void note_left_behind(const World *world, const GArray *targets, const GPtrArray *changes, GPtrArray *left_out,
-                             char **stuck)
+static void note_left_behind(const World *world, const GArray *targets, const GPtrArray *changes,
+                             GPtrArray *left_out, char **stuck)
 {
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
@@ -348,7 +355,8 @@ static GPtrArray *solve_all(const SolveInput *input, GPtrArray *left_out, GError
 /* ---- named apps ---- */
 
 /* Releases of exactly that version that fit this box go to extra; the sentence of one that does not fit otherwise. */
-static const Release *find_exact(const SolveInput *input, const RequestApp *asked, GPtrArray *extra, char **misfit)
+static const Release *find_exact(const SolveInput *input, const RequestApp *asked, GPtrArray *extra,
+                                 char **misfit)
 {
     const Release *found = NULL;
     for (guint i = 0; i < input->available->len; i++) {
@@ -381,18 +389,21 @@ static gboolean may_go_back(const Request *request)
     return request->allow_downgrade || request->kind == REQUEST_AUTO;
 }
 
-static gboolean target_exact(const SolveInput *input, const RequestApp *asked, Target *target, GPtrArray *extra,
-                             GError **error)
+static gboolean target_exact(const SolveInput *input, const RequestApp *asked, Target *target,
+                             GPtrArray *extra, GError **error)
 {
     g_autofree char *misfit = NULL;
     target->exact = find_exact(input, asked, extra, &misfit);
     if (!target->exact && misfit)
         return error_set(error, APPCENTER_ERROR_CONFLICT, "%s", misfit);
     if (!target->exact)
-        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "no repository offers %s %s", asked->name, asked->version);
-    if (target->old && version_compare(asked->version, target->old->version) < 0 && !may_go_back(input->request))
-        return error_set(error, APPCENTER_ERROR_REFUSED, "%s %s would be a downgrade from %s, which was not allowed",
-                         asked->name, asked->version, target->old->version);
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "no repository offers %s %s", asked->name,
+                         asked->version);
+    if (target->old && version_compare(asked->version, target->old->version) < 0 &&
+        !may_go_back(input->request))
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "%s %s would be a downgrade from %s, which was not allowed", asked->name,
+                         asked->version, target->old->version);
     return TRUE;
 }
 
@@ -414,15 +425,16 @@ static gboolean target_new(const SolveInput *input, const RequestApp *asked, GEr
 }
 
 /* One app that was asked for; *is_needless TRUE when it is as wanted already. */
-static gboolean make_target(const SolveInput *input, const RequestApp *asked, Target *target, GPtrArray *extra,
-                            gboolean *is_needless, GPtrArray *left_out, GError **error)
+static gboolean make_target(const SolveInput *input, const RequestApp *asked, Target *target,
+                            GPtrArray *extra, gboolean *is_needless, GPtrArray *left_out, GError **error)
 {
     *target = (Target){asked->name, installed_find(input->installed, asked->name), NULL};
     *is_needless = FALSE;
     gboolean is_install = input->request->kind == REQUEST_INSTALL;
     if (!target->old && input->request->kind == REQUEST_UPGRADE)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
-    if (target->old && (asked->version ? version_compare(asked->version, target->old->version) == 0 : is_install)) {
+    if (target->old &&
+        (asked->version ? version_compare(asked->version, target->old->version) == 0 : is_install)) {
         note(left_out, "%s %s is installed already", asked->name, target->old->version);
         *is_needless = TRUE;
         return TRUE;
@@ -449,7 +461,8 @@ static GArray *make_targets(const SolveInput *input, GPtrArray *extra, GPtrArray
             return NULL;
         const Target *twin = find_target(targets, asked->name);
         if (twin && twin->exact != target.exact) {
-            error_set(error, APPCENTER_ERROR_INVALID, "%s is asked for twice, in different versions", asked->name);
+            error_set(error, APPCENTER_ERROR_INVALID, "%s is asked for twice, in different versions",
+                      asked->name);
             return NULL;
         }
         if (!twin && !is_needless)
@@ -499,24 +512,27 @@ static gboolean target_removals(const SolveInput *input, GArray *targets, GError
 }
 
 /* Without its dependents (cascade) nothing is removed from under anybody. */
-static gboolean check_dependents(const SolveInput *input, const GArray *targets, const GPtrArray *changes, GError **error)
+static gboolean check_dependents(const SolveInput *input, const GArray *targets, const GPtrArray *changes,
+                                 GError **error)
 {
     g_autoptr(GString) dependents = g_string_new(NULL);
     for (guint i = 0; i < changes->len; i++) {
         const PlanChange *change = g_ptr_array_index(changes, i);
         if (!find_target(targets, change->app))
-            g_string_append_printf(dependents, "%s%s %s", dependents->len ? ", " : "", change->app, change->from_version);
+            g_string_append_printf(dependents, "%s%s %s", dependents->len ? ", " : "", change->app,
+                                   change->from_version);
     }
     if (dependents->len == 0 || input->request->cascade)
         return TRUE;
     g_autoptr(GString) names = g_string_new(NULL);
     for (guint i = 0; i < targets->len; i++)
         g_string_append_printf(names, "%s%s", names->len ? ", " : "", g_array_index(targets, Target, i).name);
-    return error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s needed by %s", names->str, targets->len > 1 ? "are" : "is",
-                     dependents->str);
+    return error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s needed by %s", names->str,
+                     targets->len > 1 ? "are" : "is", dependents->str);
 }
 
-static void explain_removal(PlanChange *change, const GArray *targets, const SolveInput *input, const GPtrArray *changes)
+static void explain_removal(PlanChange *change, const GArray *targets, const SolveInput *input,
+                            const GPtrArray *changes)
 {
     change->purge = input->request->purge;
     if (find_target(targets, change->app)) {
@@ -568,7 +584,8 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     case REQUEST_REMOVE:
         return solve_remove(input, error);
     case REQUEST_UPGRADE:
-        return input->request->apps->len > 0 ? solve_named(input, left_out, error) : solve_all(input, left_out, error);
+        return input->request->apps->len > 0 ? solve_named(input, left_out, error)
+                                             : solve_all(input, left_out, error);
     case REQUEST_INSTALL:
     case REQUEST_AUTO:
         return solve_named(input, left_out, error);

@@ -9,13 +9,15 @@
 #include "model/model.h"
 
 typedef struct {
-    GPtrArray *installed;   /* InstalledApp* */
-    GPtrArray *available;   /* Release*: what may be chosen. Halted, withdrawn, skipped, vetoed ones are left out by the
+    GPtrArray *installed; /* InstalledApp* */
+    GPtrArray *
+        available; /* Release*: what may be chosen. Halted, withdrawn, skipped, vetoed ones are left out by the
                              * caller. One without a repository is the file that request->file names */
     const char *os_version;
     const char *box_arch;
     const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE; solve_probe does not need one */
-    GPtrArray *locked;      /* char*, may be NULL: apps that must not change (holds); those asked for by name may */
+    GPtrArray
+        *locked; /* char*, may be NULL: apps that must not change (holds); those asked for by name may */
 } SolveInput;
 
 /* The flat list of changes (PlanChange*), minimal: nothing that the request does not need. Upgrade all: every app to its

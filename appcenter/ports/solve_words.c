@@ -14,8 +14,16 @@
 #define CHAIN_MAX      4
 
 /* In the order of how much they explain. */
-typedef enum { CAUSE_ABSENT, CAUSE_HELD, CAUSE_CONFLICT, CAUSE_NEED_OF_INSTALLED, CAUSE_OBSOLETE, CAUSE_SAME_NAME, CAUSE_NEED,
-               CAUSE_NONE } Cause;
+typedef enum {
+    CAUSE_ABSENT,
+    CAUSE_HELD,
+    CAUSE_CONFLICT,
+    CAUSE_NEED_OF_INSTALLED,
+    CAUSE_OBSOLETE,
+    CAUSE_SAME_NAME,
+    CAUSE_NEED,
+    CAUSE_NONE
+} Cause;
 
 typedef struct {
     Cause cause;
@@ -146,10 +154,12 @@ static char *words_for_absent(const World *world, const Fact *fact)
     const char *name = world_name(world, fact->from);
     const char *version = world_version(world, fact->from);
     if (is_about_os(world, fact->dependency))
-        return g_strdup_printf("%s %s needs %s (this NAS: %s)", name, version, wanted, world->input->os_version);
+        return g_strdup_printf("%s %s needs %s (this NAS: %s)", name, version, wanted,
+                               world->input->os_version);
     const InstalledApp *app = find_too_new(world, fact->dependency);
     if (app)
-        return g_strdup_printf("%s %s needs %s, and %s %s is installed", name, version, wanted, app->name, app->version);
+        return g_strdup_printf("%s %s needs %s, and %s %s is installed", name, version, wanted, app->name,
+                               app->version);
     return g_strdup_printf("%s %s needs %s, and no repository offers it", name, version, wanted);
 }
 
@@ -164,10 +174,12 @@ static char *words_for_conflict(const World *world, const Fact *fact)
     const char *version = world_version(world, fact->from);
     if (fact->to == world->system) {
         g_autofree char *unwanted = dependency_words(world, fact->dependency);
-        return g_strdup_printf("%s %s conflicts with %s (this NAS: %s)", name, version, unwanted, world->input->os_version);
+        return g_strdup_printf("%s %s conflicts with %s (this NAS: %s)", name, version, unwanted,
+                               world->input->os_version);
     }
-    return g_strdup_printf("%s %s%s conflicts with %s %s%s", name, version, installed_remark(world, fact->from),
-                           world_name(world, fact->to), world_version(world, fact->to),
+    return g_strdup_printf("%s %s%s conflicts with %s %s%s", name, version,
+                           installed_remark(world, fact->from), world_name(world, fact->to),
+                           world_version(world, fact->to),
                            world_item(world, fact->to)->installed ? ", which is installed" : "");
 }
 
@@ -185,7 +197,8 @@ static char *words_for(const World *world, const Fact *fact)
         return words_for_conflict(world, fact);
     case CAUSE_NEED_OF_INSTALLED:
     case CAUSE_NEED:
-        return g_strdup_printf("%s %s%s needs %s", name, version, installed_remark(world, fact->from), wanted);
+        return g_strdup_printf("%s %s%s needs %s", name, version, installed_remark(world, fact->from),
+                               wanted);
     case CAUSE_OBSOLETE:
         return g_strdup_printf("%s %s replaces %s %s", name, version, world_name(world, fact->to),
                                world_version(world, fact->to));
@@ -193,8 +206,8 @@ static char *words_for(const World *world, const Fact *fact)
     case CAUSE_NONE:
         break;
     }
-    return g_strdup_printf("%s %s and %s %s cannot be there together", name, version, world_name(world, fact->to),
-                           world_version(world, fact->to));
+    return g_strdup_printf("%s %s and %s %s cannot be there together", name, version,
+                           world_name(world, fact->to), world_version(world, fact->to));
 }
 
 /* ---- the chain from the root cause to what was asked for ---- */
@@ -220,7 +233,8 @@ static const Fact *find_need_for(const World *world, const GArray *facts, const 
     return NULL;
 }
 
-static void tell_chain(const World *world, const GArray *facts, const Fact *root, const Queue *jobs, GString *text)
+static void tell_chain(const World *world, const GArray *facts, const Fact *root, const Queue *jobs,
+                       GString *text)
 {
     g_autoptr(GHashTable) told = g_hash_table_new(g_str_hash, g_str_equal);
     const Fact *last = root;

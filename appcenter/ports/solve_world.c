@@ -28,7 +28,9 @@ const char *world_name(const World *world, Id id)
 const char *world_version(const World *world, Id id)
 {
     const WorldItem *item = world_item(world, id);
-    return item->installed ? item->installed->version : item->release ? item->release->version : world->input->os_version;
+    return item->installed ? item->installed->version
+           : item->release ? item->release->version
+                           : world->input->os_version;
 }
 
 Id world_installed_id(const World *world, const char *name)
@@ -152,7 +154,8 @@ static void add_obsoletes(World *world, Solvable *solvable, const Release *relea
         g_autoptr(Requirement) obsoleted = requirement_parse(release->obsoletes[i], NULL);
         const RequireTerm *term = obsoleted ? g_ptr_array_index(obsoleted->terms, 0) : NULL;
         const InstalledApp *old = term ? installed_find(world->input->installed, term->name) : NULL;
-        if (old && strcmp(old->name, release->name) != 0 && g_strcmp0(old->publisher, release->publisher) == 0)
+        if (old && strcmp(old->name, release->name) != 0 &&
+            g_strcmp0(old->publisher, release->publisher) == 0)
             solvable_add_deparray(solvable, SOLVABLE_OBSOLETES, term_id(world, term), 0);
     }
 }
@@ -181,7 +184,8 @@ static Solvable *add_solvable(World *world, Repo *repo, const char *name, const 
 
 static void add_system(World *world, Repo *repo)
 {
-    Solvable *solvable = add_solvable(world, repo, OS_NAME, world->input->os_version, (WorldItem){NULL, NULL});
+    Solvable *solvable =
+        add_solvable(world, repo, OS_NAME, world->input->os_version, (WorldItem){NULL, NULL});
     add_provides(world, solvable, NULL);
     world->system = pool_solvable2id(world->pool, solvable);
 }
@@ -196,7 +200,8 @@ static void add_installed(World *world, Repo *repo, const InstalledApp *app)
 
 static void add_release(World *world, Repo *repo, const Release *release)
 {
-    Solvable *solvable = add_solvable(world, repo, release->name, release->version, (WorldItem){NULL, release});
+    Solvable *solvable =
+        add_solvable(world, repo, release->name, release->version, (WorldItem){NULL, release});
     add_provides(world, solvable, release->provides);
     add_items(world, solvable, SOLVABLE_REQUIRES, release->requires);
     add_items(world, solvable, SOLVABLE_CONFLICTS, release->conflicts);
@@ -228,14 +233,15 @@ char *world_misfit(const SolveInput *input, const Release *release)
 {
     const InstalledApp *old = installed_find(input->installed, release->name);
     if (!arch_fits(release->arch, input->box_arch))
-        return g_strdup_printf("%s %s is built for %s, this NAS is %s", release->name, release->version, release->arch,
-                               input->box_arch);
+        return g_strdup_printf("%s %s is built for %s, this NAS is %s", release->name, release->version,
+                               release->arch, input->box_arch);
     if (old && g_strcmp0(old->publisher, release->publisher) != 0 && !is_file_of_request(input, release))
-        return g_strdup_printf("%s %s comes from %s, the installed one from %s", release->name, release->version,
-                               release->publisher ? release->publisher : "nobody",
+        return g_strdup_printf("%s %s comes from %s, the installed one from %s", release->name,
+                               release->version, release->publisher ? release->publisher : "nobody",
                                old->publisher ? old->publisher : "nobody");
     if (old && conflicts_with_itself(release, old))
-        return g_strdup_printf("%s %s cannot replace the installed %s", release->name, release->version, old->version);
+        return g_strdup_printf("%s %s cannot replace the installed %s", release->name, release->version,
+                               old->version);
     return NULL;
 }
 

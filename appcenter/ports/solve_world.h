@@ -14,7 +14,10 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Solver, solver_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Queue, queue_free)
 /* A queue that needs no queue_init and frees itself: g_auto(Queue) q = QUEUE_EMPTY; */
-#define QUEUE_EMPTY {0}
+#define QUEUE_EMPTY                                                                                          \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
 
 /* What a solvable stands for: one of the two, or neither (the system itself). */
 typedef struct {
@@ -39,7 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
 const WorldItem *world_item(const World *world, Id id);
 const char *world_name(const World *world, Id id);
 const char *world_version(const World *world, Id id);
-Id world_installed_id(const World *world, const char *name);  /* 0: not installed */
+Id world_installed_id(const World *world, const char *name);     /* 0: not installed */
 Id world_release_id(const World *world, const Release *release); /* 0: not in the pool */
 
 /* Why this release is nothing for this box whatever else happens (architecture, publisher, a conflict with the installed

@@ -38,6 +38,7 @@ static GPtrArray *sorted_releases(Repo *repo, gint64 now, GError **error)
         Release *release = release_from_json(object, "draft", error);
         if (!release)
             return NULL;
+        release->publisher = g_strdup(json_string_value(json_object_get(repo->world, "publisher")));
         g_ptr_array_add(releases, release);
     }
     g_ptr_array_sort(releases, compare_releases);

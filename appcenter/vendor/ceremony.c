@@ -140,7 +140,7 @@ static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *fol
     json_t *root = metadata_root(1, now + expiry_of(ceremony, metadata_role("root")), ceremony->keys, ceremony->thresholds);
     json_t *targets =
         metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys, ceremony->thresholds);
-    g_autoptr(json_t) delegator = json_pack("{s:O}", "signed", root);
+    g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
     return write_offline_role(repo, "root", root, delegator, ceremony, error) &&
            write_offline_role(repo, "targets", targets, delegator, ceremony, error) && repo_save_world(repo, error) &&
            publish_all(repo, ceremony->keys, now, error);

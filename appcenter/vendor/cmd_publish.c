@@ -51,6 +51,7 @@ static gboolean explain(Repo *repo, gint64 now, GError **error)
         g_autoptr(Release) release = release_from_json(pending->pdata[n], "draft", error);
         if (!release)
             return FALSE;
+        release->publisher = g_strdup(json_string_value(json_object_get(repo->world, "publisher")));
         explain_release(release, now);
     }
     json_array_foreach(json_object_get(json_object_get(repo->world, "brake"), "entries"), i, object)

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#define EMERGENCY                                                                                                      \
-    ",\"urgency\":{\"class\":\"emergency\",\"urgent_at\":\"2030-03-16T00:00:00Z\",\"install_within_s\":43200,"             \
+#define EMERGENCY                                                                                            \
+    ",\"urgency\":{\"class\":\"emergency\",\"urgent_at\":\"2030-03-16T00:00:00Z\",\"install_within_s\":"     \
+    "43200,"                                                                                                 \
     "\"reason\":\"exploited\",\"advisories\":[\"QSA-22-24\"]}"
 #define NEVER ",\"rollout\":{\"id\":\"r-1\",\"start\":\"2030-03-01T00:00:00Z\",\"curve\":[[0,0]]}"
 
@@ -71,7 +72,8 @@ static void test_upgrade_all_takes_the_newest_of_every_class(void)
     g_auto(Nas) nas = {0};
     nas_init(&nas, NULL);
     expect(&nas, REQUEST_UPGRADE, "",
-           "upgrade HybridBackup 1.0 -> 1.1 [normal, asked for]; upgrade MediaLibrary 1.0 -> 2.0 [normal, asked for]; "
+           "upgrade HybridBackup 1.0 -> 1.1 [normal, asked for]; upgrade MediaLibrary 1.0 -> 2.0 [normal, "
+           "asked for]; "
            "upgrade PhotoStation 6.1.1 -> 7.0 [normal, asked for]");
 }
 
@@ -106,7 +108,8 @@ static void test_upgrade_all_tells_of_held_apps(void)
     hold(&nas, "PhotoStation");
     expect(&nas, REQUEST_UPGRADE, "",
            "upgrade MediaLibrary 1.0 -> 2.0 [normal, asked for]"
-           " | HybridBackup is held (\"library rescan\"); 1.1 waits | PhotoStation is held (\"library rescan\"); 7.0 waits");
+           " | HybridBackup is held (\"library rescan\"); 1.1 waits | PhotoStation is held (\"library "
+           "rescan\"); 7.0 waits");
 }
 
 static void test_a_held_app_named_without_a_version_is_refused(void)
@@ -129,7 +132,8 @@ static void test_a_halted_release_binds_everybody(void)
     expect(&nas, REQUEST_UPGRADE, "HybridBackup", "refused: the vendor halted HybridBackup 1.1: crashes");
     expect(&nas, REQUEST_UPGRADE, "HybridBackup=1.1", "refused: the vendor halted HybridBackup 1.1: crashes");
     expect(&nas, REQUEST_UPGRADE, "",
-           "upgrade MediaLibrary 1.0 -> 2.0 [normal, asked for]; upgrade PhotoStation 6.1.1 -> 7.0 [normal, asked for]"
+           "upgrade MediaLibrary 1.0 -> 2.0 [normal, asked for]; upgrade PhotoStation 6.1.1 -> 7.0 [normal, "
+           "asked for]"
            " | the vendor halted HybridBackup 1.1: crashes");
 }
 
@@ -142,17 +146,20 @@ static void test_a_skipped_version_is_taken_when_it_is_named(void)
            "upgrade MediaLibrary 1.0 -> 2.0 [emergency, needed by PhotoStation 6.1.2]; "
            "upgrade PhotoStation 6.1.1 -> 6.1.2 [emergency, exploited, QSA-22-24]"
            " | PhotoStation 7.0 is skipped: name the version to take it all the same");
-    expect(&nas, REQUEST_UPGRADE, "PhotoStation=7.0", "upgrade PhotoStation 6.1.1 -> 7.0 [normal, asked for]");
+    expect(&nas, REQUEST_UPGRADE, "PhotoStation=7.0",
+           "upgrade PhotoStation 6.1.1 -> 7.0 [normal, asked for]");
 }
 
 static void test_a_vetoed_version_is_taken_when_it_is_named(void)
 {
     g_auto(Nas) nas = {0};
     nas_init(&nas, NULL);
-    g_assert_true(store_veto_add(nas.engine->store, "HybridBackup", "1.1", "health: port 80 is silent", NOW + 3600, NULL));
+    g_assert_true(store_veto_add(nas.engine->store, "HybridBackup", "1.1", "health: port 80 is silent",
+                                 NOW + 3600, NULL));
     g_autoptr(Request) request = request_of(REQUEST_UPGRADE, "HybridBackup");
     g_autofree char *found = plan_words(nas.engine, request);
-    g_assert_true(g_str_has_prefix(found, "refused: HybridBackup 1.1 failed here before (health: port 80 is silent)"));
+    g_assert_true(
+        g_str_has_prefix(found, "refused: HybridBackup 1.1 failed here before (health: port 80 is silent)"));
     expect(&nas, REQUEST_UPGRADE, "HybridBackup=1.1", "upgrade HybridBackup 1.0 -> 1.1 [normal, asked for]");
 }
 
@@ -190,7 +197,8 @@ static void test_what_is_not_there(void)
     nas_init(&nas, NULL);
     expect(&nas, REQUEST_UPGRADE, "Ghost", "not-found: Ghost is not installed");
     expect(&nas, REQUEST_INSTALL, "Ghost", "not-found: no repository offers Ghost");
-    expect(&nas, REQUEST_ROLLBACK, "PhotoStation", "not-found: no previous version of PhotoStation is kept here");
+    expect(&nas, REQUEST_ROLLBACK, "PhotoStation",
+           "not-found: no previous version of PhotoStation is kept here");
     expect(&nas, REQUEST_REMOVE, "MediaLibrary", "conflict: MediaLibrary is needed by PhotoStation 6.1.1");
 }
 
@@ -213,13 +221,15 @@ static gint64 keep(Nas *nas, const char *kind, const char *app, const char *vers
     return kept->id;
 }
 
-static gint64 record(Nas *nas, const char *result, const char *op, const char *app, const char *from, const char *to)
+static gint64 record(Nas *nas, const char *result, const char *op, const char *app, const char *from,
+                     const char *to)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) changes = g_ptr_array_new();
     StoreChange change = {(char *)op, (char *)app, (char *)from, (char *)to, (char *)"asked for"};
     g_ptr_array_add(changes, &change);
-    StoreTxn txn = {.trigger = (char *)"admin", .started_at = NOW, .plan_json = (char *)"{}", .changes = changes};
+    StoreTxn txn = {
+        .trigger = (char *)"admin", .started_at = NOW, .plan_json = (char *)"{}", .changes = changes};
     g_assert_true(store_txn_start(nas->engine->store, &txn, &error));
     g_assert_no_error(error);
     g_assert_true(store_txn_finish(nas->engine->store, txn.id, result, NULL, NULL, NOW, &error));
@@ -277,15 +287,17 @@ static void test_undo_refuses_what_cannot_be_undone(void)
     gint64 failed = record(&nas, "rolled_back", "upgrade", "PhotoStation", "6.0", "6.1.1");
     expect_undo(&nas, failed, "refused: transaction # is not one that was done (rolled_back)");
     gint64 overtaken = record(&nas, "done", "upgrade", "PhotoStation", "5.0", "6.0");
-    expect_undo(&nas, overtaken,
-                "conflict: undo of transaction #: PhotoStation 6.0 was brought, found 6.1.1: something came after");
+    expect_undo(
+        &nas, overtaken,
+        "conflict: undo of transaction #: PhotoStation 6.0 was brought, found 6.1.1: something came after");
     gint64 gone = record(&nas, "done", "upgrade", "PhotoStation", "6.0", "6.1.1");
     expect_undo(&nas, gone, "not-found: undo of transaction #: PhotoStation 6.0 is not kept here any more");
 }
 
 void plan_tests(void)
 {
-    g_test_add_func("/plan/upgrade_all_takes_the_newest_of_every_class", test_upgrade_all_takes_the_newest_of_every_class);
+    g_test_add_func("/plan/upgrade_all_takes_the_newest_of_every_class",
+                    test_upgrade_all_takes_the_newest_of_every_class);
     g_test_add_func("/plan/security_only_takes_the_fix_and_what_it_needs",
                     test_security_only_takes_the_fix_and_what_it_needs);
     g_test_add_func("/plan/security_only_tells_of_a_held_fix", test_security_only_tells_of_a_held_fix);
@@ -293,8 +305,10 @@ void plan_tests(void)
     g_test_add_func("/plan/a_held_app_named_without_a_version_is_refused",
                     test_a_held_app_named_without_a_version_is_refused);
     g_test_add_func("/plan/a_halted_release_binds_everybody", test_a_halted_release_binds_everybody);
-    g_test_add_func("/plan/a_skipped_version_is_taken_when_it_is_named", test_a_skipped_version_is_taken_when_it_is_named);
-    g_test_add_func("/plan/a_vetoed_version_is_taken_when_it_is_named", test_a_vetoed_version_is_taken_when_it_is_named);
+    g_test_add_func("/plan/a_skipped_version_is_taken_when_it_is_named",
+                    test_a_skipped_version_is_taken_when_it_is_named);
+    g_test_add_func("/plan/a_vetoed_version_is_taken_when_it_is_named",
+                    test_a_vetoed_version_is_taken_when_it_is_named);
     g_test_add_func("/plan/auto_is_judged_again", test_auto_is_judged_again);
     g_test_add_func("/plan/expired_metadata_is_not_acted_upon", test_expired_metadata_is_not_acted_upon);
     g_test_add_func("/plan/what_is_not_there", test_what_is_not_there);

@@ -88,8 +88,9 @@ static void test_brake_and_advisories_come_in(void)
 {
     g_auto(Vendor) vendor = {0};
     vendor_init(&vendor);
-    vendor.brake = "{\"name\":\"A\",\"version\":\"1.0\",\"arch\":null,\"action\":\"halt\",\"go_back_to\":null,"
-                   "\"reason\":\"crashes\",\"at\":\"2030-03-01T00:00:00Z\"}";
+    vendor.brake =
+        "{\"name\":\"A\",\"version\":\"1.0\",\"arch\":null,\"action\":\"halt\",\"go_back_to\":null,"
+        "\"reason\":\"crashes\",\"at\":\"2030-03-01T00:00:00Z\"}";
     vendor_publish(&vendor);
     g_autoptr(Engine) engine = vendor_engine(&vendor);
     vendor_refresh(engine);
@@ -258,8 +259,10 @@ static void test_the_cohort_follows_the_format(void)
 void refresh_tests(void)
 {
     g_test_add_func("/refresh/a_catalogue_comes_in", test_a_catalogue_comes_in);
-    g_test_add_func("/refresh/an_unchanged_catalogue_is_not_fetched_again", test_an_unchanged_catalogue_is_not_fetched_again);
-    g_test_add_func("/refresh/a_new_catalogue_replaces_the_old_one", test_a_new_catalogue_replaces_the_old_one);
+    g_test_add_func("/refresh/an_unchanged_catalogue_is_not_fetched_again",
+                    test_an_unchanged_catalogue_is_not_fetched_again);
+    g_test_add_func("/refresh/a_new_catalogue_replaces_the_old_one",
+                    test_a_new_catalogue_replaces_the_old_one);
     g_test_add_func("/refresh/brake_and_advisories_come_in", test_brake_and_advisories_come_in);
     g_test_add_func("/refresh/a_publisher_speaks_for_its_apps", test_a_publisher_speaks_for_its_apps);
     g_test_add_func("/refresh/a_publisher_that_speaks_for_others_is_refused_alone",
@@ -268,12 +271,14 @@ void refresh_tests(void)
                     test_only_the_releases_role_gives_the_vendors_catalogue);
     g_test_add_func("/refresh/a_swapped_catalogue_is_refused_and_the_old_stays",
                     test_a_swapped_catalogue_is_refused_and_the_old_stays);
-    g_test_add_func("/refresh/a_catalogue_longer_than_signed_is_refused", test_a_catalogue_longer_than_signed_is_refused);
+    g_test_add_func("/refresh/a_catalogue_longer_than_signed_is_refused",
+                    test_a_catalogue_longer_than_signed_is_refused);
     g_test_add_func("/refresh/expired_metadata_is_recorded_with_the_repository",
                     test_expired_metadata_is_recorded_with_the_repository);
     g_test_add_func("/refresh/a_clock_that_is_behind_is_lifted_to_the_signed_time",
                     test_a_clock_that_is_behind_is_lifted_to_the_signed_time);
-    g_test_add_func("/refresh/a_young_timestamp_is_not_asked_for_again", test_a_young_timestamp_is_not_asked_for_again);
+    g_test_add_func("/refresh/a_young_timestamp_is_not_asked_for_again",
+                    test_a_young_timestamp_is_not_asked_for_again);
     g_test_add_func("/refresh/a_bad_configuration_leaves_the_last_good_one",
                     test_a_bad_configuration_leaves_the_last_good_one);
     g_test_add_func("/refresh/the_cohort_follows_the_format", test_the_cohort_follows_the_format);

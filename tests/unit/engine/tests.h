@@ -8,7 +8,9 @@
 TEST_GROUP(refresh_tests);
 TEST_GROUP(plan_tests);
 TEST_GROUP(offers_tests);
+TEST_GROUP(publishers_tests);
 TEST_GROUP(apply_tests);
+TEST_GROUP(walk_tests);
 TEST_GROUP(recover_tests);
 TEST_GROUP(service_tests);
 

@@ -49,8 +49,8 @@ static void put_role(const Vendor *vendor, const char *role, const char *file, j
 static json_t *head(const char *type, gint64 version, gint64 expires_at)
 {
     g_autofree char *expires = units_format_time(expires_at);
-    return json_pack("{s:s, s:s, s:I, s:s}", "_type", type, "spec_version", "1.0.31", "version", (json_int_t)version,
-                     "expires", expires);
+    return json_pack("{s:s, s:s, s:I, s:s}", "_type", type, "spec_version", "1.0.31", "version",
+                     (json_int_t)version, "expires", expires);
 }
 
 static json_t *key_role(const Vendor *vendor, const char *role, json_t *all)
@@ -99,25 +99,28 @@ static void put_targets(const Vendor *vendor)
 }
 
 /* Puts a target's file and describes it in `targets`; kind NULL: as it is, else compressed lines. */
-static void add_target(const Vendor *vendor, json_t *targets, const char *path, const char *kind, const char *text)
+static void add_target(const Vendor *vendor, json_t *targets, const char *path, const char *kind,
+                       const char *text)
 {
     g_autoptr(GError) error = NULL;
     gsize len = strlen(text);
     g_autoptr(GBytes) file = kind ? archive_zstd_compress(text, len, &error) : g_bytes_new(text, len);
     g_assert_no_error(error);
     g_autofree char *raw = digest_hex_of(DIGEST_SHA256, text, len);
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+    g_autofree char *sha256 =
+        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
     g_autofree char *folder = g_path_get_dirname(path);
     g_autofree char *base = g_path_get_basename(path);
     g_autofree char *place = g_strdup_printf("targets/%s/%s.%s", folder, sha256, base);
     g_autofree char *other = g_strnfill(g_bytes_get_size(file), 'x');
     gboolean is_swapped = vendor->swaps_catalogue && g_str_has_prefix(path, "catalogue/");
     put(vendor, place, is_swapped ? other : g_bytes_get_data(file, NULL), g_bytes_get_size(file));
-    json_t *custom = json_pack("{s:s, s:i, s:s, s:I, s:s}", "kind", kind ? kind : "brake", "format", 1, "raw_sha256", raw,
-                               "raw_length", (json_int_t)len - vendor->lies_about_length, "unknown", "ignored");
+    json_t *custom =
+        json_pack("{s:s, s:i, s:s, s:I, s:s}", "kind", kind ? kind : "brake", "format", 1, "raw_sha256", raw,
+                  "raw_length", (json_int_t)len - vendor->lies_about_length, "unknown", "ignored");
     json_object_set_new(targets, path,
-                        json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)g_bytes_get_size(file), "hashes", "sha256",
-                                  sha256, "custom", custom));
+                        json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)g_bytes_get_size(file),
+                                  "hashes", "sha256", sha256, "custom", custom));
 }
 
 static void put_delegated(const Vendor *vendor, const char *role, json_t *targets)
@@ -158,10 +161,11 @@ static void put_heads(const Vendor *vendor)
 static void add_line(GString *lines, const char *name, const char *version, const char *members)
 {
     g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, members, strlen(members));
-    g_string_append_printf(lines,
-                           "{\"name\":\"%s\",\"version\":\"%s\",\"arch\":\"all\",\"path\":\"packages/%s.%s.qpkg\",\"size\":1,"
-                           "\"sha256\":\"%s\",\"published\":\"2030-03-01T00:00:00Z\"%s}\n",
-                           name, version, sha256, name, sha256, members);
+    g_string_append_printf(
+        lines,
+        "{\"name\":\"%s\",\"version\":\"%s\",\"arch\":\"all\",\"path\":\"packages/%s.%s.qpkg\",\"size\":1,"
+        "\"sha256\":\"%s\",\"published\":\"2030-03-01T00:00:00Z\"%s}\n",
+        name, version, sha256, name, sha256, members);
 }
 
 void vendor_add(Vendor *vendor, const char *name, const char *version, const char *members)
@@ -197,7 +201,8 @@ static void put_catalogues(const Vendor *vendor)
     g_autofree char *text = catalogue(vendor, "vendor", vendor->n_releases, vendor->releases->str);
     g_autofree char *acme = catalogue(vendor, "acme", vendor->n_acme_releases, vendor->acme_releases->str);
     json_t *releases = json_object(), *acmes = json_object();
-    add_target(vendor, vendor->acme_vouches_for_all ? acmes : releases, "catalogue/vendor.jsonl.zst", "catalogue", text);
+    add_target(vendor, vendor->acme_vouches_for_all ? acmes : releases, "catalogue/vendor.jsonl.zst",
+               "catalogue", text);
     if (vendor->advisories)
         add_target(vendor, releases, "advisories/vendor.jsonl.zst", "advisories", vendor->advisories);
     if (vendor->has_acme)
@@ -255,7 +260,8 @@ static void join_repository(const Vendor *vendor)
 void vendor_init(Vendor *vendor)
 {
     g_autoptr(GError) error = NULL;
-    *vendor = (Vendor){.now = NOW, .life_s = 86400, .releases = g_string_new(NULL), .acme_releases = g_string_new(NULL)};
+    *vendor = (Vendor){
+        .now = NOW, .life_s = 86400, .releases = g_string_new(NULL), .acme_releases = g_string_new(NULL)};
     vendor->dir = g_dir_make_tmp("appcenter-engine-XXXXXX", &error);
     g_assert_no_error(error);
     vendor->root = g_build_filename(vendor->dir, "nas", NULL);
@@ -305,7 +311,7 @@ void vendor_install(Engine *engine, const char *name, const char *version, const
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Manifest) manifest = manifest_new();
-    char *needs[] = {(char *)requires, NULL}, *none[] = {NULL};
+    char *needs[] = {(char *) requires, NULL}, *none[] = {NULL};
     g_autofree char *path = volume_app_path(engine->volume, name);
     StoreApp app = {.name = (char *)name,
                     .version = (char *)version,
@@ -317,7 +323,8 @@ void vendor_install(Engine *engine, const char *name, const char *version, const
                     .conflicts = none,
                     .enabled = TRUE,
                     .install_path = path,
-                    .archive_sha256 = (char *)"00000000000000000000000000000000000000000000000000000000000000aa",
+                    .archive_sha256 =
+                        (char *)"00000000000000000000000000000000000000000000000000000000000000aa",
                     .config_text = (char *)"",
                     .installed_at = NOW};
     gboolean is_done = store_app_put(engine->store, &app, manifest, &error);
@@ -329,10 +336,11 @@ void vendor_install(Engine *engine, const char *name, const char *version, const
 
 static void tell_change(GString *text, const PlanChange *change)
 {
-    g_string_append_printf(text, "%s%s %s %s%s%s [%s, %s]", text->len ? "; " : "", change_op_name(change->op), change->app,
-                           change->from_version ? change->from_version : "",
+    g_string_append_printf(text, "%s%s %s %s%s%s [%s, %s]", text->len ? "; " : "", change_op_name(change->op),
+                           change->app, change->from_version ? change->from_version : "",
                            change->from_version && change->to_version ? " -> " : "",
-                           change->to_version ? change->to_version : "", urgency_class_name(change->cls), change->reason);
+                           change->to_version ? change->to_version : "", urgency_class_name(change->cls),
+                           change->reason);
 }
 
 char *plan_words(Engine *engine, const Request *request)
@@ -361,9 +369,10 @@ char *offer_words(Engine *engine)
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < offers->len; i++) {
         const StoreOffer *offer = g_ptr_array_index(offers, i);
-        g_string_append_printf(text, "%s%s %s %s %s %s%s%s", text->len ? "; " : "", offer->app, offer->release->version,
-                               urgency_class_name(offer->cls), verdict_name(offer->verdict), reason_code_name(offer->code),
-                               offer->pulled_in_by ? " by " : "", offer->pulled_in_by ? offer->pulled_in_by : "");
+        g_string_append_printf(
+            text, "%s%s %s %s %s %s%s%s", text->len ? "; " : "", offer->app, offer->release->version,
+            urgency_class_name(offer->cls), verdict_name(offer->verdict), reason_code_name(offer->code),
+            offer->pulled_in_by ? " by " : "", offer->pulled_in_by ? offer->pulled_in_by : "");
     }
     return g_string_free(text, FALSE);
 }

@@ -9,17 +9,17 @@
 #define NOW G_GINT64_CONSTANT(1900000000) /* 2030-03-17: later than any build of this test */
 
 typedef struct {
-    char *dir;        /* host folder of both */
-    char *root;       /* the NAS */
-    GHashTable *keys; /* role -> PrivateKey* */
-    gint64 version;   /* of every role but root; rises with each publish */
-    gint64 now;       /* vendor's clock */
-    gint64 life_s;    /* how long metadata is good */
+    char *dir;                         /* host folder of both */
+    char *root;                        /* the NAS */
+    GHashTable *keys;                  /* role -> PrivateKey* */
+    gint64 version;                    /* of every role but root; rises with each publish */
+    gint64 now;                        /* vendor's clock */
+    gint64 life_s;                     /* how long metadata is good */
     GString *releases, *acme_releases; /* catalogue lines, in order */
     guint n_releases, n_acme_releases;
-    gboolean has_acme;         /* a publisher that is bound to AcmeMedia */
-    const char *brake;         /* entries, JSON; NULL: no target */
-    const char *advisories;    /* JSON lines; NULL: no target */
+    gboolean has_acme;      /* a publisher that is bound to AcmeMedia */
+    const char *brake;      /* entries, JSON; NULL: no target */
+    const char *advisories; /* JSON lines; NULL: no target */
     /* tricks */
     gboolean acme_vouches_for_all; /* delegated before releases, for catalogue too */
     gboolean lies_about_length;    /* custom.raw_length is one too few */

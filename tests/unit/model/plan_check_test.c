@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The world: Photos 1 (needs Media >= 1), Media 1, Held 1, Foreign 1 (of acme), Sad 1 (needs what is not
- * there). */
+ * there and is at odds with Grumpy 1: broken before any plan). */
 static void add_installed(GPtrArray *installed, const char *name, const char *publisher, const char *requires,
                           const char *conflicts)
 {
@@ -25,7 +25,8 @@ static GPtrArray *world(void)
     add_installed(installed, "Media", "vendor", "", "Enemy");
     add_installed(installed, "Held", "vendor", "", "");
     add_installed(installed, "Foreign", "acme", "", "");
-    add_installed(installed, "Sad", "vendor", "Gone >= 3", "Foreign");
+    add_installed(installed, "Sad", "vendor", "Gone >= 3", "Grumpy");
+    add_installed(installed, "Grumpy", "vendor", "", "");
     return installed;
 }
 

@@ -51,15 +51,17 @@ static gboolean work_loop(Helper *helper, gpointer user_data, GError **error)
 {
     (void)helper;
     (void)error;
-    for (volatile guint *i = user_data;; (*i)++)
+    volatile const gboolean *is_going_on = user_data;
+    while (*is_going_on)
         continue;
+    return TRUE;
 }
 
 static void endless_work_is_ended_by_its_processor_time(void)
 {
     g_autoptr(GError) error = NULL;
-    guint counter = 0;
-    g_assert_false(run(work_loop, &counter, -1, &error));
+    gboolean is_going_on = TRUE;
+    g_assert_false(run(work_loop, &is_going_on, -1, &error));
     /* where soft and hard limit are equal, the kernel kills at once */
     g_assert_true(g_error_matches(error, APPCENTER_ERROR, APPCENTER_ERROR_CORRUPT));
 }

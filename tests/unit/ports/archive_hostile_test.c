@@ -64,7 +64,7 @@ static const Attack attacks[] = {
      {{"./d", '2', 0777, "e", NULL}, {"./d", '5', 0755, NULL, NULL}},
      "is in the archive twice",                                                                                                         "is in the archive twice"      },
     {"file_then_link",
-     {{"./d", '0', 0644, NULL, "x"}, {"./d", '2', 0777, "/etc", NULL}},
+     {{"./d", '0', 0644, NULL, "x"}, {"./d", '2', 0777, "e", NULL}},
      "is in the archive twice",                                                                                                         "is in the archive twice"      },
     {"folder_then_link",
      {{"./d/", '5', 0755, NULL, NULL}, {"./d", '2', 0777, "e", NULL}},
