@@ -8,12 +8,6 @@
 
 #include <string.h>
 
-typedef struct {
-    const char *name;
-    const InstalledApp *old;
-    const Release *exact; /* NULL: the newest that can be */
-} Target;
-
 static gboolean is_in(const GPtrArray *names, const char *name)
 {
     for (guint i = 0; names && i < names->len; i++)
@@ -22,30 +16,31 @@ static gboolean is_in(const GPtrArray *names, const char *name)
     return FALSE;
 }
 
-static const Target *find_target(const GArray *targets, const char *name)
-{
-    for (guint i = 0; targets && i < targets->len; i++)
-        if (strcmp(g_array_index(targets, Target, i).name, name) == 0)
-            return &g_array_index(targets, Target, i);
-    return NULL;
-}
-
 /* ---- from a solver's decisions to changes ---- */
 
+static PlanChange *new_removal(const InstalledApp *old)
+{
+    PlanChange *change = g_new0(PlanChange, 1);
+    change->op = CHANGE_REMOVE;
+    change->app = g_strdup(old->name);
+    change->from_version = g_strdup(old->version);
+    change->cls = CLASS_NORMAL;
+    return change;
+}
+
+/* old NULL: it is not installed. */
 static PlanChange *new_change(const InstalledApp *old, const Release *release)
 {
     PlanChange *change = g_new0(PlanChange, 1);
-    change->app = g_strdup(release ? release->name : old->name);
-    change->from_version = g_strdup(old ? old->version : NULL);
-    change->cls = CLASS_NORMAL;
-    change->op = !old ? CHANGE_INSTALL : CHANGE_REMOVE;
-    if (!release)
-        return change;
+    change->op = CHANGE_INSTALL;
+    change->app = g_strdup(release->name);
     change->to_version = g_strdup(release->version);
     change->release = release_copy(release);
     change->cls = release_class(release);
-    if (old)
+    if (old) {
+        change->from_version = g_strdup(old->version);
         change->op = version_compare(release->version, old->version) < 0 ? CHANGE_DOWNGRADE : CHANGE_UPGRADE;
+    }
     return change;
 }
 
@@ -77,7 +72,7 @@ static GPtrArray *collect_changes(const World *world, Solver *solver)
         const WorldItem *item = world_item(world, id);
         if (item->installed && solver_get_decisionlevel(solver, id) <= 0 &&
             !find_change(changes, item->installed->name))
-            g_ptr_array_add(changes, new_change(item->installed, NULL));
+            g_ptr_array_add(changes, new_removal(item->installed));
     }
     g_ptr_array_sort(changes, compare_changes);
     return changes;
@@ -134,79 +129,8 @@ static GPtrArray *minimize(const World *world, const GArray *targets, Queue *job
 {
     for (guint i = 0; i < changes->len;) {
         g_autofree char *app = g_strdup(((PlanChange *)g_ptr_array_index(changes, i))->app);
-        gboolean is_fewer = !find_target(targets, app) && try_without(world, app, targets, jobs, &changes);
+        gboolean is_fewer = !target_find(targets, app) && try_without(world, app, targets, jobs, &changes);
         i = is_fewer ? 0 : i + 1;
-    }
-    return changes;
-}
-
-/* ---- reasons ---- */
-
-static gboolean any_item_matches(char *const *items, const char *app, const char *version,
-                                 char *const *provides)
-{
-    for (guint i = 0; items && items[i]; i++) {
-        g_autoptr(Requirement) item = requirement_parse(items[i], NULL);
-        for (guint j = 0; item && j < item->terms->len; j++) {
-            const RequireTerm *term = g_ptr_array_index(item->terms, j);
-            if (require_term_matches(term, app, version))
-                return TRUE;
-            for (guint k = 0; provides && provides[k]; k++) {
-                g_autoptr(Requirement) provided = requirement_parse(provides[k], NULL);
-                const RequireTerm *name = provided ? g_ptr_array_index(provided->terms, 0) : NULL;
-                if (name && require_term_matches(term, name->name, name->version))
-                    return TRUE;
-            }
-        }
-    }
-    return FALSE;
-}
-
-static gboolean is_cause_of(const PlanChange *cause, const PlanChange *change)
-{
-    const Release *release = cause->release;
-    if (!release || cause == change)
-        return FALSE;
-    if (change->op == CHANGE_REMOVE)
-        return any_item_matches(release->obsoletes, change->app, change->from_version, NULL);
-    return any_item_matches(release->requires, change->app, change->to_version, change->release->provides) ||
-           (change->from_version &&
-            any_item_matches(release->conflicts, change->app, change->from_version, NULL));
-}
-
-/* Would the installed one not have borne that other change? */
-static gboolean is_driven_by(const PlanChange *cause, const PlanChange *change, const InstalledApp *old)
-{
-    return old && cause != change && cause->release && cause->from_version &&
-           any_item_matches(old->requires, cause->app, cause->from_version, NULL);
-}
-
-static void explain(PlanChange *change, const GPtrArray *changes, const InstalledApp *old, gboolean is_asked)
-{
-    if (is_asked) {
-        change->reason = g_strdup("asked for");
-        return;
-    }
-    change->is_dependency = TRUE;
-    for (guint i = 0; i < changes->len; i++) {
-        const PlanChange *cause = g_ptr_array_index(changes, i);
-        const char *words = change->op == CHANGE_REMOVE ? "replaced by" : "needed by";
-        if (!is_cause_of(cause, change))
-            words = is_driven_by(cause, change, old) ? "goes with" : NULL;
-        if (!words)
-            continue;
-        change->reason = g_strdup_printf("%s %s %s", words, cause->app, cause->to_version);
-        return;
-    }
-    change->reason = g_strdup("goes with the other changes");
-}
-
-static GPtrArray *explained(const SolveInput *input, GPtrArray *changes, const GArray *targets)
-{
-    for (guint i = 0; i < changes->len; i++) {
-        PlanChange *change = g_ptr_array_index(changes, i);
-        explain(change, changes, installed_find(input->installed, change->app),
-                change->op != CHANGE_REMOVE && find_target(targets, change->app));
     }
     return changes;
 }
@@ -217,7 +141,7 @@ static void add_locks(const World *world, const GArray *targets, Queue *jobs)
 {
     for (guint i = 0; i < world->items->len; i++) {
         const InstalledApp *app = world_item(world, (Id)i)->installed;
-        if (app && is_in(world->input->locked, app->name) && !find_target(targets, app->name))
+        if (app && is_in(world->input->locked, app->name) && !target_find(targets, app->name))
             queue_push2(jobs, SOLVER_LOCK | SOLVER_SOLVABLE, (Id)i);
     }
 }
@@ -349,7 +273,7 @@ static GPtrArray *solve_all(const SolveInput *input, GPtrArray *left_out, GError
         return NULL;
     }
     note_left_behind(world, targets, changes, left_out, NULL);
-    return explained(input, changes, targets);
+    return solve_explain(input, changes, targets);
 }
 
 /* ---- named apps ---- */
@@ -459,7 +383,7 @@ static GArray *make_targets(const SolveInput *input, GPtrArray *extra, GPtrArray
         gboolean is_needless;
         if (!make_target(input, asked, &target, extra, &is_needless, left_out, error))
             return NULL;
-        const Target *twin = find_target(targets, asked->name);
+        const Target *twin = target_find(targets, asked->name);
         if (twin && twin->exact != target.exact) {
             error_set(error, APPCENTER_ERROR_INVALID, "%s is asked for twice, in different versions",
                       asked->name);
@@ -490,7 +414,7 @@ static GPtrArray *solve_named(const SolveInput *input, GPtrArray *left_out, GErr
         note_left_behind(world, targets, changes, left_out, &problem);
     }
     if (!problem)
-        return explained(input, g_steal_pointer(&changes), targets);
+        return solve_explain(input, g_steal_pointer(&changes), targets);
     error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
     return NULL;
 }
@@ -504,7 +428,7 @@ static gboolean target_removals(const SolveInput *input, GArray *targets, GError
         Target target = {asked->name, installed_find(input->installed, asked->name), NULL};
         if (!target.old)
             return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
-        if (!find_target(targets, asked->name))
+        if (!target_find(targets, asked->name))
             g_array_append_val(targets, target);
     }
     g_array_sort(targets, compare_targets);
@@ -518,7 +442,7 @@ static gboolean check_dependents(const SolveInput *input, const GArray *targets,
     g_autoptr(GString) dependents = g_string_new(NULL);
     for (guint i = 0; i < changes->len; i++) {
         const PlanChange *change = g_ptr_array_index(changes, i);
-        if (!find_target(targets, change->app))
+        if (!target_find(targets, change->app))
             g_string_append_printf(dependents, "%s%s %s", dependents->len ? ", " : "", change->app,
                                    change->from_version);
     }
@@ -529,27 +453,6 @@ static gboolean check_dependents(const SolveInput *input, const GArray *targets,
         g_string_append_printf(names, "%s%s", names->len ? ", " : "", g_array_index(targets, Target, i).name);
     return error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s needed by %s", names->str,
                      targets->len > 1 ? "are" : "is", dependents->str);
-}
-
-static void explain_removal(PlanChange *change, const GArray *targets, const SolveInput *input,
-                            const GPtrArray *changes)
-{
-    change->purge = input->request->purge;
-    if (find_target(targets, change->app)) {
-        change->reason = g_strdup("asked for");
-        return;
-    }
-    const InstalledApp *app = installed_find(input->installed, change->app);
-    change->is_dependency = TRUE;
-    for (guint i = 0; i < changes->len; i++) {
-        const PlanChange *other = g_ptr_array_index(changes, i);
-        const InstalledApp *gone = installed_find(input->installed, other->app);
-        if (any_item_matches(app->requires, gone->name, gone->version, gone->provides)) {
-            change->reason = g_strdup_printf("needs %s", other->app);
-            return;
-        }
-    }
-    change->reason = g_strdup("goes with the other changes");
 }
 
 /* Only what is installed is looked at: an app that is removed is not to be replaced by another. */
@@ -573,9 +476,7 @@ static GPtrArray *solve_remove(const SolveInput *input, GError **error)
     }
     if (!check_dependents(input, targets, changes, error))
         return NULL;
-    for (guint i = 0; i < changes->len; i++)
-        explain_removal(g_ptr_array_index(changes, i), targets, input, changes);
-    return g_steal_pointer(&changes);
+    return solve_explain_removals(input, g_steal_pointer(&changes), targets);
 }
 
 GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)

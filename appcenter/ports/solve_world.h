@@ -49,6 +49,18 @@ Id world_release_id(const World *world, const Release *release); /* 0: not in th
  * version of itself), or NULL. */
 char *world_misfit(const SolveInput *input, const Release *release);
 
+/* An app that was asked for. */
+typedef struct {
+    const char *name;
+    const InstalledApp *old; /* NULL: not installed */
+    const Release *exact;    /* NULL: the newest that can be */
+} Target;
+const Target *target_find(const GArray *targets, const char *name);
+
+/* Fill in reason and is_dependency (and purge) of every change; return the changes. */
+GPtrArray *solve_explain(const SolveInput *input, GPtrArray *changes, const GArray *targets);
+GPtrArray *solve_explain_removals(const SolveInput *input, GPtrArray *changes, const GArray *targets);
+
 /* The sentence for what a solver could not do, root cause first. */
 char *solve_words(const World *world, Solver *solver, const Queue *jobs, gboolean *is_os);
 

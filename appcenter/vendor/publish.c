@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ports/archive.h"
 #include "vendor/commands.h"
@@ -202,6 +203,25 @@ static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *
     return json_pack("{s:{s:I}}", "snapshot.json", "version", (json_int_t)version);
 }
 
+/* Web servers make an ETag of size and whole seconds: a second timestamp in the same second would look unchanged to a
+ * conditional request. So each one is at least a second younger than the one before. */
+static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
+{
+    struct stat st;
+    g_autofree char *path = repo_metadata_path("timestamp", 0);
+    g_auto(Fd) old = root_dir_openat(repo->dir, path, O_RDONLY, 0, NULL);
+    time_t before = old >= 0 && fstat(old, &st) == 0 ? st.st_mtime : 0;
+    if (!root_dir_write_atomic(repo->dir, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0644, error))
+        return FALSE;
+    g_auto(Fd) fd = root_dir_openat(repo->dir, path, O_RDONLY, 0, error);
+    if (fd < 0)
+        return FALSE;
+    if (fstat(fd, &st) != 0)
+        return error_set_errno(error, "cannot look at %s", path);
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = before + 1}};
+    return st.st_mtime > before || futimens(fd, times) == 0 || error_set_errno(error, "cannot set the time of %s", path);
+}
+
 static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now, GError **error)
 {
     g_autoptr(json_t) taken = meta;
@@ -212,8 +232,7 @@ static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable
     json_object_set(part, "meta", taken);
     json_object_set_new(part, "signed_at", json_string(signed_at));
     g_autoptr(GBytes) bytes = metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
-    g_autofree char *path = repo_metadata_path("timestamp", 0);
-    return bytes && root_dir_write_atomic(repo->dir, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0644, error);
+    return bytes && write_head(repo, bytes, error);
 }
 
 /* The top-level targets that is in force: what the snapshot names, or the first one, right after the ceremony. */
