@@ -55,7 +55,8 @@ GBytes *files_read_fd(int fd, gsize max_bytes, GError **error)
             return NULL;
         }
         if (n == 0)
-            return g_byte_array_free_to_bytes(g_steal_pointer(&content));
+            /* An empty file is "", never NULL: a caller may make a text of it without another question. */
+            return content->len ? g_byte_array_free_to_bytes(g_steal_pointer(&content)) : g_bytes_new_static("", 0);
         if ((gsize)n > max_bytes - content->len) {
             error_set(error, APPCENTER_ERROR_CORRUPT, "wanted at most %" G_GSIZE_FORMAT " bytes, found more",
                       max_bytes);

@@ -95,9 +95,10 @@ static gboolean undo_step(Walk *walk, WalkApp *app, const Step *step, GError **e
     return FALSE;
 }
 
-/* Rows backwards, inside a row the other way round than forward; only what the journal says may have begun. FALSE when an
- * undo failed (the others are done all the same). */
-static gboolean walk_back(Walk *walk, GError **error)
+/* Rows backwards, inside a row the other way round than forward; only what the journal says may have begun. again: also
+ * what it says is undone (after a crash: the processes that an undo had started are gone). FALSE when an undo failed (the
+ * other apps' are done all the same). */
+static gboolean walk_back(Walk *walk, gboolean again, GError **error)
 {
     gboolean ok = TRUE;
     g_autoptr(GHashTable) given_up = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -109,7 +110,7 @@ static gboolean walk_back(Walk *walk, GError **error)
         for (guint i = 0; i < walk->apps->len; i++) {
             WalkApp *app = walk->apps->pdata[step->dependents_first ? i : walk->apps->len - 1 - i];
             const char *state = journal_state(rows, app->app, step->name);
-            if (!state || !step->undo || g_str_equal(state, "undone") || g_hash_table_contains(given_up, app))
+            if (!state || !step->undo || (!again && g_str_equal(state, "undone")) || g_hash_table_contains(given_up, app))
                 continue;
             if (undo_step(walk, app, step, error))
                 continue;
@@ -162,7 +163,7 @@ static void go_back(Walk *walk, const GError *cause)
 {
     g_autoptr(GError) failed = NULL;
     gboolean was_switching = reached_switch(walk);
-    if (!walk_back(walk, &failed))
+    if (!walk_back(walk, FALSE, &failed))
         return; /* stays open: recovery tries again */
     const char *result = error_kind(cause) == APPCENTER_ERROR_CANCELLED ? "cancelled" : was_switching ? "rolled_back" : "failed";
     add_vetoes(walk, cause->message);
@@ -263,7 +264,7 @@ gboolean walk_recover(Engine *engine, StoreTxn *txn, GError **error)
         return TRUE;
     }
     g_autofree char *where = interrupted_at(rows);
-    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error) || !walk_back(walk, error))
+    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error) || !walk_back(walk, TRUE, error))
         return FALSE;
     for (guint i = 0; i < walk->apps->len; i++)
         if (((WalkApp *)walk->apps->pdata[i])->old)

@@ -30,9 +30,34 @@ static void after_done(Engine *engine, const PlanSet *set, const Request *reques
     }
 }
 
+static gboolean set_changes(const PlanSet *set, const char *app)
+{
+    for (guint i = 0; i < set->changes->len; i++)
+        if (strcmp(((PlanChange *)set->changes->pdata[i])->app, app) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Nothing is changed on top of a transaction whose way back has failed; other apps go on. */
+static gboolean check_open(Engine *engine, const PlanSet *set, GError **error)
+{
+    g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
+    for (guint i = 0; open && i < open->len; i++) {
+        const StoreTxn *txn = open->pdata[i];
+        for (guint k = 0; k < txn->changes->len; k++) {
+            const char *app = ((StoreChange *)txn->changes->pdata[k])->app;
+            if (set_changes(set, app))
+                return error_set(error, APPCENTER_ERROR_REFUSED,
+                                 "%s: transaction %" G_GINT64_FORMAT " is not finished and could not be undone; see its log",
+                                 app, txn->id);
+        }
+    }
+    return open != NULL;
+}
+
 static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *request, GPtrArray *results, GError **error)
 {
-    g_autoptr(Walk) walk = walk_new(engine, set, request, error);
+    g_autoptr(Walk) walk = check_open(engine, set, error) ? walk_new(engine, set, request, error) : NULL;
     if (!walk || !walk_begin(walk, set, error))
         return FALSE;
     gboolean ok = walk_run(engine, walk, error);

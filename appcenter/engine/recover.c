@@ -4,24 +4,84 @@
 
 #include "engine/walk.h"
 
-/* A staged tree of no open transaction has no business there. It is kept, not deleted: it might hold somebody's data. */
-static gboolean clear_staging(Engine *engine, GError **error)
+/* ---- what was left over ---- */
+
+/* The transaction in "TXN-APP"; 0: a name that is not ours. */
+static gint64 txn_of_stage(const char *name)
 {
-    g_auto(GStrv) names = volume_stage_list(engine->volume, error);
-    if (!names)
-        return FALSE;
-    for (char **name = names; *name; name++) {
-        g_autofree char *kept = g_strdup_printf("orphan-%" G_GINT64_FORMAT "-%s", engine_now(engine), *name);
-        if (!volume_keep(engine->volume, *name, kept, error))
-            return FALSE;
-        log_warning("recover", "staged tree %s belongs to no transaction; kept as %s", *name, kept);
-    }
-    return TRUE;
+    char *end;
+    gint64 id = g_ascii_isdigit(*name) ? g_ascii_strtoll(name, &end, 10) : 0;
+    return id > 0 && *end == '-' ? id : 0;
 }
 
+static gboolean is_open(const GPtrArray *open, gint64 id)
+{
+    for (guint i = 0; i < open->len; i++)
+        if (((StoreTxn *)open->pdata[i])->id == id)
+            return TRUE;
+    return FALSE;
+}
+
+/* Was a tree of that transaction ever exchanged? Only then can it hold anything of the user's. */
+static gboolean was_switched(Engine *engine, gint64 id)
+{
+    g_autoptr(GPtrArray) rows = store_journal(engine->store, id, NULL);
+    for (guint i = 0; rows && i < rows->len; i++)
+        if (g_str_equal(((StoreJournal *)rows->pdata[i])->step, "SWAP"))
+            return TRUE;
+    return !rows || rows->len == 0; /* unknown: it might have been */
+}
+
+static gboolean clear_stage(Engine *engine, const char *name, GError **error)
+{
+    if (!was_switched(engine, txn_of_stage(name)))
+        return volume_stage_drop(engine->volume, name, error);
+    g_autofree char *kept = g_strdup_printf("orphan-%" G_GINT64_FORMAT "-%s", engine_now(engine), name);
+    log_warning("recover", "staged tree %s belongs to no open transaction; kept as %s", name, kept);
+    return volume_keep(engine->volume, name, kept, error);
+}
+
+/* Staged trees of transactions that are still open are theirs. */
+static gboolean clear_staging(Engine *engine, GError **error)
+{
+    g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
+    g_auto(GStrv) names = open ? volume_stage_list(engine->volume, error) : NULL;
+    for (char **name = names; name && *name; name++)
+        if (!is_open(open, txn_of_stage(*name)) && !clear_stage(engine, *name, error))
+            return FALSE;
+    return names != NULL;
+}
+
+/* The retention of a removed app ends; the user's files in it have none. */
+static gboolean drop_expired(Engine *engine, const StoreKept *kept, GError **error)
+{
+    g_autoptr(GError) absent = NULL;
+    gint64 good_until = kept->kept_at + settings_values(engine->settings)->keep_removed_s;
+    if (engine_now(engine) < good_until)
+        return TRUE;
+    g_autoptr(Manifest) manifest = store_kept_manifest(engine->store, kept->id, error);
+    if (!manifest)
+        return FALSE;
+    g_auto(Fd) tree = volume_kept_open(engine->volume, kept->tree, &absent);
+    if (tree < 0 ? error_kind(absent) != APPCENTER_ERROR_NOT_FOUND : volume_has_user_data(tree, manifest))
+        return TRUE;
+    return volume_kept_drop(engine->volume, kept->tree, error) && store_kept_remove(engine->store, kept->id, error);
+}
+
+static gboolean clear_removed(Engine *engine, GError **error)
+{
+    g_autoptr(GPtrArray) kept = store_kept_list(engine->store, NULL, "removed", error);
+    for (guint i = 0; kept && i < kept->len; i++)
+        if (!drop_expired(engine, kept->pdata[i], error))
+            return FALSE;
+    return kept != NULL;
+}
+
+/* A transaction that cannot be finished now stays open and its apps are shown as failed: no reason to keep the others from
+ * being updated. */
 gboolean engine_recover(Engine *engine, guint *n, GError **error)
 {
-    gboolean ok = TRUE;
+    guint n_recovered = 0;
     g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
     if (!open)
         return FALSE;
@@ -29,17 +89,16 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error)
         StoreTxn *txn = open->pdata[i];
         g_autoptr(GError) failed = NULL;
         if (walk_recover(engine, txn, &failed)) {
+            n_recovered++;
             log_info("recover", "transaction %" G_GINT64_FORMAT " recovered", txn->id);
-            continue;
+        } else {
+            log_error("recover", "transaction %" G_GINT64_FORMAT ": %s", txn->id, failed->message);
         }
-        log_error("recover", "transaction %" G_GINT64_FORMAT ": %s", txn->id, failed->message);
-        if (ok)
-            g_propagate_prefixed_error(error, g_steal_pointer(&failed), "transaction %" G_GINT64_FORMAT ": ", txn->id);
-        ok = FALSE;
     }
     if (n)
-        *n = open->len;
-    return ok && clear_staging(engine, error) && engine_write_registration(engine, NULL, error);
+        *n = n_recovered;
+    return clear_staging(engine, error) && clear_removed(engine, error) &&
+           engine_write_registration(engine, NULL, FALSE, error);
 }
 
 /* --- services --- */
@@ -58,8 +117,7 @@ static gboolean start_app(Engine *engine, const StoreApp *app, GError **error)
     if (!identity)
         return FALSE;
     ServiceContext context = engine_service_context(engine, app, identity);
-    return (identity->service_program && service_is_running(&context) && (identity->pid_file || identity->service_port)) ||
-           service_start(&context, error);
+    return service_is_running(&context) || service_start(&context, error);
 }
 
 static gboolean stop_app(Engine *engine, const StoreApp *app, GError **error)
@@ -105,5 +163,5 @@ gboolean engine_service(Engine *engine, const char *action, const char *name, GE
     gboolean ok = is_disable || g_str_equal(action, "stop") ? stop_app(engine, app, error) : start_app(engine, app, error);
     if (ok && app->has_failed)
         ok = store_app_set_failed(engine->store, name, NULL, error);
-    return ok && engine_write_registration(engine, NULL, error);
+    return engine_write_registration(engine, NULL, FALSE, ok ? error : NULL) && ok; /* enabled is so, running or not */
 }

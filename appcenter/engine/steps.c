@@ -41,6 +41,12 @@ gboolean step_applies(const Step *step, const WalkApp *app)
     return !step->applies || step->applies(app);
 }
 
+/* An app that declares neither pid file nor port may do all its work in its script: enabled, it counts as running. */
+static gboolean shows_life(const QpkgIdentity *identity)
+{
+    return !identity->service_program || identity->pid_file || identity->service_port;
+}
+
 /* What the undo of a step will need is written with the row that announces it. */
 char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
 {
@@ -50,7 +56,7 @@ char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
     if (g_str_equal(step->name, "STOP")) {
         if (app->old) {
             ServiceContext context = walk_context(walk, app, FALSE);
-            app->was_running = app->old->enabled && service_is_running(&context);
+            app->was_running = service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
         }
         data = json_pack("{s:b}", "was_running", app->was_running);
     } else if (g_str_equal(step->name, "SWAP")) {

@@ -16,6 +16,8 @@ static gboolean record(Walk *walk, const WalkApp *app, GError **error)
     Store *store = walk->engine->store;
     if (app->op == CHANGE_REMOVE)
         return (app->purge || put_away(walk, app, "removed", error)) && store_app_remove(store, app->app, error);
+    if (app->data_kept_id && !store_kept_remove(store, app->data_kept_id, error))
+        return FALSE; /* its data is in the new tree */
     if (app->old && !put_away(walk, app, "previous", error))
         return FALSE;
     if (app->kept_id && !store_kept_remove(store, app->kept_id, error))
@@ -40,7 +42,7 @@ gboolean walk_commit(Walk *walk, GError **error)
 
 /* --- KEEP --- */
 
-/* What was written into the old tree by a straggler is carried before the tree is put away. */
+/* What was written into the old tree by a straggler is carried, onto the disk, before the tree is put away. */
 static gboolean carry_rest(Walk *walk, WalkApp *app, GError **error)
 {
     const Volume *volume = walk->engine->volume;
@@ -49,10 +51,13 @@ static gboolean carry_rest(Walk *walk, WalkApp *app, GError **error)
     g_auto(Fd) old = volume_stage_open(volume, app->stage, &absent);
     if (old < 0 && error_kind(absent) == APPCENTER_ERROR_NOT_FOUND)
         return TRUE; /* put away before */
-    g_auto(Fd) live = old < 0 ? -1 : volume_app_open(volume, app->app, error);
-    if (old < 0)
+    if (old < 0) {
         g_propagate_error(error, g_steal_pointer(&absent));
-    return live >= 0 && volume_carry(old, live, app->old_manifest, app->new_manifest, TRUE, &result, error);
+        return FALSE;
+    }
+    g_auto(Fd) live = volume_app_open(volume, app->app, error);
+    return live >= 0 && volume_carry(old, live, app->old_manifest, app->new_manifest, TRUE, &result, error) &&
+           volume_sync(volume, error);
 }
 
 static gboolean keep_tree(Walk *walk, WalkApp *app, GError **error)
@@ -81,13 +86,28 @@ static gboolean drop_surplus(Walk *walk, const WalkApp *app, GError **error)
     return TRUE;
 }
 
+/* A purge means all of it: the versions kept before as well. */
+static gboolean purge(Walk *walk, const WalkApp *app, GError **error)
+{
+    g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, NULL, error);
+    for (guint i = 0; kept && i < kept->len; i++) {
+        const StoreKept *one = kept->pdata[i];
+        if (!volume_kept_drop(walk->engine->volume, one->tree, error) ||
+            !store_kept_remove(walk->engine->store, one->id, error))
+            return FALSE;
+    }
+    return kept && volume_stage_drop(walk->engine->volume, app->stage, error);
+}
+
 gboolean step_keep(Walk *walk, WalkApp *app, GError **error)
 {
-    if (app->release && app->release->repository && !step_drop_download(walk, app, error))
+    if (app->release && !step_drop_download(walk, app, error))
         return FALSE;
     if (app->op == CHANGE_REMOVE && app->purge)
-        return volume_stage_drop(walk->engine->volume, app->stage, error);
+        return purge(walk, app, error);
     if (app->op != CHANGE_REMOVE && app->old_manifest && app->new_manifest && !carry_rest(walk, app, error))
+        return FALSE;
+    if (app->data_kept_id && !volume_kept_drop(walk->engine->volume, app->data_kept_tree, error))
         return FALSE;
     return keep_tree(walk, app, error) && drop_surplus(walk, app, error);
 }

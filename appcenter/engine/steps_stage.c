@@ -161,12 +161,13 @@ static gboolean check_identity(const Release *release, const Package *package, G
     return TRUE;
 }
 
-static gboolean check_signature(Walk *walk, const WalkApp *app, GError **error)
+static gboolean check_signature(Walk *walk, WalkApp *app, GError **error)
 {
     g_auto(CmsSigner) signer = {0};
     g_autoptr(GPtrArray) anchors = NULL;
     g_autofree char *publisher = NULL;
     const Release *release = app->release;
+    app->is_signed = FALSE;
     if (app->trust_sha256 && digest_equal(app->trust_sha256, release->sha256))
         return TRUE; /* the admin vouches for these very bytes */
     if (!engine_publisher_anchors(walk->engine, release, &anchors, &publisher, error) ||
@@ -174,7 +175,8 @@ static gboolean check_signature(Walk *walk, const WalkApp *app, GError **error)
         g_prefix_error(error, "%s %s: ", release->name, release->version);
         return FALSE;
     }
-    return g_strcmp0(signer.publisher, publisher) == 0 ||
+    app->is_signed = g_strcmp0(signer.publisher, publisher) == 0;
+    return app->is_signed ||
            error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s: wanted a signature of publisher \"%s\", found \"%s\"",
                      release->name, release->version, publisher, signer.publisher);
 }
@@ -201,7 +203,9 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
 {
     const Release *release = app->release;
     Meter meter = {walk, app, "UNPACK"};
-    UnpackLimits limits = {release->installed_bytes, release->files ? release->files : MAX_LOCAL_FILES, TRUE};
+    UnpackLimits limits = {.max_bytes = release->installed_bytes,
+                           .max_files = release->files ? release->files : MAX_LOCAL_FILES,
+                           .links_may_leave = app->is_signed};
     UnpackWatch watch = {on_bytes, meter_is_cancelled, &meter};
     g_autofree char *data_sha256 = NULL, *routines = bytes_to_text(app->package->routines);
     g_autofree char *config = qpkg_config_to_text(app->package->config);
@@ -235,6 +239,8 @@ static gboolean unpack_kept(Walk *walk, WalkApp *app, GError **error)
     store_app_free(app->new);
     app->new = store_app_copy(found->app);
     app->new->enabled = enabled;
+    app->new->has_failed = FALSE;
+    g_clear_pointer(&app->new->failed_reason, g_free);
     g_clear_pointer(&app->new_manifest, manifest_free);
     app->new_manifest = store_kept_manifest(walk->engine->store, app->kept_id, error);
     return app->new_manifest && volume_unkeep(walk->engine->volume, app->kept_tree, app->stage, error);
@@ -248,8 +254,30 @@ gboolean step_unpack(Walk *walk, WalkApp *app, GError **error)
     return FALSE;
 }
 
+/* A first install that was live for a moment has no older tree to which its user's data could return: that stays, in a
+ * tree of its own, and only the package's files go. */
+static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **error)
+{
+    gboolean is_empty = TRUE;
+    const Volume *volume = walk->engine->volume;
+    g_autoptr(GError) absent = NULL;
+    g_auto(Fd) stage = volume_stage_open(volume, app->stage, &absent);
+    if (stage < 0)
+        return volume_stage_drop(volume, app->stage, error);
+    if (!volume_prune(stage, app->new_manifest, &is_empty, error))
+        return FALSE;
+    if (is_empty)
+        return volume_stage_drop(volume, app->stage, error);
+    g_autofree char *kept = g_strconcat("orphan-", app->stage, NULL);
+    log_warning("walk", "%s: what was written while it was live is kept as %s", app->app, kept);
+    return volume_keep(volume, app->stage, kept, error);
+}
+
 gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error)
 {
+    gboolean was_live = app->inodes.staged_ino != 0 && app->new_manifest;
+    if (!app->kept_id && was_live && app->inodes.live_ino == 0)
+        return drop_but_user_data(walk, app, error);
     if (!app->kept_id)
         return volume_stage_drop(walk->engine->volume, app->stage, error);
     g_autoptr(GError) absent = NULL;
@@ -286,28 +314,9 @@ static gboolean check_brake(Walk *walk, const WalkApp *app, GError **error)
     return !entry || error_set(error, APPCENTER_ERROR_REFUSED, "%s %s was halted by the vendor", release->name, release->version);
 }
 
-/* A rename does not cross a device, and a mount inside the folder would be left behind. */
-static gboolean check_folder(Walk *walk, const WalkApp *app, GError **error)
-{
-    struct stat here, volume;
-    if (!volume_app_exists(walk->engine->volume, app->app))
-        return TRUE;
-    g_auto(Fd) fd = volume_app_open(walk->engine->volume, app->app, error);
-    if (fd < 0)
-        return FALSE;
-    if (fstat(fd, &here) != 0 || fstat(volume_fd(walk->engine->volume), &volume) != 0)
-        return error_set_errno(error, "%s: cannot look at its folder", app->app);
-    if (here.st_dev != volume.st_dev)
-        return error_set(error, APPCENTER_ERROR_REFUSED, "%s: its folder lies on another device than the volume", app->app);
-    g_autofree char *mounts = NULL, *path = g_strdup_printf("/proc/self/fd/%d", fd);
-    g_autofree char *folder = g_file_read_link(path, NULL), *inside = folder ? g_strconcat(" ", folder, "/", NULL) : NULL;
-    if (inside && g_file_get_contents("/proc/self/mountinfo", &mounts, NULL, NULL) && strstr(mounts, inside))
-        return error_set(error, APPCENTER_ERROR_REFUSED, "%s: something is mounted inside its folder", app->app);
-    return TRUE;
-}
-
 gboolean step_ready(Walk *walk, WalkApp *app, GError **error)
 {
     ServiceContext context = app->new ? walk_context(walk, app, TRUE) : walk_context(walk, app, FALSE);
-    return service_may_run(&context, error) && check_folder(walk, app, error) && check_brake(walk, app, error);
+    return service_may_run(&context, error) && volume_app_is_movable(walk->engine->volume, app->app, error) &&
+           check_brake(walk, app, error);
 }

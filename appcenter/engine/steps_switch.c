@@ -45,7 +45,8 @@ gboolean step_swap(Walk *walk, WalkApp *app, GError **error)
     return volume_swap(volume, app->app, app->stage, &app->inodes, error);
 }
 
-/* Data written between the carry back and the exchange back lies in the tree that was live: it is carried once more. */
+/* Data written between the carry back and the exchange back lies in the tree that was live: it is carried once more.
+ * The processes are dead by then: whatever SETUP and START began has been ended by their undo. */
 gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error)
 {
     return volume_swap_back(walk->engine->volume, app->app, app->stage, &app->inodes, error) &&
@@ -54,7 +55,7 @@ gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error)
 
 /* --- DATA --- */
 
-/* The tree with this inode, wherever it is now: live or staged. */
+/* The tree with this inode, wherever it is now: live or staged. NOT_FOUND when it is neither. */
 static int open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error)
 {
     VolumeInodes now;
@@ -76,10 +77,30 @@ static void tell_notes(Walk *walk, const WalkApp *app, const VolumeCarry *carry)
     }
 }
 
+typedef struct {
+    Walk *walk;
+    WalkApp *app;
+} Collisions;
+
+/* Before anything is put beside a path, the journal knows, so that the way back puts it in its place. */
+static gboolean note_beside(const char *path, const char *beside, gpointer user_data, GError **error)
+{
+    const Collisions *collisions = user_data;
+    g_hash_table_insert(collisions->app->beside, g_strdup(beside), g_strdup(path));
+    g_autofree char *data = walk_app_beside_to_text(collisions->app);
+    return store_journal_put(collisions->walk->engine->store, collisions->walk->txn_id, collisions->app->app, "DATA",
+                             "doing", data, error);
+}
+
 static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Manifest *from, const Manifest *to,
                       gboolean forward, GError **error)
 {
-    g_auto(VolumeCarry) result = {0};
+    Collisions collisions = {walk, app};
+    g_auto(VolumeCarry) result = {.user_data = &collisions};
+    if (forward)
+        result.on_beside = note_beside;
+    else
+        result.beside = app->beside;
     if (!volume_carry(from_fd, to_fd, from, to, forward, &result, error)) {
         g_prefix_error(error, "%s: data: ", app->app);
         return FALSE;
@@ -112,10 +133,8 @@ gboolean step_carry(Walk *walk, WalkApp *app, GError **error)
     return new >= 0 && carry(walk, app, old, new, app->old_manifest, app->new_manifest, TRUE, error);
 }
 
-gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
+static gboolean carry_to_old(Walk *walk, WalkApp *app, GError **error)
 {
-    if (!app->new_manifest || app->inodes.staged_ino == 0)
-        return TRUE; /* the exchange never came */
     if (app->inodes.live_ino == 0)
         return carry_from_removed(walk, app, FALSE, error);
     g_auto(Fd) old = open_tree(walk, app, app->inodes.live_ino, error);
@@ -123,7 +142,41 @@ gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
     return new >= 0 && carry(walk, app, new, old, app->new_manifest, app->old_manifest, FALSE, error);
 }
 
+/* Is the new tree (still) there? Recovery repeats undos, and the last of them drops it. */
+static gboolean has_new_tree(Walk *walk, const WalkApp *app)
+{
+    g_autoptr(GError) absent = NULL;
+    g_auto(Fd) new = app->inodes.staged_ino ? open_tree(walk, app, app->inodes.staged_ino, &absent) : -1;
+    return new >= 0 || (absent && error_kind(absent) != APPCENTER_ERROR_NOT_FOUND);
+}
+
+/* On the disk before the journal says so: the staged tree is deleted on its word. */
+gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
+{
+    if (!app->new_manifest || !has_new_tree(walk, app))
+        return TRUE;
+    return carry_to_old(walk, app, error) && volume_sync(walk->engine->volume, error);
+}
+
 /* --- SETUP --- */
+
+/* Always FALSE. The version that failed here gets the veto; not one that was only cancelled. */
+static gboolean blame(WalkApp *app, GError **error)
+{
+    app->is_blamed = !error || !*error || error_kind(*error) != APPCENTER_ERROR_CANCELLED;
+    return FALSE;
+}
+
+/* The same for an app that does not start or stay: it is not healthy, whatever the cause. */
+static gboolean blame_health(WalkApp *app, GError **error)
+{
+    blame(app, error);
+    if (app->is_blamed && error && *error) {
+        (*error)->domain = APPCENTER_ERROR;
+        (*error)->code = APPCENTER_ERROR_HEALTH;
+    }
+    return FALSE;
+}
 
 /* A tree that comes back was set up when it was installed. */
 gboolean step_configure(Walk *walk, WalkApp *app, GError **error)
@@ -134,15 +187,15 @@ gboolean step_configure(Walk *walk, WalkApp *app, GError **error)
         ServiceContext context = walk_context(walk, app, TRUE);
         for (gsize i = 0; i < G_N_ELEMENTS(hooks); i++)
             if (!service_run_hook(&context, hooks[i], error))
-                return FALSE;
+                return blame(app, error);
     }
-    return engine_write_registration(walk->engine, walk, error);
+    return engine_write_registration(walk->engine, walk, TRUE, error);
 }
 
+/* What the hooks left running goes, too: nothing may write while the trees are exchanged back. */
 gboolean step_unconfigure(Walk *walk, WalkApp *app, GError **error)
 {
-    (void)app;
-    return engine_write_registration(walk->engine, NULL, error);
+    return service_kill(walk->engine->root, app->app, error) && engine_write_registration(walk->engine, walk, FALSE, error);
 }
 
 /* --- START, HEALTH --- */
@@ -153,22 +206,12 @@ static gboolean shall_run(const WalkApp *app)
     return app->new->enabled && (app->was_running || !app->old);
 }
 
-static gboolean blame(WalkApp *app, GError **error)
-{
-    AppcenterError kind = error && *error ? error_kind(*error) : APPCENTER_ERROR_INTERNAL;
-    if (kind != APPCENTER_ERROR_SCRIPT && kind != APPCENTER_ERROR_HEALTH)
-        return FALSE;
-    (*error)->code = APPCENTER_ERROR_HEALTH; /* an app that does not start is not healthy */
-    app->is_blamed = TRUE;
-    return FALSE;
-}
-
 gboolean step_start(Walk *walk, WalkApp *app, GError **error)
 {
     if (!shall_run(app))
         return TRUE;
     ServiceContext context = walk_context(walk, app, TRUE);
-    return service_start(&context, error) || blame(app, error);
+    return service_start(&context, error) || blame_health(app, error);
 }
 
 gboolean step_stop_new(Walk *walk, WalkApp *app, GError **error)
@@ -192,5 +235,5 @@ gboolean step_health(Walk *walk, WalkApp *app, GError **error)
     if (!shall_run(app))
         return TRUE;
     ServiceContext context = walk_context(walk, app, TRUE);
-    return service_health(&context, error) || blame(app, error);
+    return service_health(&context, error) || blame_health(app, error);
 }

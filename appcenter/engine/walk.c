@@ -20,6 +20,7 @@ static void walk_app_free(WalkApp *app)
     qpkg_identity_free(app->old_identity);
     qpkg_identity_free(app->new_identity);
     package_free(app->package);
+    g_hash_table_unref(app->beside);
     g_free(app);
 }
 
@@ -85,9 +86,16 @@ static gboolean find_kept(Engine *engine, WalkApp *app, const PlanChange *change
     return TRUE;
 }
 
-static WalkApp *new_app(Engine *engine, const PlanChange *change, const Request *request, GError **error)
+static WalkApp *walk_app_new(void)
 {
     WalkApp *app = g_new0(WalkApp, 1);
+    app->beside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return app;
+}
+
+static WalkApp *new_app(Engine *engine, const PlanChange *change, const Request *request, GError **error)
+{
+    WalkApp *app = walk_app_new();
     app->op = change->op;
     app->app = g_strdup(change->app);
     app->from_version = g_strdup(change->from_version);
@@ -212,7 +220,7 @@ static gboolean read_release(WalkApp *app, JsonReader *reader, GError **error)
 
 static WalkApp *read_app(JsonReader *reader, GError **error)
 {
-    WalkApp *app = g_new0(WalkApp, 1);
+    WalkApp *app = walk_app_new();
     const char *op = json_reader_string(reader, "op", 20);
     if (op && !change_op_from_name(op, &app->op))
         json_reader_fail(reader, "op", "unknown kind of change \"%s\"", op);
@@ -334,9 +342,50 @@ char *walk_app_tree_to_text(const WalkApp *app)
     g_autoptr(json_t) files = json_array();
     for (gsize i = 0; i < manifest_length(app->new_manifest); i++)
         json_array_append_new(files, entry_to_json(manifest_get(app->new_manifest, i)));
-    g_autoptr(json_t) document = json_pack("{s:s, s:o, s:O}", "config", app->new->config_text, "routines",
-                                           optional(app->new->routines), "files", files);
+    const char *routines = app->new->routines; /* a script may have any bytes, JSON may not */
+    g_autofree char *encoded = routines ? g_base64_encode((const guint8 *)routines, strlen(routines)) : NULL;
+    g_autoptr(json_t) document = json_pack("{s:s, s:o, s:O}", "config", app->new->config_text, "routines_base64",
+                                           optional(encoded), "files", files);
     return json_to_text(document);
+}
+
+/* Pairs of file names, which may have any bytes as well. */
+char *walk_app_beside_to_text(const WalkApp *app)
+{
+    gpointer beside, path;
+    GHashTableIter iter;
+    g_autoptr(json_t) pairs = json_array();
+    g_hash_table_iter_init(&iter, app->beside);
+    while (g_hash_table_iter_next(&iter, &beside, &path)) {
+        g_autofree char *encoded_beside = g_base64_encode(beside, strlen(beside));
+        g_autofree char *encoded_path = g_base64_encode(path, strlen(path));
+        json_array_append_new(pairs, json_pack("[s, s]", encoded_beside, encoded_path));
+    }
+    g_autoptr(json_t) document = json_pack("{s:O}", "beside_base64", pairs);
+    return json_to_text(document);
+}
+
+static char *decode(const json_t *value)
+{
+    gsize len = 0;
+    const char *encoded = json_string_value(value);
+    g_autofree guchar *bytes = encoded ? g_base64_decode(encoded, &len) : NULL;
+    return bytes ? g_strndup((const char *)bytes, len) : NULL;
+}
+
+static void load_beside(WalkApp *app, const json_t *data)
+{
+    gsize i;
+    json_t *pair;
+    json_array_foreach(json_object_get(data, "beside_base64"), i, pair) {
+        char *beside = decode(json_array_get(pair, 0)), *path = decode(json_array_get(pair, 1));
+        if (beside && path) {
+            g_hash_table_insert(app->beside, beside, path);
+            continue;
+        }
+        g_free(beside);
+        g_free(path);
+    }
 }
 
 static void entry_from_json(Manifest *manifest, const json_t *row)
@@ -367,7 +416,7 @@ static gboolean load_tree(WalkApp *app, const json_t *data, GError **error)
     app->new = g_new0(StoreApp, 1);
     app->new->name = g_strdup(app->app);
     app->new->version = g_strdup(app->new_identity->version);
-    app->new->routines = g_strdup(json_string_value(json_object_get(data, "routines")));
+    app->new->routines = decode(json_object_get(data, "routines_base64"));
     return TRUE;
 }
 
@@ -383,6 +432,8 @@ gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error)
         } else if (g_str_equal(row->step, "SWAP")) {
             app->inodes.live_ino = (guint64)json_integer_value(json_object_get(data, "live"));
             app->inodes.staged_ino = (guint64)json_integer_value(json_object_get(data, "staged"));
+        } else if (g_str_equal(row->step, "DATA")) {
+            load_beside(app, data);
         } else if (g_str_equal(row->step, "READY") && !load_tree(app, data, error)) {
             g_prefix_error(error, "%s: journal: ", app->app);
             return FALSE;

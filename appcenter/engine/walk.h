@@ -27,6 +27,8 @@ struct WalkApp {
     QpkgIdentity *old_identity, *new_identity;
     Package *package;      /* open from VERIFY to UNPACK: one descriptor from hash to install */
     VolumeInodes inodes;   /* before the exchange */
+    GHashTable *beside;    /* collisions of DATA: where it was put beside -> its own path */
+    gboolean is_signed;    /* VERIFY found a publisher's signature */
     gboolean was_running;
     gboolean is_blamed;    /* its START or HEALTH failed: gets the veto */
 };
@@ -55,6 +57,8 @@ gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error)
 char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error);
 /* The new tree's manifest and record for the journal, and back. */
 char *walk_app_tree_to_text(const WalkApp *app);
+/* The collisions of DATA, for the journal. */
+char *walk_app_beside_to_text(const WalkApp *app);
 
 /* Takes the identity and record of a package's text; used for archives and kept trees. */
 gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, const char *routines,
@@ -65,8 +69,9 @@ ServiceContext walk_context(Walk *walk, const WalkApp *app, gboolean is_new);
 ServiceContext engine_service_context(Engine *engine, const StoreApp *app, const QpkgIdentity *identity);
 /* Identity out of a recorded qpkg.cfg. */
 QpkgIdentity *engine_identity(const StoreApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Rebuilds the registration view from the store, with the apps of the walk as they will be (walk may be NULL). */
-gboolean engine_write_registration(Engine *engine, const Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Rebuilds the registration view from the store; with a walk (or NULL): its apps as they will be, or as they were. */
+gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as_will_be,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 const Step *engine_step(const char *name);
 gboolean step_applies(const Step *step, const WalkApp *app);

@@ -82,23 +82,31 @@ static const WalkApp *find_change(const Walk *walk, const char *name)
     return NULL;
 }
 
-/* Installed apps with the walk's changes laid over; names of what leaves go to removed. */
-static void collect(const Walk *walk, GPtrArray *installed, View *view, GPtrArray *removed)
+static gboolean is_installed(const GPtrArray *installed, const char *name)
 {
     for (guint i = 0; i < installed->len; i++)
-        if (!find_change(walk, ((StoreApp *)installed->pdata[i])->name))
+        if (g_str_equal(((StoreApp *)installed->pdata[i])->name, name))
+            return TRUE;
+    return FALSE;
+}
+
+/* Installed apps, with the walk's changes laid over where they count; names of what is not there go to removed. */
+static void collect(const Walk *walk, gboolean as_will_be, GPtrArray *installed, View *view, GPtrArray *removed)
+{
+    for (guint i = 0; i < installed->len; i++)
+        if (!as_will_be || !find_change(walk, ((StoreApp *)installed->pdata[i])->name))
             add_row(view, installed->pdata[i]);
     for (guint i = 0; walk && i < walk->apps->len; i++) {
         const WalkApp *app = walk->apps->pdata[i];
-        if (app->new)
+        if (as_will_be && app->new)
             add_row(view, app->new);
-        else
+        else if (as_will_be || !is_installed(installed, app->app))
             g_ptr_array_add(removed, app->app);
     }
     g_ptr_array_add(removed, NULL);
 }
 
-gboolean engine_write_registration(Engine *engine, const Walk *walk, GError **error)
+gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as_will_be, GError **error)
 {
     g_autoptr(GPtrArray) installed = store_apps(engine->store, error);
     if (!installed)
@@ -108,7 +116,7 @@ gboolean engine_write_registration(Engine *engine, const Walk *walk, GError **er
     g_autoptr(GPtrArray) dates = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) removed = g_ptr_array_new();
     View view = {rows, identities, dates};
-    collect(walk, installed, &view, removed);
+    collect(walk, as_will_be, installed, &view, removed);
     return service_write_registration(engine->root, (const ServiceRegistration *)(void *)rows->data, rows->len,
                                       (const char *const *)removed->pdata, error);
 }

@@ -206,8 +206,9 @@ int job_run(const Job *job, const char *root, gint64 wall_now, int out_fd)
                              .on_event = job_lines_on_event,
                              .is_cancelled = is_cancelled,
                              .user_data = &lines};
-    (void)act(job, &options, &outcome,
-              &failure); /* a failure is told in the result; whoever hears it logs it */
+    /* a failure is told in the result; whoever hears it logs it */
+    if (!act(job, &options, &outcome, &failure) && !failure)
+        error_set(&failure, APPCENTER_ERROR_INTERNAL, "%s failed and did not say why", job->action);
     return write_result(&lines, failure, &outcome);
 }
 

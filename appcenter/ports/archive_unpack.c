@@ -11,6 +11,7 @@
 #define UNPACK_CPU_S        3600
 #define MEASURE_MAX_BYTES   ((gint64)64 * 1024 * 1024 * 1024)
 #define MEASURE_MAX_FILES   1000000
+#define SKIP_CHUNK_BYTES    65536
 #define LIMIT_MAX_BYTES     ((gint64)1 << 50) /* so that no sum of limits overflows */
 #define LIMIT_MAX_FILES     10000000
 #define TAR_OVERHEAD_BYTES  ((gint64)16 * 1024 * 1024)
@@ -41,6 +42,33 @@ static gssize read_content(gpointer user_data, void *buffer, gsize len, GError *
     return n;
 }
 
+/* Counting only: reads the content as a writer would, so that the same is refused. */
+static gboolean skip_content(Content *content, const Member *member, GError **error)
+{
+    g_autofree guint8 *chunk = g_malloc(SKIP_CHUNK_BYTES);
+    gint64 bytes = 0;
+    gssize n;
+    do {
+        n = read_content(content, chunk, SKIP_CHUNK_BYTES, error);
+        if (n < 0)
+            return FALSE;
+        bytes += n;
+    } while (n > 0);
+    if (bytes != member->size_bytes)
+        return error_set(error, APPCENTER_ERROR_CORRUPT,
+                         "\"%.200s\": wanted %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT,
+                         member->path, member->size_bytes, bytes);
+    return TRUE;
+}
+
+static gboolean take_member(const DataWork *work, Content *content, const Member *member, TreeWriter *writer,
+                            GError **error)
+{
+    if (work->dir_fd >= 0)
+        return tree_writer_add(writer, member, read_content, content, error);
+    return member->kind != MEMBER_FILE || skip_content(content, member, error);
+}
+
 static gboolean walk_entries(const DataWork *work, Content *content, MemberRules *rules, TreeWriter *writer,
                              GError **error)
 {
@@ -53,7 +81,7 @@ static gboolean walk_entries(const DataWork *work, Content *content, MemberRules
             return TRUE;
         if (!member_rules_admit(rules, entry, &member, error))
             return FALSE;
-        if (work->dir_fd >= 0 && !tree_writer_add(writer, &member, read_content, content, error))
+        if (!take_member(work, content, &member, writer, error))
             return FALSE;
         if (!helper_progress(content->helper, tar_stream_consumed(content->stream), error))
             return FALSE;

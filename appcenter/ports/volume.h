@@ -81,6 +81,9 @@ gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, con
                       gboolean forward, VolumeCarry *carry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Anything in the tree that the manifest does not own? */
 gboolean volume_has_user_data(int tree_fd, const Manifest *manifest);
+/* Deletes what the package owns and nobody changed, and folders that are empty then; what is left is the user's.
+ * *is_empty: nothing is. Idempotent. */
+gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean *is_empty, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- kept trees: previous versions, removed apps --- */
 /* Renames a staged tree to kept/NAME; idempotent (already there and stage gone: success). */

@@ -10,11 +10,11 @@
 #include "model/model.h"
 #include "trust/trust.h"
 
-#define QPKG_TAIL_BYTES        100
-#define QPKG_MAX_HEADER_BYTES  65536
-#define QPKG_RECORD_GPG        1
-#define QPKG_RECORD_STRONG     65
-#define QPKG_RECORD_CMS        254
+#define QPKG_TAIL_BYTES       100
+#define QPKG_MAX_HEADER_BYTES 65536
+#define QPKG_RECORD_GPG       1
+#define QPKG_RECORD_STRONG    65
+#define QPKG_RECORD_CMS       254
 
 typedef enum { QPKG_GZIP, QPKG_BZIP2, QPKG_XZ, QPKG_7Z, QPKG_ZSTD } QpkgCompression;
 const char *qpkg_compression_extension(QpkgCompression compression); /* "gz", "bz2", "xz", "7z", "zst" */
@@ -28,8 +28,8 @@ typedef struct {
     gint64 content_bytes; /* N = S+C+D+E */
     gint64 area_bytes;    /* A, at N; 0 when absent */
     QpkgCompression compression;
-    char *arch;           /* from the header's check; "all" when it has none */
-    GArray *records;      /* QpkgRecord, in file order */
+    char *arch;      /* from the header's check; "all" when it has none */
+    GArray *records; /* QpkgRecord, in file order */
     char tail_model[11], tail_firmware[11], tail_name[21], tail_version[11]; /* trimmed */
     gboolean tail_size_matches; /* the encrypt field fits the file size */
 } QpkgLayout;
@@ -74,7 +74,7 @@ typedef struct {
     guint16 service_port;  /* 0: none */
     gint64 rc_num;
     gint64 start_timeout_s, stop_timeout_s;
-    char *health;          /* APPCENTER_HEALTH: "http:/PATH", "port", "exec:PROGRAM [ARG...]"; or NULL */
+    char *health; /* APPCENTER_HEALTH: "http:/PATH", "port", "exec:PROGRAM [ARG...]"; or NULL */
 } QpkgIdentity;
 void qpkg_identity_free(QpkgIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QpkgIdentity, qpkg_identity_free)
@@ -90,20 +90,21 @@ CmsSource *qpkg_signed_source_new(int fd, const QpkgLayout *layout);
 void qpkg_signed_source_free(CmsSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmsSource, qpkg_signed_source_free)
 /* Verifies record 65 under the anchors (Certificate*). UNTRUSTED "has no strong signature" when it is not there. */
-gboolean qpkg_verify_strong(int fd, const QpkgLayout *layout, GPtrArray *anchors, gint64 now, CmsSigner *signer,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean qpkg_verify_strong(int fd, const QpkgLayout *layout, GPtrArray *anchors, gint64 now,
+                            CmsSigner *signer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The record's payload; NULL with UNTRUSTED when absent, CORRUPT above 64 KiB. */
-GBytes *qpkg_read_record(int fd, const QpkgLayout *layout, guint8 type, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GBytes *qpkg_read_record(int fd, const QpkgLayout *layout, guint8 type,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- writing --- */
 typedef struct {
     const QpkgIdentity *identity;
-    const char *arch;          /* QDK name or "all" */
+    const char *arch; /* QDK name or "all" */
     QpkgCompression compression;
-    int control_fd;            /* complete control part: outer tar with the one member control.tar.gz */
-    int data_fd;               /* compressed data archive */
-    int extra_fd;              /* -1: none */
-    const char *model;         /* tail; NULL: any */
+    int control_fd;    /* complete control part: outer tar with the one member control.tar.gz */
+    int data_fd;       /* compressed data archive */
+    int extra_fd;      /* -1: none */
+    const char *model; /* tail; NULL: any */
 } QpkgParts;
 /* Writes header, parts and tail (no area) to out_fd. The header follows QDK's shape so that QDK's reader finds the
  * lengths, and our installer stub says: install with appctl. Reproducible. */

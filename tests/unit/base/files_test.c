@@ -148,6 +148,9 @@ static void a_read_is_bounded_and_of_a_regular_file(void)
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
     scratch_write(&scratch, "five", "12345");
+    g_assert_true(root_dir_write_atomic(scratch.root, "/empty", "", 0, 0600, &error));
+    g_autoptr(GBytes) nothing = root_dir_read(scratch.root, "/empty", 5, &error);
+    g_assert_nonnull(g_bytes_get_data(nothing, NULL)); /* "", so that a text can be made of it */
     g_autoptr(GBytes) all = root_dir_read(scratch.root, "/five", 5, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(g_bytes_get_size(all), ==, 5);

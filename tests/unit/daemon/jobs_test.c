@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* A queue with a listener of its own on the store of a box. */
 typedef struct {
@@ -283,6 +284,10 @@ static void test_a_restart_goes_on_with_what_waited_and_ends_what_ran(void)
     gint64 second = queue(&bench, "upgrade");
     gint64 third = queue(&bench, "fail");
     loop_until(strstr(bench.said->str, "1:step"));
+    g_autofree char *pid_path = box_path(&bench.box, "pid");
+    g_autofree char *pid_text = NULL;
+    g_assert_true(g_file_get_contents(pid_path, &pid_text, NULL, NULL));
+    pid_t orphan = (pid_t)g_ascii_strtoll(pid_text, NULL, 10);
     jobs_free(bench.jobs); /* the daemon dies; its child lives on */
     g_string_truncate(bench.said, 0);
     bench_start(&bench);
@@ -294,6 +299,8 @@ static void test_a_restart_goes_on_with_what_waited_and_ends_what_ran(void)
     g_assert_cmpstr(bench.done->str, ==, "recover=0 upgrade=0 fail=8 ");
     assert_ended(&bench, second, "done", "ok", "");
     assert_ended(&bench, third, "failed", "network", "no answer");
+    g_assert_cmpint(kill(orphan, SIGKILL), ==, 0);
+    g_assert_cmpint(waitpid(orphan, NULL, 0), ==, orphan);
 }
 
 static void test_a_stopping_queue_ends_what_runs_and_starts_nothing(void)
@@ -337,6 +344,7 @@ static void test_a_poll_that_fails_before_it_is_recorded_does_not_spin(void)
                                         "etc/appcenter/appcenter.conf", "[network]\npoll = 1s\n", NULL};
     g_auto(Box) box = {0};
     box_init_with(&box, files);
+    box_write(&box, "refresh-dies", "");
     daemon_kick(&box.daemon);
     loop_until(script_count(&box, "refresh") == 1 && jobs_is_idle(box.daemon.jobs));
     gint64 end_us = g_get_monotonic_time() + G_USEC_PER_SEC / 2;

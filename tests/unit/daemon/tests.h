@@ -44,6 +44,29 @@ char **script_requests(const Box *box);
 /* How often the script was started with this action. */
 guint script_count(const Box *box, const char *action);
 
+/* The other end of the socket, which never waits: the main loop runs in the same thread. */
+typedef struct {
+    int fd;
+    GString *got;
+    gboolean is_over; /* the server closed it */
+} Client;
+void client_open(Client *client, const Box *box);
+void client_close(Client *client);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Client, client_close)
+/* All of it, running the main loop while the socket is full; stops when the server no longer reads. */
+void client_send(Client *client, const char *bytes, gsize len);
+void client_send_text(Client *client, const char *text);
+/* Reads what is there; TRUE when text was among all that came so far. */
+gboolean client_has(Client *client, const char *text);
+gboolean client_is_over(Client *client);
+
+/* Opens the door of a box. limits NULL: the product's own. */
+void box_serve(Box *box, const ServerLimits *limits);
+/* One request, whole; the answer's status, *body its JSON (a text becomes a JSON string; NULL when empty). */
+int ask(const Box *box, const char *method, const char *path, const char *body, json_t **json);
+/* The same from raw bytes. */
+int ask_raw(const Box *box, const char *bytes, gsize len, json_t **json);
+
 /* Text of a path such as "candidate.reason.code" or "apps.0.name" in a JSON value; fails the test when it is not there. */
 json_t *json_at(json_t *value, const char *path);
 const char *text_at(json_t *value, const char *path);

@@ -145,6 +145,11 @@ static void refuse_tar(const GByteArray *tar, const UnpackLimits *limits, const 
     if (archive_unpack(package, yard.stage_fd, limits, NULL, NULL, &error))
         g_error("wanted an error with \"%s\", found none", sentence);
     assert_error(&error, APPCENTER_ERROR_CORRUPT, sentence);
+    if (limits != &wide_limits)
+        return;
+    gint64 files, bytes;
+    g_assert_false(archive_measure(package, &files, &bytes, NULL, &error));
+    g_assert_true(g_error_matches(error, APPCENTER_ERROR, APPCENTER_ERROR_CORRUPT));
 }
 
 /* A GNU long-name header before an entry. */
@@ -224,24 +229,44 @@ static void a_bomb_stops_at_its_limit(void)
     refuse_tar(many, &limits, "at most 10 files, links and folders");
 }
 
+/* Makes the check sum of the first header true again. */
+static void mend_sum(GByteArray *tar)
+{
+    unsigned sum = 0;
+    memset(tar->data + 148, ' ', 8);
+    for (gsize i = 0; i < 512; i++)
+        sum += tar->data[i];
+    g_snprintf((char *)tar->data + 148, 8, "%06o", sum);
+}
+
 static void odd_sizes_are_refused(void)
 {
     static const char *const sizes[] = {"77777777777", "-0000000001", "99999999999"};
     for (gsize i = 0; i < G_N_ELEMENTS(sizes) + 1; i++) {
         g_autoptr(GByteArray) tar = g_byte_array_new();
-        unsigned sum = 0;
         tar_add(tar, &(TarEntry){"./odd", '0', 0644, NULL, "x"});
         tar_end(tar);
         if (i < G_N_ELEMENTS(sizes))
             memcpy(tar->data + 124, sizes[i], 11);
         else
             memset(tar->data + 124, 0xff, 12); /* base 256, negative */
-        memset(tar->data + 148, ' ', 8);
-        for (gsize j = 0; j < 512; j++)
-            sum += tar->data[j];
-        g_snprintf((char *)tar->data + 148, 8, "%06o", sum);
+        mend_sum(tar);
         refuse_tar(tar, &wide_limits, "data archive: ");
     }
+}
+
+static void a_sparse_file_is_refused(void)
+{
+    g_autoptr(GByteArray) tar = g_byte_array_new();
+    tar_add(tar, &(TarEntry){"./holes", 'S', 0644, NULL, "x"});
+    tar_end(tar);
+    memset(tar->data + 345, 0, 155);
+    memcpy(tar->data + 257, "ustar  ", 8);      /* GNU's */
+    memcpy(tar->data + 386, "00000001000", 11); /* one piece, behind a hole of 512 bytes */
+    memcpy(tar->data + 398, "00000000001", 11); /* of one byte */
+    memcpy(tar->data + 483, "00000002000", 11); /* in a file of 1024 */
+    mend_sum(tar);
+    refuse_tar(tar, &wide_limits, "is a sparse file");
 }
 
 /* A pax header with one record, whose length counts itself. */
@@ -265,7 +290,7 @@ static void pax_headers_change_nothing_about_the_rules(void)
         {"path",             "./a\xff",               "data archive: "                },
         {"linkpath",         "../../outside/file",    "leaves the package"            },
         {"GNU.sparse.major", "1",                     "data archive: "                },
-        {"GNU.sparse.map",   "512,1",                 "is a sparse file"              },
+        {"GNU.sparse.map",   "512,1",                 "than its 1 bytes"              },
         {"size",             "9999999999999",         "bytes in all files, found more"},
         {"size",             "-1",                    "data archive: "                },
     };
@@ -299,16 +324,12 @@ static void an_owner_without_an_end_is_ignored(void)
 {
     g_autoptr(GError) error = NULL;
     g_auto(Yard) yard = {0};
-    unsigned sum = 0;
     yard_init(&yard);
     g_autoptr(GByteArray) tar = g_byte_array_new();
     tar_add(tar, &(TarEntry){"./file", '0', 0644, NULL, "x"});
     tar_end(tar);
     memset(tar->data + 265, 'u', 64); /* uname and gname, 32 letters each and no zero */
-    memset(tar->data + 148, ' ', 8);
-    for (gsize j = 0; j < 512; j++)
-        sum += tar->data[j];
-    g_snprintf((char *)tar->data + 148, 8, "%06o", sum);
+    mend_sum(tar);
     g_autoptr(Package) package = package_opened(package_of_tar(tar));
     g_assert_true(archive_unpack(package, yard.stage_fd, &wide_limits, NULL, NULL, &error));
     g_assert_no_error(error);
@@ -339,6 +360,7 @@ void archive_hostile_tests(void)
                     a_long_name_within_the_limits_is_unpacked);
     g_test_add_func("/archive/hostile/a_bomb_stops_at_its_limit", a_bomb_stops_at_its_limit);
     g_test_add_func("/archive/hostile/odd_sizes_are_refused", odd_sizes_are_refused);
+    g_test_add_func("/archive/hostile/a_sparse_file_is_refused", a_sparse_file_is_refused);
     g_test_add_func("/archive/hostile/pax_headers_change_nothing_about_the_rules",
                     pax_headers_change_nothing_about_the_rules);
     g_test_add_func("/archive/hostile/a_pax_name_in_utf8_is_unpacked", a_pax_name_in_utf8_is_unpacked);

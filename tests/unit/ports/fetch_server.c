@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <glib.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -174,6 +176,8 @@ pid_t fetch_server_start(int *port)
     *port = ntohs(address.sin_port);
     pid_t child = fork();
     g_assert_cmpint(child, >=, 0);
+    if (child == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test must not leave a server behind */
     while (child == 0) {
         int fd = accept(listener, NULL, NULL);
         if (fd < 0)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -267,6 +268,7 @@ static void test_a_dead_holder_leaves_the_lock(void)
     g_assert_cmpint(pipe(ready), ==, 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         int fd = system_lock(scratch.root, "engine", FALSE, NULL);
         if (write(ready[1], "x", 1) == 1 && fd >= 0)
             pause();
