@@ -50,7 +50,7 @@ only 'seccomp' '^appcenter/base/'
 say "a shell is reached from C" "$(grep -nE '\b(system|popen)\(' -r appcenter --include=*.c || true)"
 say "unbounded string call" "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets)\(' -r appcenter --include=*.c || true)"
 say "SQL in C" "$(grep -nE '"(SELECT|INSERT|UPDATE|DELETE) ' -r appcenter --include=*.c || true)"
-say "unfinished words" "$(grep -nE 'TODO|FIXME|XXX' -r appcenter tests pkgs Makefile --include=*.[ch] --include=*.py --include=*.sh |
-    grep -v 'tests/lint.sh' || true)"
+say "unfinished words" "$(grep -nE 'TODO|FIXME|XXX([^X]|$)' -r appcenter tests pkgs Makefile --include=*.[ch] --include=*.py --include=*.sh |
+    grep -vE 'tests/lint.sh|XXXXXX' || true)"
 say "files that have grown past a room's size" "$(wc -l appcenter/*/*.[ch] | awk '$1 > 600 && $2 != "total"' || true)"
 exit $status

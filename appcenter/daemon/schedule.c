@@ -131,6 +131,7 @@ static void add_offer(ScheduleDecision *decision, const StoreOffer *offer)
         g_clear_pointer(&decision->request, request_free);
     if (!decision->request) {
         decision->request = request_new(REQUEST_AUTO);
+        g_free(decision->request->trigger);
         decision->request->trigger = g_strdup(trigger);
     }
     request_add_app(decision->request, offer->app, offer->release->version);

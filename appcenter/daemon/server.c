@@ -81,6 +81,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     } else if (*socket_context) {
         client_set_deadline(*socket_context, 0);
         g_clear_pointer(socket_context, g_free);
+        server->run_again = TRUE; /* at its limit MHD listens again no sooner than in its next run */
     }
 }
 

@@ -38,8 +38,11 @@ static gboolean do_step(Walk *walk, WalkApp *app, const Step *step, GError **err
     if (!journal(walk, app, step, "doing", data, error))
         return FALSE;
     emit_step(walk, app, step, FALSE, FALSE);
-    if (!step->run(walk, app, error))
+    if (!step->run(walk, app, error)) {
+        /* Steps state the fact; whose it is, is said here, once. */
+        g_prefix_error(error, "%s %s: ", app->app, app->to_version ? app->to_version : app->from_version);
         return FALSE;
+    }
     emit_step(walk, app, step, FALSE, TRUE);
     return journal(walk, app, step, "done", NULL, error);
 }
@@ -95,6 +98,14 @@ static gboolean undo_step(Walk *walk, WalkApp *app, const Step *step, GError **e
     return FALSE;
 }
 
+/* A row that leaves nothing behind is only closed, so that no finished transaction has an open one. */
+static void close_row(Walk *walk, const WalkApp *app, const Step *step, const char *state)
+{
+    g_autoptr(GError) failed = NULL;
+    if (g_str_equal(state, "doing") && !journal(walk, app, step, "undone", NULL, &failed))
+        log_warning("walk", "%s", failed->message);
+}
+
 /* Rows backwards, inside a row the other way round than forward; only what the journal says may have begun. again: also
  * what it says is undone (after a crash: the processes that an undo had started are gone). FALSE when an undo failed (the
  * other apps' are done all the same). */
@@ -110,8 +121,12 @@ static gboolean walk_back(Walk *walk, gboolean again, GError **error)
         for (guint i = 0; i < walk->apps->len; i++) {
             WalkApp *app = walk->apps->pdata[step->dependents_first ? i : walk->apps->len - 1 - i];
             const char *state = journal_state(rows, app->app, step->name);
-            if (!state || !step->undo || (!again && g_str_equal(state, "undone")) || g_hash_table_contains(given_up, app))
+            if (!state || (!again && g_str_equal(state, "undone")) || g_hash_table_contains(given_up, app))
                 continue;
+            if (!step->undo) {
+                close_row(walk, app, step, state);
+                continue;
+            }
             if (undo_step(walk, app, step, error))
                 continue;
             g_hash_table_add(given_up, app);

@@ -151,8 +151,8 @@ gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrAr
         return FALSE;
     if (found->len == 0)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s %s: no certificate of publisher \"%s\" is trusted here (" PUBLISHERS_DIR ")",
-                         release->name, release->version, release->publisher ? release->publisher : "");
+                         "no certificate of publisher \"%s\" is trusted here (" PUBLISHERS_DIR ")",
+                         release->publisher ? release->publisher : "");
     *anchors = g_steal_pointer(&found);
     *publisher = g_strdup(release->publisher);
     return TRUE;

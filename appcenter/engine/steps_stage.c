@@ -89,8 +89,7 @@ static gboolean check_digest(const Release *release, int fd, GError **error)
     if (!sha256)
         return FALSE;
     return digest_equal(sha256, release->sha256) ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s: sha256 %s announced, %s found", release->name, release->version,
-                     release->sha256, sha256);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256, sha256);
 }
 
 /* A finished download of that digest; a file that is there with other content is dropped. */
@@ -153,11 +152,11 @@ static gboolean check_identity(const Release *release, const Package *package, G
 {
     const QpkgIdentity *id = package->identity;
     if (!g_str_equal(id->name, release->name) || version_compare(id->version, release->version) != 0)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s was announced, the archive is %s %s", release->name,
-                         release->version, id->name, id->version);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "the archive announced is %s %s, the one found %s %s",
+                         release->name, release->version, id->name, id->version);
     if (!g_str_equal(package->arch, release->arch))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s for %s was announced, the archive is for %s", release->name,
-                         release->version, release->arch, package->arch);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "an archive for %s was announced, this one is for %s",
+                         release->arch, package->arch);
     return TRUE;
 }
 
@@ -171,14 +170,12 @@ static gboolean check_signature(Walk *walk, WalkApp *app, GError **error)
     if (app->trust_sha256 && digest_equal(app->trust_sha256, release->sha256))
         return TRUE; /* the admin vouches for these very bytes */
     if (!engine_publisher_anchors(walk->engine, release, &anchors, &publisher, error) ||
-        !qpkg_verify_strong(app->package->fd, app->package->layout, anchors, engine_now(walk->engine), &signer, error)) {
-        g_prefix_error(error, "%s %s: ", release->name, release->version);
+        !qpkg_verify_strong(app->package->fd, app->package->layout, anchors, engine_now(walk->engine), &signer, error))
         return FALSE;
-    }
     app->is_signed = g_strcmp0(signer.publisher, publisher) == 0;
     return app->is_signed ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %s: wanted a signature of publisher \"%s\", found \"%s\"",
-                     release->name, release->version, publisher, signer.publisher);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"", publisher,
+                     signer.publisher);
 }
 
 gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
@@ -248,10 +245,7 @@ static gboolean unpack_kept(Walk *walk, WalkApp *app, GError **error)
 
 gboolean step_unpack(Walk *walk, WalkApp *app, GError **error)
 {
-    if (app->kept_id ? unpack_kept(walk, app, error) : unpack_archive(walk, app, error))
-        return TRUE;
-    g_prefix_error(error, "%s %s: ", app->app, app->to_version);
-    return FALSE;
+    return app->kept_id ? unpack_kept(walk, app, error) : unpack_archive(walk, app, error);
 }
 
 /* A first install that was live for a moment has no older tree to which its user's data could return: that stays, in a
@@ -311,7 +305,7 @@ static gboolean check_brake(Walk *walk, const WalkApp *app, GError **error)
     if (repo->brake_json && !brake)
         return FALSE;
     const BrakeEntry *entry = brake ? brake_find(brake, release->name, release->version, release->arch) : NULL;
-    return !entry || error_set(error, APPCENTER_ERROR_REFUSED, "%s %s was halted by the vendor", release->name, release->version);
+    return !entry || error_set(error, APPCENTER_ERROR_REFUSED, "the vendor halted this release");
 }
 
 gboolean step_ready(Walk *walk, WalkApp *app, GError **error)

@@ -102,7 +102,7 @@ static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Ma
     else
         result.beside = app->beside;
     if (!volume_carry(from_fd, to_fd, from, to, forward, &result, error)) {
-        g_prefix_error(error, "%s: data: ", app->app);
+        g_prefix_error(error, "data: ");
         return FALSE;
     }
     tell_notes(walk, app, &result);

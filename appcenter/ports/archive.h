@@ -20,7 +20,7 @@ typedef struct {
     char *arch;       /* from the layout */
 } Package;
 
-/* Takes fd (closes it at free). Refuses an archive whose tail disagrees with its identity. */
+/* Takes fd (closes it at free, and on failure). Refuses an archive whose tail disagrees with its identity. */
 Package *package_open(int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void package_free(Package *package);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Package, package_free)

@@ -296,6 +296,9 @@ gboolean helper_run(const HelperSpec *spec, GError **error)
         return error_set_errno(error, "make a pipe");
     g_auto(Fd) read_end = ends[0];
     g_auto(Fd) write_end = ends[1];
+    if (geteuid() == 0 && helper_uid() == 0)
+        log_warning("archive", "no uid %d in this user namespace: the unpacking helper keeps ours",
+                    HELPER_UID);
     pid_t pid = fork();
     if (pid < 0)
         return error_set_errno(error, "start the unpacking helper");

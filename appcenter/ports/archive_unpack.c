@@ -187,9 +187,7 @@ gboolean archive_measure(const Package *package, gint64 *files, gint64 *bytes, c
                          GError **error)
 {
     DataWork work = {
-        .package = package, .limits = {MEASURE_MAX_BYTES, MEASURE_MAX_FILES, TRUE},
-             .dir_fd = -1
-    };
+        .package = package, .limits = {MEASURE_MAX_BYTES, MEASURE_MAX_FILES, TRUE}, .dir_fd = -1};
     if (!run_data_helper(&work, NULL, error))
         return FALSE;
     *files = work.tally.files;

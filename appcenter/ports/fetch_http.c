@@ -21,14 +21,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(HeaderList, curl_slist_free_all)
 typedef struct {
     Transfer *transfer;
     const char *url;
-    char *place;              /* of url, for messages */
-    gint64 asked_from;        /* Range: from this byte; 0: all */
+    char *place;       /* of url, for messages */
+    gint64 asked_from; /* Range: from this byte; 0: all */
     long status;
-    gboolean is_judged;       /* the head */
-    gboolean is_first_known;  /* the first byte that is no blank was seen */
-    gboolean must_restart;    /* the range is not the one asked for */
-    gsize dropped_bytes;      /* of a body that nobody wants */
-    GError *error;            /* our own reason to end it */
+    gboolean is_judged;      /* the head */
+    gboolean is_first_known; /* the first byte that is no blank was seen */
+    gboolean must_restart;   /* the range is not the one asked for */
+    gsize dropped_bytes;     /* of a body that nobody wants */
+    GError *error;           /* our own reason to end it */
     char said[CURL_ERROR_SIZE];
 } Exchange;
 
@@ -59,7 +59,8 @@ static gint64 announced_bytes(const Exchange *exchange)
 static gboolean refuse_page(Exchange *exchange)
 {
     return error_set(&exchange->error, APPCENTER_ERROR_NETWORK,
-                     "%s answered with a web page to %s (captive portal?)", exchange->place, exchange->transfer->file);
+                     "%s answered with a web page to %s (captive portal?)", exchange->place,
+                     exchange->transfer->file);
 }
 
 static gboolean is_html(const Exchange *exchange)
@@ -90,8 +91,9 @@ static gboolean judge_whole(Exchange *exchange)
 static gboolean range_is_right(const Exchange *exchange)
 {
     gint64 size_bytes = exchange->transfer->max_bytes;
-    g_autofree char *wanted = g_strdup_printf("bytes %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
-                                              exchange->asked_from, size_bytes - 1, size_bytes);
+    g_autofree char *wanted =
+        g_strdup_printf("bytes %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
+                        exchange->asked_from, size_bytes - 1, size_bytes);
     const char *found = header(exchange, "Content-Range");
     return found != NULL && g_ascii_strcasecmp(found, wanted) == 0;
 }
@@ -156,7 +158,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *user_data)
     return transfer_take(transfer, data, len, &exchange->error) ? len : 0;
 }
 
-static int on_progress(void *user_data, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+static int on_progress(void *user_data, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                       curl_off_t up_now)
 {
     Exchange *exchange = user_data;
     (void)total;
@@ -172,7 +175,8 @@ static void set_bounds(CURL *curl, const Transfer *transfer)
 {
     const Fetcher *fetcher = transfer->fetcher;
     /* Who asks for less than the stall limit must not be taken for stalled. */
-    gint64 slowest = fetcher->rate_limit_bytes > 0 ? MIN(STALL_BYTES_S, fetcher->rate_limit_bytes / 2) : STALL_BYTES_S;
+    gint64 slowest =
+        fetcher->rate_limit_bytes > 0 ? MIN(STALL_BYTES_S, fetcher->rate_limit_bytes / 2) : STALL_BYTES_S;
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slowest);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)fetcher->stall_s);
@@ -234,7 +238,8 @@ static gboolean explain_failure(Exchange *exchange, CURLcode code, GError **erro
     case CURLE_ABORTED_BY_CALLBACK:
         return error_set(error, APPCENTER_ERROR_CANCELLED, "cancelled while fetching %s", file);
     case CURLE_OPERATION_TIMEDOUT:
-        return error_set(error, APPCENTER_ERROR_NETWORK, "%s was too slow with %s: %s", place, file, exchange->said);
+        return error_set(error, APPCENTER_ERROR_NETWORK, "%s was too slow with %s: %s", place, file,
+                         exchange->said);
     case CURLE_PARTIAL_FILE:
         return error_set(error, APPCENTER_ERROR_NETWORK,
                          "%s ended %s after %" G_GINT64_FORMAT " bytes, shorter than announced", place, file,
@@ -300,14 +305,14 @@ static gboolean judge_answer(Exchange *exchange, char **next_url, GError **error
     }
     if (!is_wanted(exchange)) {
         transfer->outcome->is_absent = exchange->status == 403 || exchange->status == 404;
-        return error_set(error, APPCENTER_ERROR_NETWORK, "%s answered %ld to %s", exchange->place, exchange->status,
-                         transfer->file);
+        return error_set(error, APPCENTER_ERROR_NETWORK, "%s answered %ld to %s", exchange->place,
+                         exchange->status, transfer->file);
     }
     /* Without an announced length a broken connection looks like an end. */
     if (transfer->is_exact && transfer->done_bytes != transfer->max_bytes)
         return error_set(error, APPCENTER_ERROR_NETWORK,
-                         "%s ended %s after %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " bytes", exchange->place,
-                         transfer->file, transfer->done_bytes, transfer->max_bytes);
+                         "%s ended %s after %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " bytes",
+                         exchange->place, transfer->file, transfer->done_bytes, transfer->max_bytes);
     return TRUE;
 }
 

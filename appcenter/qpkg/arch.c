@@ -8,14 +8,14 @@
 #include <string.h>
 
 static const QpkgArchCheck checks[] = {
-    {"arm-x09",    "armv5tejl",     ""                       },
-    {"arm-x19",    "armv5tel",      ""                       },
-    {"arm-x31",    "armv7l",        "ARM_AL"                 },
-    {"arm-x41",    "armv7l",        "ARM_MS"                 },
-    {"arm_64",     "aarch64",       ""                       },
-    {"x86",        "i.86\\|x86_64", "X86_EVANSPORT"          },
-    {"x86_ce53xx", "i686",          "X86_LAKEPORT\\|X86_ATOM"},
-    {"x86_64",     "x86_64",        ""                       },
+    {"arm-x09", "armv5tejl", ""},
+    {"arm-x19", "armv5tel", ""},
+    {"arm-x31", "armv7l", "ARM_AL"},
+    {"arm-x41", "armv7l", "ARM_MS"},
+    {"arm_64", "aarch64", ""},
+    {"x86", "i.86\\|x86_64", "X86_EVANSPORT"},
+    {"x86_ce53xx", "i686", "X86_LAKEPORT\\|X86_ATOM"},
+    {"x86_64", "x86_64", ""},
 };
 
 const QpkgArchCheck *qpkg_arch_check(const char *arch)

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define COPY_CHUNK_BYTES (256 * 1024)
+#define DATA_ALIGN_BYTES 1024
+#define SHEBANG          "#!/bin/sh\n"
 
 static gboolean copy_range(int in_fd, gint64 offset, gint64 len, int out_fd, GError **error)
 {
@@ -28,14 +30,13 @@ static gboolean copy_range(int in_fd, gint64 offset, gint64 len, int out_fd, GEr
 
 /* ---- the header ---- */
 
-/* What stands around the number of script_len: the texts before and behind it. */
+/* What stands around the number of script_len, behind the first line: the texts before and behind it. */
 static void header_texts(const QpkgParts *parts, gint64 control_bytes, gint64 data_bytes, gint64 extra_bytes,
                          GString *before, GString *behind)
 {
     const QpkgArchCheck *check = qpkg_arch_check(parts->arch);
     const char *extension = qpkg_compression_extension(parts->compression);
-    g_string_append(before, "#!/bin/sh\n"
-                            "/bin/echo \"install this package with: appctl install FILE\"\n");
+    g_string_append(before, "/bin/echo \"install this package with: appctl install FILE\"\n");
     if (check)
         g_string_append_printf(before,
                                "arch_ok(){\n"
@@ -64,19 +65,24 @@ static void header_texts(const QpkgParts *parts, gint64 control_bytes, gint64 da
     g_string_append(behind, "}\nexit 1\n");
 }
 
-/* script_len counts its own digits, so look for the number of digits that makes it true. */
+/* script_len counts its own digits, so look for the number of digits that makes it true. A comment line fills up to
+ * where the data begins at a multiple of 1024: QDK's reader pipes the data through dd with blocks of 1024, and loses the
+ * ends of short blocks otherwise. */
 static char *make_header(const QpkgParts *parts, gint64 control_bytes, gint64 data_bytes, gint64 extra_bytes)
 {
     g_autoptr(GString) before = g_string_new(NULL);
     g_autoptr(GString) behind = g_string_new(NULL);
     header_texts(parts, control_bytes, data_bytes, extra_bytes, before, behind);
-    gsize script_bytes = before->len + behind->len;
-    for (;;) {
-        g_autofree char *digits = g_strdup_printf("%" G_GSIZE_FORMAT, script_bytes);
-        gsize total = before->len + strlen(digits) + behind->len;
-        if (total == script_bytes)
-            return g_strconcat(before->str, digits, behind->str, NULL);
-        script_bytes = total;
+    gint64 bare_bytes = (gint64)(before->len + behind->len) + (gint64)strlen(SHEBANG) +
+                        2; /* with a comment of no letters: "#\n" */
+    for (gint64 n_digits = 1;; n_digits++) {
+        gint64 data_at = bare_bytes + n_digits + control_bytes;
+        gint64 filling = (DATA_ALIGN_BYTES - data_at % DATA_ALIGN_BYTES) % DATA_ALIGN_BYTES;
+        g_autofree char *digits = g_strdup_printf("%" G_GINT64_FORMAT, bare_bytes + n_digits + filling);
+        if ((gint64)strlen(digits) != n_digits)
+            continue;
+        g_autofree char *comment = g_strnfill((gsize)filling + 1, '#');
+        return g_strconcat(SHEBANG, comment, "\n", before->str, digits, behind->str, NULL);
     }
 }
 
@@ -84,7 +90,8 @@ static char *make_header(const QpkgParts *parts, gint64 control_bytes, gint64 da
 
 static void put_field(char *tail, gsize at, gsize width, const char *text)
 {
-    memcpy(tail + at, text, MIN(strlen(text), width));
+    for (gsize i = 0; i < width && text[i]; i++) /* the rest stays blank */
+        tail[at + i] = text[i];
 }
 
 static gboolean write_tail(int out_fd, const QpkgParts *parts, gint64 file_bytes, GError **error)
@@ -125,7 +132,7 @@ static gboolean part_size(int fd, const char *what, gint64 *bytes, GError **erro
 
 gboolean qpkg_write(int out_fd, const QpkgParts *parts, GError **error)
 {
-    gint64 control_bytes, data_bytes, extra_bytes = 0;
+    gint64 control_bytes = 0, data_bytes = 0, extra_bytes = 0;
     if (strcmp(parts->arch, "all") != 0 && !qpkg_arch_check(parts->arch))
         return error_set(error, APPCENTER_ERROR_INVALID,
                          "wanted an architecture that QDK knows, found \"%s\"", parts->arch);
@@ -187,7 +194,7 @@ gboolean qpkg_write_with_record(int in_fd, const QpkgLayout *layout, guint8 type
                                 GError **error)
 {
     char tail[QPKG_TAIL_BYTES];
-    gint64 area_bytes;
+    gint64 area_bytes = 0;
     if (type == AREA_END || g_bytes_get_size(payload) > RECORD_MAX_BYTES)
         return error_set(error, APPCENTER_ERROR_INVALID,
                          "record of type %u and %" G_GSIZE_FORMAT

@@ -7,7 +7,7 @@
 #include "daemon/views.h"
 
 #define QSA                                                                                                  \
-    "{\"format\":1,\"records\":1}\n"                                                                         \
+    "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n"                                                                         \
     "{\"id\":\"QSA-22-24\",\"aliases\":[\"CVE-2022-27593\"],\"summary\":\"taken over from outside\","        \
     "\"published\":\"2026-11-01T00:00:00Z\",\"database_specific\":{\"class\":\"emergency\"},\"affected\":["   \
     "{\"package\":{\"name\":\"One\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"}," \
@@ -279,7 +279,7 @@ static void test_an_archive_that_an_advisory_names_is_malicious_whatever_its_ver
     g_auto(Box) box = {0};
     g_autofree char *digest = g_strnfill(64, 'b'); /* put_app's */
     g_autofree char *advisories = g_strdup_printf(
-        "{\"format\":1,\"records\":1}\n{\"id\":\"QSA-26-1\",\"published\":\"2026-11-01T00:00:00Z\",\"affected\":["
+        "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n{\"id\":\"QSA-26-1\",\"published\":\"2026-11-01T00:00:00Z\",\"affected\":["
         "{\"package\":{\"name\":\"One\"},\"ecosystem_specific\":{\"archive_sha256\":[\"%s\"]}}]}\n",
         digest);
     box_init(&box);

@@ -113,10 +113,8 @@ int package_file(const char *config, GBytes *data, QpkgCompression compression)
     g_autoptr(QpkgConfig) parsed = qpkg_config_parse(config, strlen(config), &error);
     g_autoptr(QpkgIdentity) identity = qpkg_identity_from_config(parsed, &error);
     g_assert_no_error(error);
-    const ArchiveMember members[] = {
-        {"qpkg.cfg",         config,                strlen(config), 0644},
-        {"package_routines", "pkg_init(){\n:\n}\n", 16,             0644}
-    };
+    const ArchiveMember members[] = {{"qpkg.cfg", config, strlen(config), 0644},
+                                     {"package_routines", "pkg_init(){\n:\n}\n", 16, 0644}};
     g_auto(Fd) control = memory_file("", 0);
     g_assert_true(archive_pack_control(control, members, G_N_ELEMENTS(members), 0, &error));
     g_auto(Fd) payload = memory_file(g_bytes_get_data(data, NULL), g_bytes_get_size(data));

@@ -120,11 +120,11 @@ static void nonsense_is_refused(void)
         const guint8 *frame;
         const char *sentence;
     } cases[] = {
-        {huge,           "speaks nonsense"          },
-        {short_progress, "speaks nonsense"          },
-        {empty_failure,  "without a proper sentence"},
-        {after_done,     "speaks after its end"     },
-        {unknown,        "frame ? of 0 bytes"       },
+        {huge, "speaks nonsense"},
+        {short_progress, "speaks nonsense"},
+        {empty_failure, "without a proper sentence"},
+        {after_done, "speaks after its end"},
+        {unknown, "frame ? of 0 bytes"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -252,13 +252,13 @@ static void a_tree_is_looked_over_before_it_is_ours(void)
         void (*make)(const char *path);
         const char *sentence;
     } cases[] = {
-        {make_fifo,      "neither a file nor a folder nor a link"},
-        {make_setuid,    "has mode 4755"                         },
-        {make_open,      "has mode 0666"                         },
-        {make_two_names, "is not of this tree alone"             },
-        {make_large,     "larger than what was announced"        },
-        {make_deep,      "too deep"                              },
-        {make_good,      NULL                                    },
+        {make_fifo, "neither a file nor a folder nor a link"},
+        {make_setuid, "has mode 4755"},
+        {make_open, "has mode 0666"},
+        {make_two_names, "is not of this tree alone"},
+        {make_large, "larger than what was announced"},
+        {make_deep, "too deep"},
+        {make_good, NULL},
     };
     const UnpackLimits limits = {.max_bytes = 100, .max_files = 100};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -245,23 +245,23 @@ static void a_control_archive_without_a_good_config_is_refused(void)
         TarEntry entries[3];
         const char *sentence;
     } cases[] = {
-        {{{"./other", '0', 0644, NULL, "x"}},                                                              "has no qpkg.cfg"                     },
-        {{{"./qpkg.cfg", '2', 0644, "/etc/passwd", NULL}},                                                 "has no qpkg.cfg"                     },
-        {{{"./sub/qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}},                                             "has no qpkg.cfg"                     },
-        {{{"./qpkg.cfg", '0', 0644, NULL, "reboot\n"}},                                                    "qpkg.cfg:1: wanted KEY=VALUE"        },
-        {{{"./qpkg.cfg", '0', 0644, NULL, "QPKG_NAME=Sample\n"}},                                          "QPKG_VER: wanted"                    },
-        {{{"./qpkg.cfg", '0', 0644, NULL, much}},                                                          "qpkg.cfg: wanted at most 65536 bytes"},
+        {{{"./other", '0', 0644, NULL, "x"}}, "has no qpkg.cfg"},
+        {{{"./qpkg.cfg", '2', 0644, "/etc/passwd", NULL}}, "has no qpkg.cfg"},
+        {{{"./sub/qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}}, "has no qpkg.cfg"},
+        {{{"./qpkg.cfg", '0', 0644, NULL, "reboot\n"}}, "qpkg.cfg:1: wanted KEY=VALUE"},
+        {{{"./qpkg.cfg", '0', 0644, NULL, "QPKG_NAME=Sample\n"}}, "QPKG_VER: wanted"},
+        {{{"./qpkg.cfg", '0', 0644, NULL, much}}, "qpkg.cfg: wanted at most 65536 bytes"},
         {{{"./qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}, {"./package_routines", '0', 0644, NULL, much}},
-         "package_routines: wanted at most 262144 bytes"                                                                                         },
+         "package_routines: wanted at most 262144 bytes"},
         {{{"./qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}, {"./qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}},
-         "twice"                                                                                                                                 },
+         "twice"},
         {{{"./qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}, {"qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}},
-         "twice"                                                                                                                                 },
+         "twice"},
         {{{"./qpkg.cfg", '0', 0644, NULL, SAMPLE_CONFIG}, {"../x", '0', 0644, NULL, ""}},
-         "leaves the package"                                                                                                                    },
+         "leaves the package"},
         {{{"./qpkg.cfg", '0', 0644, NULL, "QPKG_NAME=Other\nQPKG_VER=1.0\nQPKG_AUTHOR=x\n"}},
-         "this is Other"                                                                                                                         },
-        {{{"./qpkg.cfg", '0', 0644, NULL, "QPKG_NAME=Sample\nQPKG_VER=2.0\nQPKG_AUTHOR=x\n"}},             "version 2.0"                         },
+         "this is Other"},
+        {{{"./qpkg.cfg", '0', 0644, NULL, "QPKG_NAME=Sample\nQPKG_VER=2.0\nQPKG_AUTHOR=x\n"}}, "version 2.0"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GByteArray) inner = g_byte_array_new();

@@ -103,10 +103,7 @@ static void the_same_tree_gives_the_same_bytes(void)
         source_init(&one);
         source_init(&two);
         g_autofree char *touched = scratch_path(&two.scratch, "/shared/app.sh");
-        const struct timespec times[2] = {
-            {1, 0},
-            {1, 0}
-        };
+        const struct timespec times[2] = {{1, 0}, {1, 0}};
         g_assert_cmpint(utimensat(AT_FDCWD, touched, times, 0), ==, 0);
         g_autoptr(GBytes) first = pack(&one, compressions[i], &error);
         g_autoptr(GBytes) second = pack(&two, compressions[i], &error);
@@ -118,10 +115,7 @@ static void the_same_tree_gives_the_same_bytes(void)
 static void a_control_part_has_qdks_shape(void)
 {
     g_autoptr(GError) error = NULL;
-    const ArchiveMember members[] = {
-        {"qpkg.cfg",         "x",  1, 0644},
-        {"package_routines", NULL, 0, 0644}
-    };
+    const ArchiveMember members[] = {{"qpkg.cfg", "x", 1, 0644}, {"package_routines", NULL, 0, 0644}};
     g_auto(Fd) one = memory_file("", 0);
     g_auto(Fd) two = memory_file("", 0);
     g_assert_true(archive_pack_control(one, members, 2, 0, &error));
@@ -140,9 +134,9 @@ static void what_could_not_be_unpacked_is_not_packed(void)
         int kind; /* 0 setuid file, 1 fifo, 2 a name with a newline, 3 a file where another layer has a folder */
         const char *sentence;
     } cases[] = {
-        {"/shared/suid",   0, "is setuid"                                            },
-        {"/shared/fifo",   1, "neither a file nor a folder nor a link"               },
-        {"/shared/a\nb",   2, "control bytes"                                        },
+        {"/shared/suid", 0, "is setuid"},
+        {"/shared/fifo", 1, "neither a file nor a folder nor a link"},
+        {"/shared/a\nb", 2, "control bytes"},
         {"/arch/app.sh/x", 2, "app.sh is a folder in one layer and a file in another"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -29,16 +29,16 @@ static const struct {
     gsize len;
     const char *sentence;
 } bad_areas[] = {
-    {BYTES("QDK"),                             "wanted 4 bytes"                 },
-    {BYTES("qdk\xff"),                         "wanted \"QDK\""                 },
-    {BYTES("QDK\xff\xff"),                     "1 bytes behind its end mark"    },
-    {BYTES("QDK\x41\0\0\0\1"),                 "wanted at most 0 bytes, found 1"},
-    {BYTES("QDK\x41\0\0\0\1\xff"),             "wanted an end mark"             },
-    {BYTES("QDK\x41\0\0\0\2\xff"),             "wanted at most 1 bytes, found 2"},
-    {BYTES("QDK\x41\xff\xff\xff\xff\xff"),     "found 4294967295"               },
-    {BYTES("QDK\x41\0\0\0"),                   "5 bytes or more, found 4"       },
-    {BYTES("QDK\x41\0\0\0\0\x41\0\0\0\0\xff"), "two records of type 65"         },
-    {BYTES("QDK\x41\0\0\0\0\xff garbage"),     "behind its end mark"            },
+    {BYTES("QDK"), "wanted 4 bytes"},
+    {BYTES("qdk\xff"), "wanted \"QDK\""},
+    {BYTES("QDK\xff\xff"), "1 bytes behind its end mark"},
+    {BYTES("QDK\x41\0\0\0\1"), "wanted at most 0 bytes, found 1"},
+    {BYTES("QDK\x41\0\0\0\1\xff"), "wanted an end mark"},
+    {BYTES("QDK\x41\0\0\0\2\xff"), "wanted at most 1 bytes, found 2"},
+    {BYTES("QDK\x41\xff\xff\xff\xff\xff"), "found 4294967295"},
+    {BYTES("QDK\x41\0\0\0"), "5 bytes or more, found 4"},
+    {BYTES("QDK\x41\0\0\0\0\x41\0\0\0\0\xff"), "two records of type 65"},
+    {BYTES("QDK\x41\0\0\0\0\xff garbage"), "behind its end mark"},
 };
 
 static void an_area_that_does_not_add_up_is_refused(void)
@@ -95,15 +95,15 @@ static void the_tail_agrees_with_the_identity_or_not(void)
         const char *tail_name, *tail_version, *name, *version;
         gboolean agrees;
     } cases[] = {
-        {"App",                  "1.0",        "App",                   "1.0",           TRUE },
-        {"ABCDEFGHIJKLMNOPQRST", "1.2.3-beta", "ABCDEFGHIJKLMNOPQRSTU", "1.2.3-beta.45", TRUE },
-        {"App",                  "1.0",        "Other",                 "1.0",           FALSE},
-        {"App",                  "1.0",        "App2",                  "1.0",           FALSE},
-        {"App2",                 "1.0",        "App",                   "1.0",           FALSE},
-        {"ABCDEFGHIJKLMNOPQRS",  "1.0",        "ABCDEFGHIJKLMNOPQRST",  "1.0",           FALSE},
-        {"App",                  "1.0",        "App",                   "1.0.1",         FALSE},
-        {"App",                  "1.2.3-beta", "App",                   "1.2.3-betb",    FALSE},
-        {"",                     "1.0",        "App",                   "1.0",           FALSE},
+        {"App", "1.0", "App", "1.0", TRUE},
+        {"ABCDEFGHIJKLMNOPQRST", "1.2.3-beta", "ABCDEFGHIJKLMNOPQRSTU", "1.2.3-beta.45", TRUE},
+        {"App", "1.0", "Other", "1.0", FALSE},
+        {"App", "1.0", "App2", "1.0", FALSE},
+        {"App2", "1.0", "App", "1.0", FALSE},
+        {"ABCDEFGHIJKLMNOPQRS", "1.0", "ABCDEFGHIJKLMNOPQRST", "1.0", FALSE},
+        {"App", "1.0", "App", "1.0.1", FALSE},
+        {"App", "1.2.3-beta", "App", "1.2.3-betb", FALSE},
+        {"", "1.0", "App", "1.0", FALSE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;

@@ -260,8 +260,10 @@ static gboolean run(Box *box, Repo *repo, GError **error)
         GBytes *bytes = g_hash_table_lookup(repo->files, want.file_name);
         gboolean is_good = bytes ? tuf_client_feed(box->client, bytes, error) : tuf_client_feed_absent(box->client, error);
         gboolean is_alive = persist(box);
-        if (!is_good || !is_alive)
-            return is_good || error_set(error, APPCENTER_ERROR_IO, "power failed");
+        if (!is_good)
+            return FALSE;
+        if (!is_alive)
+            return error_set(error, APPCENTER_ERROR_IO, "power failed");
     }
     return persist(box);
 }
