@@ -22,8 +22,10 @@
 #include "base/error.h"
 
 #define ENVIRON_BYTES_MAX (1024 * 1024)
+#define EXEC_TRIES        10
+#define EXEC_WAIT_US      500
 #define KILL_WAIT_S       5
-#define LOOK_EVERY_MS     50
+#define LOOK_EVERY_MS     20
 
 typedef struct {
     pid_t pid;
@@ -45,14 +47,27 @@ char *marker_instance(const RootDir *root)
 
 /* ---- whose is a process ---- */
 
-/* The environment that a process was started with, its entries ended by NUL; NULL when there is none to see (a kernel
- * thread, a dead process). */
+/* Kernel threads and the dead run no program. */
+static gboolean runs_a_program(pid_t pid)
+{
+    char path[64], target[8];
+    g_snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    return readlink(path, target, sizeof target) > 0;
+}
+
+/* The environment that a process was started with, its entries ended by NUL; NULL when there is none to see. In the middle
+ * of an exec there is nothing to read for a moment: that must not look like an app's end. */
 static GBytes *read_environment(pid_t pid)
 {
     char path[64];
     g_snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? NULL : files_read_fd(fd, ENVIRON_BYTES_MAX, NULL);
+    for (int i = 0;; i++) {
+        g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC);
+        g_autoptr(GBytes) environment = fd < 0 ? NULL : files_read_fd(fd, ENVIRON_BYTES_MAX, NULL);
+        if (!environment || g_bytes_get_size(environment) > 0 || i == EXEC_TRIES || !runs_a_program(pid))
+            return g_steal_pointer(&environment);
+        g_usleep(EXEC_WAIT_US);
+    }
 }
 
 static gboolean has_entry(const char *environment, gsize len, const char *wanted)

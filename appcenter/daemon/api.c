@@ -151,33 +151,33 @@ static gboolean get_metrics(Daemon *daemon, const ApiRequest *request, ApiReply 
 }
 
 const ApiRoute api_routes[] = {
-    {"GET",    "/v1/system",              PEER_ANY,   API_BODY_NONE,   get_system           },
-    {"GET",    "/v1/apps",                PEER_ANY,   API_BODY_NONE,   get_apps             },
-    {"GET",    "/v1/apps/{name}",         PEER_ANY,   API_BODY_NONE,   get_app              },
-    {"GET",    "/v1/apps/{name}/why",     PEER_ANY,   API_BODY_NONE,   get_why              },
-    {"GET",    "/v1/search",              PEER_ANY,   API_BODY_NONE,   get_search           },
-    {"POST",   "/v1/apps",                PEER_GROUP, API_BODY_JSON,   api_post_apps        },
-    {"POST",   "/v1/plan",                PEER_GROUP, API_BODY_JSON,   api_post_plan        },
-    {"POST",   "/v1/refresh",             PEER_GROUP, API_BODY_JSON,   api_post_refresh     },
-    {"POST",   "/v1/files",               PEER_ROOT,  API_BODY_FILE,   api_post_files       },
-    {"GET",    "/v1/jobs",                PEER_GROUP, API_BODY_NONE,   get_jobs             },
-    {"GET",    "/v1/jobs/{id}",           PEER_GROUP, API_BODY_NONE,   get_job              },
-    {"DELETE", "/v1/jobs/{id}",           PEER_GROUP, API_BODY_NONE,   api_delete_job       },
-    {"GET",    "/v1/events",              PEER_GROUP, API_BODY_STREAM, get_events           },
-    {"GET",    "/v1/history",             PEER_GROUP, API_BODY_NONE,   get_history          },
-    {"GET",    "/v1/history/{id}",        PEER_GROUP, API_BODY_NONE,   get_transaction      },
-    {"GET",    "/v1/advisories",          PEER_GROUP, API_BODY_NONE,   get_advisories       },
-    {"GET",    "/v1/audit",               PEER_GROUP, API_BODY_NONE,   get_audit            },
-    {"GET",    "/v1/holds",               PEER_GROUP, API_BODY_NONE,   get_holds            },
-    {"PUT",    "/v1/holds",               PEER_GROUP, API_BODY_JSON,   api_put_hold         },
-    {"DELETE", "/v1/holds",               PEER_GROUP, API_BODY_NONE,   api_delete_hold      },
-    {"PUT",    "/v1/skips",               PEER_GROUP, API_BODY_JSON,   api_put_skip         },
-    {"DELETE", "/v1/skips",               PEER_GROUP, API_BODY_NONE,   api_delete_skip      },
-    {"GET",    "/v1/config",              PEER_GROUP, API_BODY_NONE,   get_config           },
-    {"GET",    "/v1/repositories",        PEER_GROUP, API_BODY_NONE,   get_repositories     },
-    {"PUT",    "/v1/repositories",        PEER_ROOT,  API_BODY_JSON,   api_put_repository   },
-    {"DELETE", "/v1/repositories/{name}", PEER_ROOT,  API_BODY_NONE,   api_delete_repository},
-    {"GET",    "/metrics",                PEER_ANY,   API_BODY_NONE,   get_metrics          },
+    {"GET", "/v1/system", PEER_ANY, API_BODY_NONE, get_system},
+    {"GET", "/v1/apps", PEER_ANY, API_BODY_NONE, get_apps},
+    {"GET", "/v1/apps/{name}", PEER_ANY, API_BODY_NONE, get_app},
+    {"GET", "/v1/apps/{name}/why", PEER_ANY, API_BODY_NONE, get_why},
+    {"GET", "/v1/search", PEER_ANY, API_BODY_NONE, get_search},
+    {"POST", "/v1/apps", PEER_GROUP, API_BODY_JSON, api_post_apps},
+    {"POST", "/v1/plan", PEER_GROUP, API_BODY_JSON, api_post_plan},
+    {"POST", "/v1/refresh", PEER_GROUP, API_BODY_JSON, api_post_refresh},
+    {"POST", "/v1/files", PEER_ROOT, API_BODY_FILE, api_post_files},
+    {"GET", "/v1/jobs", PEER_GROUP, API_BODY_NONE, get_jobs},
+    {"GET", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, get_job},
+    {"DELETE", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, api_delete_job},
+    {"GET", "/v1/events", PEER_GROUP, API_BODY_STREAM, get_events},
+    {"GET", "/v1/history", PEER_GROUP, API_BODY_NONE, get_history},
+    {"GET", "/v1/history/{id}", PEER_GROUP, API_BODY_NONE, get_transaction},
+    {"GET", "/v1/advisories", PEER_GROUP, API_BODY_NONE, get_advisories},
+    {"GET", "/v1/audit", PEER_GROUP, API_BODY_NONE, get_audit},
+    {"GET", "/v1/holds", PEER_GROUP, API_BODY_NONE, get_holds},
+    {"PUT", "/v1/holds", PEER_GROUP, API_BODY_JSON, api_put_hold},
+    {"DELETE", "/v1/holds", PEER_GROUP, API_BODY_NONE, api_delete_hold},
+    {"PUT", "/v1/skips", PEER_GROUP, API_BODY_JSON, api_put_skip},
+    {"DELETE", "/v1/skips", PEER_GROUP, API_BODY_NONE, api_delete_skip},
+    {"GET", "/v1/config", PEER_GROUP, API_BODY_NONE, get_config},
+    {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories},
+    {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository},
+    {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository},
+    {"GET", "/metrics", PEER_ANY, API_BODY_NONE, get_metrics},
 };
 const gsize api_n_routes = G_N_ELEMENTS(api_routes);
 
@@ -222,12 +222,13 @@ gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **erro
         return TRUE;
     if (route->level == PEER_ROOT)
         return error_set(error, APPCENTER_ERROR_DENIED, "%s %s is for root", route->method, route->pattern);
-    return error_set(error, APPCENTER_ERROR_DENIED, "%s %s is for root and members of the group appcenter", route->method,
-                     route->pattern);
+    return error_set(error, APPCENTER_ERROR_DENIED, "%s %s is for root and members of the group appcenter",
+                     route->method, route->pattern);
 }
 
 gboolean api_body_finish(const JsonReader *reader, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    return json_reader_finish(reader, &cause) || error_set(error, APPCENTER_ERROR_INVALID, "%s", cause->message);
+    return json_reader_finish(reader, &cause) ||
+           error_set(error, APPCENTER_ERROR_INVALID, "%s", cause->message);
 }

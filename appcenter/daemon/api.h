@@ -1,7 +1,8 @@
-/* api.h - the route table of the HTTP API (docs/api.md): method, path, level, handler. No HTTP library in sight.
+/* api.h - the route table of the HTTP API (docs/api.md): method, path, level, handler. No HTTP library in
+ * sight.
  *
- * server.c brings requests here whole (body parsed, peer known) and sends what comes out; a handler's GError becomes a
- * problem document. Every right is checked here, by the table, before a handler runs.
+ * server.c brings requests here whole (body parsed, peer known) and sends what comes out; a handler's
+ * GError becomes a problem document. Every right is checked here, by the table, before a handler runs.
  */
 #ifndef DAEMON_API_H
 #define DAEMON_API_H
@@ -18,9 +19,9 @@ typedef enum {
 
 typedef struct {
     const char *path;
-    char *name;          /* what {name} or {id} of the pattern matched, or NULL */
-    json_t *body;        /* an object, for API_BODY_JSON */
-    GHashTable *query;   /* char* -> char*; values may be NULL */
+    char *name;        /* what {name} or {id} of the pattern matched, or NULL */
+    json_t *body;      /* an object, for API_BODY_JSON */
+    GHashTable *query; /* char* -> char*; values may be NULL */
     const char *idempotency_key;
     const char *file_token; /* of the spooled file, for API_BODY_FILE */
     gint64 last_event_id;
@@ -29,9 +30,9 @@ typedef struct {
 
 typedef struct {
     int status;
-    json_t *json;      /* or: */
-    char *text;        /* text/plain */
-    gint64 stream_job; /* API_BODY_STREAM: which job, 0 for all */
+    json_t *json;            /* or: */
+    char *text;              /* text/plain */
+    gint64 stream_job;       /* API_BODY_STREAM: which job, 0 for all */
     gboolean stream_is_over; /* nothing will come after what is kept */
 } ApiReply;
 void api_reply_clear(ApiReply *reply);
@@ -49,7 +50,8 @@ typedef struct {
 extern const ApiRoute api_routes[];
 extern const gsize api_n_routes;
 
-/* The route of a request. NULL with *status 404 or 405. *name (may be NULL) gets the placeholder's value, g_free. */
+/* The route of a request. NULL with *status 404 or 405. *name (may be NULL) gets the placeholder's value,
+ * g_free. */
 const ApiRoute *api_find(const char *method, const char *path, char **name, int *status);
 gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -23,8 +23,8 @@ static gboolean app_is_known(Daemon *daemon, const char *name, GError **error)
     g_autoptr(GPtrArray) releases = store_catalogue_app(daemon->store, name, error);
     if (!releases)
         return FALSE;
-    return releases->len > 0 ||
-           error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is neither installed nor offered by a repository", name);
+    return releases->len > 0 || error_set(error, APPCENTER_ERROR_NOT_FOUND,
+                                          "%s is neither installed nor offered by a repository", name);
 }
 
 gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
@@ -47,7 +47,8 @@ gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply
 
 gboolean api_delete_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
-    return store_hold_remove(daemon->store, g_hash_table_lookup(request->query, "app"), error) && done(daemon, reply);
+    return store_hold_remove(daemon->store, g_hash_table_lookup(request->query, "app"), error) &&
+           done(daemon, reply);
 }
 
 gboolean api_put_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)

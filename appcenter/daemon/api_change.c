@@ -4,8 +4,8 @@
 #include "daemon/api.h"
 #include "daemon/spool.h"
 
-static gboolean queued(Daemon *daemon, const char *action, json_t *body, const ApiRequest *request, ApiReply *reply,
-                       GError **error)
+static gboolean queued(Daemon *daemon, const char *action, json_t *body, const ApiRequest *request,
+                       ApiReply *reply, GError **error)
 {
     gint64 id = jobs_queue(daemon->jobs, action, body, request->idempotency_key, request->peer.uid, error);
     if (!id)
@@ -36,7 +36,8 @@ static gboolean queue_service(Daemon *daemon, const char *action, const ApiReque
     return queued(daemon, "service", body, request, reply, error);
 }
 
-/* What only root may ask is asked for here, on the parsed request, so that nothing can change between right and deed. */
+/* What only root may ask is asked for here, on the parsed request, so that nothing can change between right
+ * and deed. */
 static gboolean check_rights(Request *change, const Peer *peer, GError **error)
 {
     if (peer->level >= PEER_ROOT)
@@ -48,8 +49,8 @@ static gboolean check_rights(Request *change, const Peer *peer, GError **error)
     return TRUE;
 }
 
-/* A spooled file is named by its token outside and by its path inside: the body with the one in place of the other. A path
- * that a client names is no token. */
+/* A spooled file is named by its token outside and by its path inside: the body with the one in place of
+ * the other. A path that a client names is no token. */
 static json_t *body_with_path(const json_t *body, GError **error)
 {
     g_autoptr(json_t) copy = json_deep_copy(body);

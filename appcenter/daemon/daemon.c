@@ -1,4 +1,5 @@
-/* daemon.c - wiring: jobs tell events and the clock tells the scheduler; see daemon.h and daemon_run in main.c's order. */
+/* daemon.c - wiring: jobs tell events and the clock tells the scheduler; see daemon.h and daemon_run in
+ * main.c's order. */
 #include "daemon/daemon.h"
 
 #include <string.h>
@@ -32,8 +33,8 @@ static void take_settings(Daemon *daemon, Settings *settings, GPtrArray *warning
         log_warning("config", "%s", (const char *)warnings->pdata[i]);
 }
 
-/* The last configuration that was good, kept in the store: a bad file at boot does not leave a box without emergency
- * fixes. */
+/* The last configuration that was good, kept in the store: a bad file at boot does not leave a box without
+ * emergency fixes. */
 static Settings *last_good_settings(Store *store)
 {
     g_autofree char *text = store_meta_get(store, "config_last_good", NULL);
@@ -76,7 +77,7 @@ static gboolean load_settings(Daemon *daemon, GError **error)
     return TRUE;
 }
 
-gboolean daemon_reload(Daemon *daemon)
+void daemon_reload(Daemon *daemon)
 {
     const Settings *before = daemon->settings;
     g_autoptr(GError) error = NULL;
@@ -85,7 +86,6 @@ gboolean daemon_reload(Daemon *daemon)
     else if (daemon->settings != before)
         log_info("config", "read again");
     daemon_kick(daemon);
-    return TRUE;
 }
 
 /* --- what jobs tell --- */
@@ -118,7 +118,8 @@ static void drop_used_file(Daemon *daemon, const char *action, json_t *request)
 }
 
 /* A finished poll is told to who watches. */
-static void on_job_done(gint64 job_id, const char *action, json_t *request, json_t *result, gpointer user_data)
+static void on_job_done(gint64 job_id, const char *action, json_t *request, json_t *result,
+                        gpointer user_data)
 {
     Daemon *daemon = user_data;
     int exit_code = (int)json_integer_value(json_object_get(result, "exit"));
@@ -226,7 +227,8 @@ static void run_server(gpointer user_data)
         server_run(daemon->server);
 }
 
-/* Where this box lies in the poll interval: from its cohort, not from its boot time (a town after a power cut). */
+/* Where this box lies in the poll interval: from its cohort, not from its boot time (a town after a power
+ * cut). */
 static guint64 poll_seed(Store *store)
 {
     g_autofree char *cohort = store_meta_get(store, "cohort", NULL);

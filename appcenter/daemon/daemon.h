@@ -26,13 +26,13 @@ typedef struct {
     guint wake_source;
     gint64 started_at;
     gint64 clock_start, clock_start_us; /* trusted time at the start, and the monotonic clock's word for it */
-    guint64 seed; /* spreads this box's polls */
+    guint64 seed;                       /* spreads this box's polls */
     gboolean is_stopping;
     int exit_code;
 } Daemon;
 
-/* Trusted now: the wall clock, but never below the floor, and never below the start's plus what has passed since: a box
- * whose clock is lost still polls. */
+/* Trusted now: the wall clock, but never below the floor, and never below the start's plus what has passed
+ * since: a box whose clock is lost still polls. */
 gint64 daemon_now(const Daemon *daemon);
 /* Something changed (hold, config, finished job): decide again soon. */
 void daemon_kick(Daemon *daemon);

@@ -1,5 +1,5 @@
-/* events.c - the streams; see events.h. Lifecycle of a stream: made by events_open, read by MHD through read_stream
- * (which suspends the connection when nothing waits), ended by MHD through free_stream. */
+/* events.c - the streams; see events.h. Lifecycle of a stream: made by events_open, read by MHD through
+ * read_stream (which suspends the connection when nothing waits), ended by MHD through free_stream. */
 #include "daemon/events.h"
 
 #include <string.h>
@@ -99,7 +99,8 @@ static gboolean is_of_job(json_t *event, gint64 job_id)
 
 static gboolean ends_stream(const Stream *stream, json_t *event)
 {
-    return stream->job_id != 0 && g_strcmp0(json_string_value(json_object_get(event, "event")), "result") == 0;
+    return stream->job_id != 0 &&
+           g_strcmp0(json_string_value(json_object_get(event, "event")), "result") == 0;
 }
 
 void events_publish(Events *events, gint64 job_id, json_t *event, gboolean keep)
@@ -161,7 +162,8 @@ static void replay(Stream *stream, gint64 last_id)
     if (last_id == 0 && stream->job_id == 0)
         return;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) missed = store_events_after(stream->events->store, last_id, EVENTS_MAX_REPLAY, &error);
+    g_autoptr(GPtrArray) missed =
+        store_events_after(stream->events->store, last_id, EVENTS_MAX_REPLAY, &error);
     if (!missed) {
         log_error("events", "%s", error->message);
         return;

@@ -1,4 +1,5 @@
-/* jobs.c - queue, spawning and listening; see jobs.h. GSubprocess would add a thread and 2 MB, hence posix_spawn. */
+/* jobs.c - queue, spawning and listening; see jobs.h. GSubprocess would add a thread and 2 MB, hence
+ * posix_spawn. */
 #include "daemon/jobs.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 #define JOBS_MAX_LINE_BYTES (8 * 1024 * 1024) /* a result line carries a whole plan */
 #define JOBS_SILENCE_S      (15 * 60)
 #define JOBS_MAX_WAITING    100
-#define JOBS_MAX_READS      64 /* of 64 kB in a row: more than a pipe holds, and a chatty child does not starve the loop */
+#define JOBS_MAX_READS                                                                                       \
+    64 /* of 64 kB in a row: more than a pipe holds, and a chatty child does not starve the loop */
 
 typedef struct {
     gint64 id; /* 0: our own */
@@ -59,7 +61,8 @@ static Job *job_new(gint64 id, const char *action, json_t *request)
     return job;
 }
 
-/* build/bin/appcenterd finds build/libexec/appcenter-job; PREFIX/sbin finds PREFIX/libexec/appcenter/appcenter-job. */
+/* build/bin/appcenterd finds build/libexec/appcenter-job; PREFIX/sbin finds
+ * PREFIX/libexec/appcenter/appcenter-job. */
 static char *find_program(void)
 {
     const char *override = g_getenv("APPCENTER_JOB");
@@ -82,8 +85,8 @@ static char *find_program(void)
 /* In the shape of a child's own result line. */
 static json_t *failure_result(AppcenterError kind, const char *message)
 {
-    return json_pack("{s:i, s:s, s:s, s:[]}", "exit", error_exit_code(kind), "code", error_code_name(kind), "message",
-                     message, "transactions");
+    return json_pack("{s:i, s:s, s:s, s:[]}", "exit", error_exit_code(kind), "code", error_code_name(kind),
+                     "message", message, "transactions");
 }
 
 static const char *state_of_result(json_t *result)
@@ -118,16 +121,17 @@ static void emit_state(Jobs *jobs, gint64 id, const char *state)
     emit(jobs, id, event, TRUE);
 }
 
-/* A recorded job is over: kept with its result, then told; the result event is what a stream of one job ends with. */
+/* A recorded job is over: kept with its result, then told; the result event is what a stream of one job
+ * ends with. */
 static void conclude(Jobs *jobs, gint64 id, const char *state, json_t *result)
 {
     if (!id)
         return;
     record(jobs, id, state, result);
     emit_state(jobs, id, state);
-    g_autoptr(json_t) event = json_pack("{s:s, s:O, s:O, s:O}", "event", "result", "exit", json_object_get(result, "exit"),
-                                        "code", json_object_get(result, "code"), "message",
-                                        json_object_get(result, "message"));
+    g_autoptr(json_t) event =
+        json_pack("{s:s, s:O, s:O, s:O}", "event", "result", "exit", json_object_get(result, "exit"), "code",
+                  json_object_get(result, "code"), "message", json_object_get(result, "message"));
     emit(jobs, id, event, TRUE);
 }
 
@@ -137,7 +141,8 @@ static gboolean take_over(Jobs *jobs, GError **error)
     g_autoptr(GPtrArray) running = store_jobs(jobs->store, "running", 1000, error);
     if (!running)
         return FALSE;
-    g_autoptr(json_t) interrupted = failure_result(APPCENTER_ERROR_IO, "interrupted: the daemon ended while it ran");
+    g_autoptr(json_t) interrupted =
+        failure_result(APPCENTER_ERROR_IO, "interrupted: the daemon ended while it ran");
     for (guint i = 0; i < running->len; i++)
         conclude(jobs, ((StoreJob *)running->pdata[i])->id, "failed", interrupted);
     g_autoptr(GPtrArray) queued = store_jobs(jobs->store, "queued", 1000, error);
@@ -212,7 +217,8 @@ static void take_progress(Jobs *jobs, json_t *event)
         json_object_set(progress, texts[i], value ? value : json_null());
     }
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        json_object_set_new(progress, numbers[i], json_integer(json_integer_value(json_object_get(event, numbers[i]))));
+        json_object_set_new(progress, numbers[i],
+                            json_integer(json_integer_value(json_object_get(event, numbers[i]))));
     g_clear_pointer(&jobs->progress, json_decref);
     jobs->progress = progress;
 }
@@ -220,7 +226,8 @@ static void take_progress(Jobs *jobs, json_t *event)
 /* A result that does not say how it went is none: it must not pass for success. */
 static gboolean is_result(json_t *event)
 {
-    return json_is_integer(json_object_get(event, "exit")) && json_is_string(json_object_get(event, "code")) &&
+    return json_is_integer(json_object_get(event, "exit")) &&
+           json_is_string(json_object_get(event, "code")) &&
            json_is_string(json_object_get(event, "message"));
 }
 
@@ -240,7 +247,8 @@ static void take_event(Jobs *jobs, const char *kind, json_t *event)
     emit(jobs, jobs->running->id, event, !is_bytes);
 }
 
-/* The child's words are our own program's, but it parsed outside bytes: a line that is no JSON object is dropped. */
+/* The child's words are our own program's, but it parsed outside bytes: a line that is no JSON object is
+ * dropped. */
 static void take_line(Jobs *jobs)
 {
     g_autoptr(GError) error = NULL;
@@ -253,7 +261,8 @@ static void take_line(Jobs *jobs)
     if (kind)
         take_event(jobs, kind, event);
     else
-        log_warning("jobs", "the job said something that is no event: %s", error ? error->message : "no \"event\"");
+        log_warning("jobs", "the job said something that is no event: %s",
+                    error ? error->message : "no \"event\"");
 }
 
 static void take_bytes(Jobs *jobs, const char *bytes, gsize len)
@@ -337,8 +346,8 @@ static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
     return failure_result(APPCENTER_ERROR_INTERNAL, how);
 }
 
-/* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs. A lost recovery
- * or start is not tried again: no endless circle. */
+/* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs.
+ * A lost recovery or start is not tried again: no endless circle. */
 static void queue_recovery(Jobs *jobs, const Job *lost)
 {
     if (g_str_equal(lost->action, "recover"))
@@ -381,8 +390,8 @@ static gboolean on_child_exit(gint fd, GIOCondition condition, gpointer user_dat
 /* The request as a memory file: as stdin it can be of any length without a writer that waits. */
 static int request_fd(const Job *job, GError **error)
 {
-    g_autoptr(json_t) body = json_pack("{s:I, s:s, s:O}", "job", (json_int_t)job->id, "action", job->action, "request",
-                                       job->request);
+    g_autoptr(json_t) body = json_pack("{s:I, s:s, s:O}", "job", (json_int_t)job->id, "action", job->action,
+                                       "request", job->request);
     g_autofree char *text = json_to_text(body);
     g_auto(Fd) fd = memfd_create("appcenter-request", MFD_CLOEXEC);
     if (fd < 0)
@@ -408,8 +417,10 @@ static pid_t spawn(Jobs *jobs, int in_fd, int out_fd, GError **error)
     sigaddset(&defaults, SIGPIPE);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
-    /* A session of its own: Ctrl-C on a daemon in the foreground is for the daemon, which then asks its job to end. */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    /* A session of its own: Ctrl-C on a daemon in the foreground is for the daemon, which then asks its job
+     * to end. */
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     char *argv[] = {jobs->program, "--root", jobs->root_path, NULL};
     if (!*jobs->root_path)
         argv[1] = NULL;
@@ -472,7 +483,8 @@ static void start_next(Jobs *jobs)
     }
 }
 
-gint64 jobs_queue(Jobs *jobs, const char *action, json_t *request, const char *idempotency_key, uid_t uid, GError **error)
+gint64 jobs_queue(Jobs *jobs, const char *action, json_t *request, const char *idempotency_key, uid_t uid,
+                  GError **error)
 {
     g_autofree char *text = json_to_text(request);
     gboolean is_old = FALSE;
@@ -523,7 +535,8 @@ gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error)
         return TRUE;
     }
     g_autoptr(StoreJob) stored = store_job_get(jobs->store, id, error);
-    return stored && error_set(error, APPCENTER_ERROR_REFUSED, "job %" G_GINT64_FORMAT " is over (%s)", id, stored->state);
+    return stored && error_set(error, APPCENTER_ERROR_REFUSED, "job %" G_GINT64_FORMAT " is over (%s)", id,
+                               stored->state);
 }
 
 gboolean jobs_is_idle(const Jobs *jobs)

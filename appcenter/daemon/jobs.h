@@ -1,9 +1,9 @@
 /* jobs.h - the queue of jobs and the one child that runs.
  *
- * One job at a time; the child is appcenter-job, started with posix_spawn, reaped by pidfd, told its request on stdin,
- * heard as JSON lines on stdout. It lives on when we die (it ignores SIGPIPE), and a new daemon's first job, recover,
- * waits for its lock. A child that ends without a result, or is silent for 15 minutes and killed, is a failed job, and a
- * recover job runs before anything else.
+ * One job at a time; the child is appcenter-job, started with posix_spawn, reaped by pidfd, told its
+ * request on stdin, heard as JSON lines on stdout. It lives on when we die (it ignores SIGPIPE), and a new
+ * daemon's first job, recover, waits for its lock. A child that ends without a result, or is silent for 15
+ * minutes and killed, is a failed job, and a recover job runs before anything else.
  */
 #ifndef DAEMON_JOBS_H
 #define DAEMON_JOBS_H
@@ -21,19 +21,22 @@ typedef struct {
     gpointer user_data;
 } JobsListener;
 
-/* root_path: host path for --root, or "". Jobs that were queued when the last daemon ended are queued again, one that was
- * running becomes failed ("interrupted") and is told as such, so the listener must be ready. Nothing is started yet. */
-Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* root_path: host path for --root, or "". Jobs that were queued when the last daemon ended are queued
+ * again, one that was running becomes failed ("interrupted") and is told as such, so the listener must be
+ * ready. Nothing is started yet. */
+Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener,
+               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 
-/* Queues a recorded job; its id, 0 with error (BUSY when too many wait). request: what goes to the child beside job and
- * action; not taken. A key that this uid used before gives the old job. */
+/* Queues a recorded job; its id, 0 with error (BUSY when too many wait). request: what goes to the child
+ * beside job and action; not taken. A key that this uid used before gives the old job. */
 gint64 jobs_queue(Jobs *jobs, const char *action, json_t *request, const char *idempotency_key, uid_t uid,
                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* One of our own (recover, start-apps, a poll): not recorded, id 0. in_front: before all that is queued. */
 void jobs_queue_own(Jobs *jobs, const char *action, json_t *request, gboolean in_front);
-/* A queued one is dropped (state cancelled), the running one gets SIGTERM and undoes itself. REFUSED when it is over. */
+/* A queued one is dropped (state cancelled), the running one gets SIGTERM and undoes itself. REFUSED when
+ * it is over. */
 gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Nothing runs and nothing waits. */

@@ -1,8 +1,10 @@
 /* main.c - appcenterd: options, the three modes (serve, --once, --check-config), signals, sd_notify. */
 #include <glib-unix.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,7 +20,8 @@ typedef struct {
     gboolean is_foreground, once, check_config, json, version;
 } Options;
 
-/* sd_notify(3)'s protocol: a datagram to the socket that NOTIFY_SOCKET names; '@' is the abstract name space. */
+/* sd_notify(3)'s protocol: a datagram to the socket that NOTIFY_SOCKET names; '@' is the abstract name
+ * space. */
 static void notify_supervisor(const char *state)
 {
     const char *name = g_getenv("NOTIFY_SOCKET");
@@ -34,24 +37,45 @@ static void notify_supervisor(const char *state)
         log_warning("daemon", "cannot notify the supervisor at %s", name);
 }
 
-static gboolean on_hangup(gpointer user_data)
-{
-    return daemon_reload(user_data);
-}
-
 /* The running job is asked to finish or undo its step; we end when it has. */
-static gboolean on_terminate(gpointer user_data)
+static void terminate(Daemon *daemon)
 {
-    Daemon *daemon = user_data;
     if (!daemon->is_stopping)
         log_info("daemon", "ending");
     daemon->is_stopping = TRUE;
     notify_supervisor("STOPPING=1");
     jobs_stop(daemon->jobs);
-    if (jobs_is_running(daemon->jobs))
-        return G_SOURCE_CONTINUE;
-    g_main_loop_quit(daemon->loop);
+    if (!jobs_is_running(daemon->jobs))
+        g_main_loop_quit(daemon->loop);
+}
+
+static gboolean on_signal(gint fd, GIOCondition condition, gpointer user_data)
+{
+    struct signalfd_siginfo info;
+    (void)condition;
+    while (read(fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            daemon_reload(user_data);
+        else
+            terminate(user_data);
+    }
     return G_SOURCE_CONTINUE;
+}
+
+/* A descriptor instead of g_unix_signal_add, which keeps a thread; jobs are spawned with an empty mask. */
+static int take_signals(Daemon *daemon, GError **error)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return error_set_errno(error, "cannot listen to signals"), -1;
+    g_unix_fd_add(fd, G_IO_IN, on_signal, daemon);
+    return fd;
 }
 
 static void run_until_idle(Daemon *daemon)
@@ -60,7 +84,8 @@ static void run_until_idle(Daemon *daemon)
         g_main_context_iteration(NULL, TRUE);
 }
 
-/* Recovery and the apps' start: what admins queued before the last daemon ended may go on behind the open door. */
+/* Recovery and the apps' start: what admins queued before the last daemon ended may go on behind the open
+ * door. */
 static void run_own_jobs(Daemon *daemon)
 {
     while (jobs_has_own(daemon->jobs) && !(daemon->is_stopping && !jobs_is_running(daemon->jobs)))
@@ -76,47 +101,52 @@ static int fail(const char *what, const GError *error)
 static int serve(Daemon *daemon)
 {
     g_autoptr(GError) error = NULL;
-    /* Recovery before anything else (it runs already, so this comes behind it), then the apps, then the door. */
+    /* Recovery before anything else (it runs already, so this comes behind it), then the apps, then the
+     * door. */
     jobs_queue_own(daemon->jobs, "start-apps", NULL, TRUE);
     run_own_jobs(daemon);
     if (daemon->is_stopping)
         return 0;
-    spool_clean(daemon->root, daemon->jobs, G_MAXINT64); /* sent to an earlier daemon, for jobs that never came */
+    spool_clean(daemon->root, daemon->jobs,
+                G_MAXINT64); /* sent to an earlier daemon, for jobs that never came */
     daemon->server = server_start(daemon, &server_limits, &error);
     if (!daemon->server)
         return fail("", error);
     notify_supervisor("READY=1");
-    log_info("daemon", "serving " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME " below \"%s/\"", root_dir_path(daemon->root));
+    log_info("daemon", "serving " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME " below \"%s/\"",
+             root_dir_path(daemon->root));
     daemon_kick(daemon);
     g_main_loop_run(daemon->loop);
     return 0;
 }
 
+static void print_app(json_t *app)
+{
+    json_t *candidate = json_object_get(app, "candidate");
+    const char *name = json_string_value(json_object_get(app, "name"));
+    const char *version = json_string_value(json_object_get(app, "version"));
+    if (!json_is_object(candidate)) {
+        printf("%s %s\n", name, version);
+        return;
+    }
+    printf("%s %s -> %s  %s: %s\n", name, version, json_string_value(json_object_get(candidate, "version")),
+           json_string_value(json_object_get(candidate, "verdict")),
+           json_string_value(json_object_get(json_object_get(candidate, "reason"), "message")));
+}
+
 static gboolean print_ledger(Daemon *daemon, gboolean json, GError **error)
 {
-    g_autoptr(json_t) apps = view_apps(daemon, error);
-    if (!apps)
+    g_autoptr(json_t) view = view_apps(daemon, error);
+    if (!view)
         return FALSE;
     if (json) {
-        g_autofree char *text = json_to_text(apps);
+        g_autofree char *text = json_to_text(view);
         puts(text);
         return TRUE;
     }
-    gsize i;
-    json_t *app;
-    json_array_foreach(json_object_get(apps, "apps"), i, app)
-    {
-        json_t *candidate = json_object_get(app, "candidate");
-        if (json_is_object(candidate))
-            printf("%s %s -> %s  %s: %s\n", json_string_value(json_object_get(app, "name")),
-                   json_string_value(json_object_get(app, "version")),
-                   json_string_value(json_object_get(candidate, "version")),
-                   json_string_value(json_object_get(candidate, "verdict")),
-                   json_string_value(json_object_get(json_object_get(candidate, "reason"), "message")));
-        else
-            printf("%s %s\n", json_string_value(json_object_get(app, "name")),
-                   json_string_value(json_object_get(app, "version")));
-    }
+    json_t *apps = json_object_get(view, "apps");
+    for (gsize i = 0; i < json_array_size(apps); i++)
+        print_app(json_array_get(apps, i));
     return TRUE;
 }
 
@@ -171,10 +201,8 @@ static int run(const Options *options)
             fail("", error);
         return error_exit_code(error_kind(error));
     }
-    if (daemon_open(&daemon, options->root, &error)) {
-        g_unix_signal_add(SIGTERM, on_terminate, &daemon);
-        g_unix_signal_add(SIGINT, on_terminate, &daemon);
-        g_unix_signal_add(SIGHUP, on_hangup, &daemon);
+    g_auto(Fd) signals = daemon_open(&daemon, options->root, &error) ? take_signals(&daemon, &error) : -1;
+    if (signals >= 0) {
         jobs_queue_own(daemon.jobs, "recover", NULL, TRUE);
         code = options->once ? once(&daemon, options->json) : serve(&daemon);
     } else {
@@ -190,13 +218,16 @@ int main(int argc, char **argv)
     g_autofree char *root = NULL;
     g_autoptr(GError) error = NULL;
     const GOptionEntry entries[] = {
-        {"root",         0, 0, G_OPTION_ARG_FILENAME, &root,                  "serve the private NAS below DIR",                "DIR"},
-        {"foreground",   0, 0, G_OPTION_ARG_NONE,     &options.is_foreground, "stay in the foreground (the only way it runs)",  NULL },
-        {"once",         0, 0, G_OPTION_ARG_NONE,     &options.once,          "recover, refresh, run what is due now, print",   NULL },
-        {"check-config", 0, 0, G_OPTION_ARG_NONE,     &options.check_config,  "check the configuration and exit",               NULL },
-        {"json",         0, 0, G_OPTION_ARG_NONE,     &options.json,          "print the ledger of --once as JSON",             NULL },
-        {"version",      0, 0, G_OPTION_ARG_NONE,     &options.version,       "print the version and exit",                     NULL },
-        {NULL}
+        {"root", 0, 0, G_OPTION_ARG_FILENAME, &root, "serve the private NAS below DIR", "DIR"},
+        {"foreground", 0, 0, G_OPTION_ARG_NONE, &options.is_foreground,
+         "stay in the foreground (the only way it runs)", NULL},
+        {"once", 0, 0, G_OPTION_ARG_NONE, &options.once, "recover, refresh, run what is due now, print",
+         NULL},
+        {"check-config", 0, 0, G_OPTION_ARG_NONE, &options.check_config, "check the configuration and exit",
+         NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "print the ledger of --once as JSON", NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &options.version, "print the version and exit", NULL},
+        G_OPTION_ENTRY_NULL,
     };
     setlocale(LC_ALL, "");
     umask(022);

@@ -15,8 +15,8 @@ const char *peer_level_name(PeerLevel level)
     return names[level];
 }
 
-PeerLevel peer_level(uid_t uid, const gid_t *groups, gsize n_groups, gid_t appcenter_gid, gboolean is_private_root,
-                     uid_t own_uid)
+PeerLevel peer_level(uid_t uid, const gid_t *groups, gsize n_groups, gid_t appcenter_gid,
+                     gboolean is_private_root, uid_t own_uid)
 {
     if (uid == 0 || (is_private_root && uid == own_uid))
         return PEER_ROOT;

@@ -4,12 +4,12 @@
 
 #include "daemon/daemon.h"
 
-/* Store, settings (the last good ones if the file is bad), jobs. root_path NULL: the real system. daemon_close also after
- * a failure. */
+/* Store, settings (the last good ones if the file is bad), jobs. root_path NULL: the real system.
+ * daemon_close also after a failure. */
 gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void daemon_close(Daemon *daemon);
-/* SIGHUP. Always TRUE (a GSourceFunc's shape). */
-gboolean daemon_reload(Daemon *daemon);
+/* SIGHUP: reads the configuration again; a bad one is refused. */
+void daemon_reload(Daemon *daemon);
 /* What is due now. The request is the caller's. */
 gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void daemon_queue_auto(Daemon *daemon, Request *request);

@@ -86,8 +86,8 @@ static gboolean all_are_local(GPtrArray *configs)
     return TRUE;
 }
 
-/* 0: nothing to poll. A repository that was never asked is looked at as of the start: as of now, its first poll would stay
- * ahead of now for ever. */
+/* 0: nothing to poll. A repository that was never asked is looked at as of the start: as of now, its first
+ * poll would stay ahead of now for ever. */
 static gint64 next_refresh(const ScheduleFacts *facts, gint64 now)
 {
     gboolean is_local = all_are_local(facts->configs);
@@ -116,7 +116,8 @@ static const char *trigger_of(const StoreOffer *offer)
     }
 }
 
-/* An emergency does not wait for ordinary updates to be solved with it: one request has one trigger, the gravest first. */
+/* An emergency does not wait for ordinary updates to be solved with it: one request has one trigger, the
+ * gravest first. */
 static int trigger_rank(const char *trigger)
 {
     return g_str_equal(trigger, "emergency") ? 2 : g_str_equal(trigger, "deadline") ? 1 : 0;

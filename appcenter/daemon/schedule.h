@@ -1,7 +1,8 @@
-/* schedule.h - when is what due: a pure question over the store's facts. The timer that asks it is the daemon's.
+/* schedule.h - when is what due: a pure question over the store's facts. The timer that asks it is the
+ * daemon's.
  *
- * Polls by model/policy's policy_next_refresh, installs by the ledger's verdicts. Nothing is started twice: an app whose
- * automatic job just failed waits for its veto, or a while.
+ * Polls by model/policy's policy_next_refresh, installs by the ledger's verdicts. Nothing is started twice:
+ * an app whose automatic job just failed waits for its veto, or a while.
  */
 #ifndef DAEMON_SCHEDULE_H
 #define DAEMON_SCHEDULE_H
@@ -27,7 +28,8 @@ typedef struct {
     GPtrArray *offers;  /* the ledger, StoreOffer* */
     const ScheduleCooldown *cooldown;
     guint64 seed; /* spreads boxes over the interval */
-    gint64 since; /* the daemon's start: the first poll of a repository that was never asked is spread from then */
+    gint64
+        since; /* the daemon's start: the first poll of a repository that was never asked is spread from then */
 } ScheduleFacts;
 
 typedef struct {

@@ -1,5 +1,6 @@
-/* server.c - requests in, replies out; see server.h. Lifecycle of a request: on_connection makes a Client (peer, deadline),
- * on_request is called by MHD with headers, then with pieces of the body, then with none: then the handler runs. */
+/* server.c - requests in, replies out; see server.h. Lifecycle of a request: on_connection makes a Client
+ * (peer, deadline), on_request is called by MHD with headers, then with pieces of the body, then with none:
+ * then the handler runs. */
 #include "daemon/server.h"
 
 #include <fcntl.h>
@@ -48,7 +49,8 @@ typedef struct {
     char *file_token;
     int file_fd;
     gint64 n_bytes; /* of the body so far */
-    GError *refusal;    /* why the rest of the body is dropped; told when it has arrived, MHD allows it no sooner */
+    GError
+        *refusal; /* why the rest of the body is dropped; told when it has arrived, MHD allows it no sooner */
     int refusal_status; /* 0: the error's own */
     gboolean is_answered;
 } Pending;
@@ -92,8 +94,8 @@ static Client *client_of(struct MHD_Connection *connection)
 
 /* --- answers --- */
 
-static enum MHD_Result send_response(struct MHD_Connection *connection, int status, struct MHD_Response *response,
-                                     const char *content_type)
+static enum MHD_Result send_response(struct MHD_Connection *connection, int status,
+                                     struct MHD_Response *response, const char *content_type)
 {
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -103,13 +105,16 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, int stat
     return result;
 }
 
-static enum MHD_Result send_text(struct MHD_Connection *connection, int status, const char *text, const char *content_type)
+static enum MHD_Result send_text(struct MHD_Connection *connection, int status, const char *text,
+                                 const char *content_type)
 {
     return send_response(connection, status,
-                         MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY), content_type);
+                         MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY),
+                         content_type);
 }
 
-static enum MHD_Result send_json(struct MHD_Connection *connection, int status, const json_t *json, const char *content_type)
+static enum MHD_Result send_json(struct MHD_Connection *connection, int status, const json_t *json,
+                                 const char *content_type)
 {
     g_autofree char *text = json ? json_to_text(json) : g_strdup("");
     return send_text(connection, status, text, content_type);
@@ -155,13 +160,15 @@ static void drop_spool(Server *server, Pending *pending)
 
 static gint64 max_bytes_of(const Server *server, const ApiRoute *route)
 {
-    return route->body == API_BODY_FILE ? server->limits.max_file_bytes : (gint64)server->limits.max_body_bytes;
+    return route->body == API_BODY_FILE ? server->limits.max_file_bytes
+                                        : (gint64)server->limits.max_body_bytes;
 }
 
 /* What the client says itself of the length; what it then sends is counted, too. */
 static gboolean says_too_much(const Server *server, struct MHD_Connection *connection, const ApiRoute *route)
 {
-    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *text =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return text && g_ascii_strtoull(text, NULL, 10) > (guint64)max_bytes_of(server, route);
 }
 
@@ -174,7 +181,8 @@ static enum MHD_Result begin_request(Server *server, struct MHD_Connection *conn
     pending->route = api_find(method, url, &pending->name, &status);
     pending->is_answered = TRUE;
     if (!pending->route)
-        return send_refusal(connection, status, status == 405 ? "this path has no such method" : "no such path");
+        return send_refusal(connection, status,
+                            status == 405 ? "this path has no such method" : "no such path");
     if (!api_is_permitted(pending->route, &client->peer, &error))
         return send_error(connection, error);
     if (says_too_much(server, connection, pending->route))
@@ -213,12 +221,12 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-static enum MHD_Result open_stream(Server *server, struct MHD_Connection *connection, const ApiRequest *request,
-                                   const ApiReply *reply)
+static enum MHD_Result open_stream(Server *server, struct MHD_Connection *connection,
+                                   const ApiRequest *request, const ApiReply *reply)
 {
     struct MHD_Response *response =
-        events_open(server->daemon->events, connection, request->peer.uid, request->last_event_id, reply->stream_job,
-                    reply->stream_is_over);
+        events_open(server->daemon->events, connection, request->peer.uid, request->last_event_id,
+                    reply->stream_job, reply->stream_is_over);
     if (!response)
         return send_refusal(connection, 429, "too many event streams of this user");
     return send_response(connection, 200, response, "text/event-stream");
@@ -232,8 +240,8 @@ static enum MHD_Result run_handler(Server *server, struct MHD_Connection *connec
     enum MHD_Result result;
     if (!pending->route->handler(server->daemon, request, &reply, &error)) {
         if (!error)
-            error_set(&error, APPCENTER_ERROR_INTERNAL, "%s %s failed without a reason", pending->route->method,
-                      pending->route->pattern);
+            error_set(&error, APPCENTER_ERROR_INTERNAL, "%s %s failed without a reason",
+                      pending->route->method, pending->route->pattern);
         if (error_kind(error) == APPCENTER_ERROR_INTERNAL)
             log_error("api", "%s", error->message);
         result = send_error(connection, error);
@@ -248,7 +256,8 @@ static enum MHD_Result run_handler(Server *server, struct MHD_Connection *connec
     return result;
 }
 
-/* The body as an object: 400 says what was wrong. An empty one is an empty object: POST /v1/refresh needs to say nothing. */
+/* The body as an object: 400 says what was wrong. An empty one is an empty object: POST /v1/refresh needs
+ * to say nothing. */
 static json_t *parse_body(const Pending *pending, GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -268,7 +277,8 @@ static gint64 last_event_id(struct MHD_Connection *connection)
     return text && g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &id, NULL) ? id : 0;
 }
 
-static enum MHD_Result finish_request(Server *server, struct MHD_Connection *connection, const char *url, Pending *pending)
+static enum MHD_Result finish_request(Server *server, struct MHD_Connection *connection, const char *url,
+                                      Pending *pending)
 {
     g_autoptr(GError) error = NULL;
     Client *client = client_of(connection);
@@ -280,12 +290,14 @@ static enum MHD_Result finish_request(Server *server, struct MHD_Connection *con
     ApiRequest request = {.path = url,
                           .name = pending->name,
                           .query = query,
-                          .idempotency_key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"),
+                          .idempotency_key =
+                              MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"),
                           .file_token = pending->file_token,
                           .last_event_id = last_event_id(connection),
                           .peer = client->peer};
     g_autoptr(json_t) body = NULL;
-    if (request.idempotency_key && (strlen(request.idempotency_key) > 200 || !g_str_is_ascii(request.idempotency_key)))
+    if (request.idempotency_key &&
+        (strlen(request.idempotency_key) > 200 || !g_str_is_ascii(request.idempotency_key)))
         return send_refusal(connection, 400, "Idempotency-Key: wanted at most 200 ASCII characters");
     if (pending->route->body == API_BODY_JSON) {
         body = parse_body(pending, &error);
@@ -299,8 +311,9 @@ static enum MHD_Result finish_request(Server *server, struct MHD_Connection *con
     return run_handler(server, connection, pending, &request);
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *upload_data, size_t *upload_len, void **context)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_len, void **context)
 {
     (void)version;
     Server *server = cls;
@@ -384,7 +397,8 @@ static gboolean on_epoll(gint fd, GIOCondition condition, gpointer user_data)
 static int listen_socket(Server *server, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", server->run_dir_fd, SERVER_SOCKET_NAME);
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", server->run_dir_fd,
+               SERVER_SOCKET_NAME);
     g_auto(Fd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_set_errno(error, "cannot make a socket"), -1;
@@ -399,6 +413,7 @@ static int listen_socket(Server *server, GError **error)
     return fd_steal(&fd);
 }
 
+static void on_http_log(void *cls, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
 static void on_http_log(void *cls, const char *format, va_list arguments)
 {
     (void)cls;
@@ -410,9 +425,10 @@ static struct MHD_Daemon *start_http(Server *server, int listen_fd, GError **err
 {
     struct MHD_Daemon *http = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        server->limits.max_clients, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, server->limits.max_clients, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)65536, MHD_OPTION_END);
     if (!http)
         error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");

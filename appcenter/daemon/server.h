@@ -1,7 +1,9 @@
-/* server.h - HTTP over the Unix socket: libmicrohttpd on the GLib main loop. Hides that library from the API.
+/* server.h - HTTP over the Unix socket: libmicrohttpd on the GLib main loop. Hides that library from the
+ * API.
  *
- * One request a connection ("Connection: close"): a deadline timer per connection shuts its descriptor down when the
- * request does not arrive in time (libmicrohttpd's own limit is inactivity, and a client that drips bytes lives on).
+ * One request a connection ("Connection: close"): a deadline timer per connection shuts its descriptor down
+ * when the request does not arrive in time (libmicrohttpd's own limit is inactivity, and a client that
+ * drips bytes lives on).
  */
 #ifndef DAEMON_SERVER_H
 #define DAEMON_SERVER_H

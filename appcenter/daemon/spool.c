@@ -12,7 +12,9 @@
 
 char *spool_path(const char *token)
 {
-    return token && units_is_hex(token, SPOOL_TOKEN_BYTES) ? g_strdup_printf(SPOOL_DIR "/%s" SPOOL_SUFFIX, token) : NULL;
+    return token && units_is_hex(token, SPOOL_TOKEN_BYTES)
+               ? g_strdup_printf(SPOOL_DIR "/%s" SPOOL_SUFFIX, token)
+               : NULL;
 }
 
 int spool_create(const RootDir *root, char **token, GError **error)

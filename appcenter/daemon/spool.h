@@ -1,7 +1,8 @@
 /* spool.h - archives that clients send as bytes, until a job has used them.
  *
- * A spooled file is named outside by a random token and inside by its product path; nobody else's path is ever opened.
- * Files that no job names are removed when they are a day old, and all of them when the daemon starts.
+ * A spooled file is named outside by a random token and inside by its product path; nobody else's path is
+ * ever opened. Files that no job names are removed when they are a day old, and all of them when the daemon
+ * starts.
  */
 #ifndef DAEMON_SPOOL_H
 #define DAEMON_SPOOL_H

@@ -1,5 +1,5 @@
-/* views.c - status, history, holds, configuration, repositories, metrics as JSON; apps are in views_apps.c, advisories in
- * views_advisories.c. */
+/* views.c - status, history, holds, configuration, repositories, metrics as JSON; apps are in views_apps.c,
+ * advisories in views_advisories.c. */
 #include "daemon/views.h"
 
 #include <fcntl.h>
@@ -18,7 +18,8 @@ json_t *view_time(gint64 at)
 
 json_t *view_string(const char *text)
 {
-    g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL; /* an old package may say it in Latin-1 */
+    g_autofree char *valid =
+        text ? g_utf8_make_valid(text, -1) : NULL; /* an old package may say it in Latin-1 */
     return valid ? json_string(valid) : json_null();
 }
 
@@ -49,12 +50,15 @@ char *view_mask_url(const char *text)
     return g_string_free(masked, FALSE);
 }
 
-/* The life of a timestamp is what its maker gave it; where that is unknown, a day (reliability: timestamp <= 1 day). */
+/* The life of a timestamp is what its maker gave it; where that is unknown, a day (reliability: timestamp
+ * <= 1 day). */
 gboolean view_repo_is_stale(const StoreRepo *repo, gint64 now)
 {
     if (repo->expires_at <= 0)
         return FALSE;
-    gint64 life = repo->signed_at > 0 && repo->signed_at < repo->expires_at ? repo->expires_at - repo->signed_at : 86400;
+    gint64 life = repo->signed_at > 0 && repo->signed_at < repo->expires_at
+                      ? repo->expires_at - repo->signed_at
+                      : 86400;
     return now > repo->expires_at - life + 2 * life;
 }
 
@@ -66,8 +70,9 @@ static json_t *view_repository_state(const RepositoryConfig *config, const Store
         error = json_pack("{s:s, s:o}", "code", repo->error_code ? repo->error_code : "internal", "message",
                           view_string(message));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "name", config->name, "last_refresh",
-                     view_time(repo->last_refresh_at), "last_success", view_time(repo->last_success_at), "expires_at",
-                     view_time(repo->expires_at), "error", error, "stale", config->enabled && view_repo_is_stale(repo, now));
+                     view_time(repo->last_refresh_at), "last_success", view_time(repo->last_success_at),
+                     "expires_at", view_time(repo->expires_at), "error", error, "stale",
+                     config->enabled && view_repo_is_stale(repo, now));
 }
 
 json_t *view_repositories(Daemon *daemon, GError **error)
@@ -104,9 +109,9 @@ static json_t *view_window(const Daemon *daemon, gint64 now)
     g_autoptr(Window) window = window_parse(values->timer, values->timezone, values->blackout, NULL);
     gint64 start = 0, end = 0;
     gboolean has_next = window && window_next(window, now, &start, &end);
-    return json_pack("{s:s, s:s, s:o, s:o, s:b}", "text", values->timer, "timezone", values->timezone, "next_start",
-                     view_time(has_next ? start : 0), "next_end", view_time(has_next ? end : 0), "is_open",
-                     window && window_is_open(window, now, NULL));
+    return json_pack("{s:s, s:s, s:o, s:o, s:b}", "text", values->timer, "timezone", values->timezone,
+                     "next_start", view_time(has_next ? start : 0), "next_end", view_time(has_next ? end : 0),
+                     "is_open", window && window_is_open(window, now, NULL));
 }
 
 static const char *consent_name(Consent consent)
@@ -125,10 +130,12 @@ static void count_offers(GPtrArray *offers, gint64 *security, gint64 *emergency,
         if (offer->cls != CLASS_EMERGENCY)
             continue;
         (*emergency)++;
-        json_array_append_new(emergencies,
-                              json_pack("{s:s, s:s, s:o, s:o}", "app", offer->app, "version", offer->release->version,
-                                        "advisories", view_strings(offer->release->urgency ? offer->release->urgency->advisories : NULL),
-                                        "deadline", view_time(offer->deadline)));
+        json_array_append_new(
+            emergencies,
+            json_pack("{s:s, s:s, s:o, s:o}", "app", offer->app, "version", offer->release->version,
+                      "advisories",
+                      view_strings(offer->release->urgency ? offer->release->urgency->advisories : NULL),
+                      "deadline", view_time(offer->deadline)));
     }
 }
 
@@ -136,13 +143,15 @@ static json_t *view_clock(const Daemon *daemon, gint64 now)
 {
     gint64 wall = system_now();
     gint64 floor = MAX(store_time_floor(daemon->store), system_build_time());
-    return json_pack("{s:b, s:o, s:o}", "ok", wall >= floor, "now", view_time(now), "floor", view_time(floor));
+    return json_pack("{s:b, s:o, s:o}", "ok", wall >= floor, "now", view_time(now), "floor",
+                     view_time(floor));
 }
 
 static json_t *view_space(const Daemon *daemon)
 {
     SystemSpace space = {0};
-    g_auto(Fd) fd = root_dir_openat(daemon->root, settings_values(daemon->settings)->volume, O_RDONLY | O_DIRECTORY, 0, NULL);
+    g_auto(Fd) fd = root_dir_openat(daemon->root, settings_values(daemon->settings)->volume,
+                                    O_RDONLY | O_DIRECTORY, 0, NULL);
     if (fd < 0 || !system_space(fd, &space, NULL))
         return json_pack("{s:n}", "free");
     return json_pack("{s:I}", "free", (json_int_t)space.free_bytes);
@@ -165,25 +174,27 @@ json_t *view_status(Daemon *daemon, GError **error)
     g_autoptr(json_t) warnings = json_array();
     for (guint i = 0; i < daemon->warnings->len; i++)
         json_array_append_new(warnings, json_string(daemon->warnings->pdata[i]));
-    return json_pack("{s:s, s:s, s:b, s:O, s:{s:I, s:I, s:I}, s:i, s:{s:s, s:s, s:s}, s:o, s:O, s:o, s:o, s:o, s:{s:i, s:o}, s:O}",
-                     "schema", "appctl.status/1", "version", APPCENTER_VERSION, "protected", emergency == 0 && !is_open,
-                     "emergencies", emergencies, "updates", "available", (json_int_t)offers->len, "security",
-                     (json_int_t)security, "emergency", (json_int_t)emergency, "installed", (int)apps->len, "consent",
-                     "emergency", values->emergency == CONSENT_AUTO ? "install" : "notify", "security",
+    return json_pack("{s:s, s:s, s:b, s:O, s:{s:I, s:I, s:I}, s:i, s:{s:s, s:s, s:s}, s:o, s:O, s:o, s:o, "
+                     "s:o, s:{s:i, s:o}, s:O}",
+                     "schema", "appctl.status/1", "version", APPCENTER_VERSION, "protected",
+                     emergency == 0 && !is_open, "emergencies", emergencies, "updates", "available",
+                     (json_int_t)offers->len, "security", (json_int_t)security, "emergency",
+                     (json_int_t)emergency, "installed", (int)apps->len, "consent", "emergency",
+                     values->emergency == CONSENT_AUTO ? "install" : "notify", "security",
                      consent_name(values->security), "other", consent_name(values->other), "window",
-                     view_window(daemon, now), "repositories", json_object_get(repositories, "repositories"), "clock",
-                     view_clock(daemon, now), "space", view_space(daemon), "job",
-                     running ? json_integer(running) : json_null(), "daemon", "pid", (int)getpid(), "started_at",
-                     view_time(daemon->started_at), "warnings", warnings);
+                     view_window(daemon, now), "repositories", json_object_get(repositories, "repositories"),
+                     "clock", view_clock(daemon, now), "space", view_space(daemon), "job",
+                     running ? json_integer(running) : json_null(), "daemon", "pid", (int)getpid(),
+                     "started_at", view_time(daemon->started_at), "warnings", warnings);
 }
 
 json_t *view_job(Daemon *daemon, const StoreJob *job)
 {
     json_t *progress = job->id == jobs_running_id(daemon->jobs) ? jobs_progress(daemon->jobs) : NULL;
     json_t *result = job->result_json ? json_loads(job->result_json, 0, NULL) : NULL;
-    return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)job->id, "action", job->action, "state",
-                     job->state, "created_at", view_time(job->created_at), "started_at", view_time(job->started_at),
-                     "finished_at", view_time(job->finished_at), "progress",
+    return json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)job->id, "action",
+                     job->action, "state", job->state, "created_at", view_time(job->created_at), "started_at",
+                     view_time(job->started_at), "finished_at", view_time(job->finished_at), "progress",
                      progress ? json_incref(progress) : json_null(), "result", result ? result : json_null());
 }
 
@@ -225,9 +236,9 @@ json_t *view_config(const Daemon *daemon)
     SettingView view;
     for (gsize i = 0; settings_view(daemon->settings, i, &view); i++) {
         g_autofree char *value = view_mask_url(view.value_now);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "section", view.section, "key", view.key,
-                                              "value", value, "default", view.value_default, "allowed", view.allowed,
-                                              "origin", view.origin));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "section", view.section,
+                                              "key", view.key, "value", value, "default", view.value_default,
+                                              "allowed", view.allowed, "origin", view.origin));
     }
     return json_pack("{s:s, s:o}", "schema", "appctl.config/1", "settings", list);
 }
@@ -239,38 +250,47 @@ static void add_gauge(GString *text, const char *name, const char *help)
 
 static void add_status_gauges(GString *text, json_t *status)
 {
-    const char *kind;
-    json_t *count;
+    static const char *const kinds[] = {"available", "security", "emergency"};
+    json_t *updates = json_object_get(status, "updates");
     add_gauge(text, "appcenter_protected", "1 when no emergency fix waits.");
-    g_string_append_printf(text, "appcenter_protected %d\n", json_is_true(json_object_get(status, "protected")));
+    g_string_append_printf(text, "appcenter_protected %d\n",
+                           json_is_true(json_object_get(status, "protected")));
     add_gauge(text, "appcenter_apps_installed", "Installed apps.");
     g_string_append_printf(text, "appcenter_apps_installed %" JSON_INTEGER_FORMAT "\n",
                            json_integer_value(json_object_get(status, "installed")));
     add_gauge(text, "appcenter_updates", "Releases that wait, by kind.");
-    json_object_foreach(json_object_get(status, "updates"), kind, count)
-        g_string_append_printf(text, "appcenter_updates{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", kind,
-                               json_integer_value(count));
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        g_string_append_printf(text, "appcenter_updates{kind=\"%s\"} %" JSON_INTEGER_FORMAT "\n", kinds[i],
+                               json_integer_value(json_object_get(updates, kinds[i])));
     add_gauge(text, "appcenter_job_running", "1 while a job runs.");
-    g_string_append_printf(text, "appcenter_job_running %d\n", json_is_integer(json_object_get(status, "job")));
+    g_string_append_printf(text, "appcenter_job_running %d\n",
+                           json_is_integer(json_object_get(status, "job")));
+}
+
+static const char *name_of(json_t *repository)
+{
+    return json_string_value(json_object_get(repository, "name"));
 }
 
 /* A repository that was never refreshed has no time of it. */
 static void add_repository_gauges(GString *text, json_t *repositories)
 {
-    gsize i;
-    json_t *one;
+    gint64 at;
     add_gauge(text, "appcenter_repository_stale", "1 when no fresh timestamp came for twice its life.");
-    json_array_foreach(repositories, i, one)
-        g_string_append_printf(text, "appcenter_repository_stale{name=\"%s\"} %d\n",
-                               json_string_value(json_object_get(one, "name")), json_is_true(json_object_get(one, "stale")));
-    add_gauge(text, "appcenter_repository_last_success_seconds", "When its metadata was last refreshed, since 1970.");
-    json_array_foreach(repositories, i, one)
-    {
-        gint64 at;
+    for (gsize i = 0; i < json_array_size(repositories); i++) {
+        json_t *one = json_array_get(repositories, i);
+        g_string_append_printf(text, "appcenter_repository_stale{name=\"%s\"} %d\n", name_of(one),
+                               json_is_true(json_object_get(one, "stale")));
+    }
+    add_gauge(text, "appcenter_repository_last_success_seconds",
+              "When its metadata was last refreshed, since 1970.");
+    for (gsize i = 0; i < json_array_size(repositories); i++) {
+        json_t *one = json_array_get(repositories, i);
         const char *last = json_string_value(json_object_get(one, "last_success"));
         if (last && units_parse_time(last, &at))
-            g_string_append_printf(text, "appcenter_repository_last_success_seconds{name=\"%s\"} %" G_GINT64_FORMAT "\n",
-                                   json_string_value(json_object_get(one, "name")), at);
+            g_string_append_printf(
+                text, "appcenter_repository_last_success_seconds{name=\"%s\"} %" G_GINT64_FORMAT "\n",
+                name_of(one), at);
     }
 }
 

@@ -1,18 +1,22 @@
-/* views.h - the JSON that people and programs see, made from store and model. New references; NULL with error. */
+/* views.h - the JSON that people and programs see, made from store and model. New references; NULL with
+ * error. */
 #ifndef DAEMON_VIEWS_H
 #define DAEMON_VIEWS_H
 
 #include "daemon/daemon.h"
 
-json_t *view_status(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;                   /* appctl.status/1 */
-json_t *view_apps(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;                     /* appctl.apps/1 */
-json_t *view_app(Daemon *daemon, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;    /* one, with details */
-json_t *view_why(Daemon *daemon, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;    /* appctl.explanation/1 */
+json_t *view_status(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* appctl.status/1 */
+json_t *view_apps(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;   /* appctl.apps/1 */
+json_t *view_app(Daemon *daemon, const char *name,
+                 GError **error) G_GNUC_WARN_UNUSED_RESULT; /* one, with details */
+json_t *view_why(Daemon *daemon, const char *name,
+                 GError **error) G_GNUC_WARN_UNUSED_RESULT; /* appctl.explanation/1 */
 json_t *view_search(Daemon *daemon, const char *word, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *view_job(Daemon *daemon, const StoreJob *job);
-json_t *view_history(Daemon *daemon, gsize limit, GError **error) G_GNUC_WARN_UNUSED_RESULT;     /* appctl.history/1 */
-json_t *view_advisories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;               /* appctl.advisories/1 */
-json_t *view_audit(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;                    /* appctl.audit/1 */
+json_t *view_history(Daemon *daemon, gsize limit,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;                    /* appctl.history/1 */
+json_t *view_advisories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* appctl.advisories/1 */
+json_t *view_audit(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;      /* appctl.audit/1 */
 json_t *view_holds(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *view_config(const Daemon *daemon);
 json_t *view_repositories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -7,7 +7,8 @@
 #define AUDIT_NO_FIX    "no-fix"
 #define AUDIT_MALICIOUS "malicious"
 
-/* All advisories of all repositories; Advisory*. One repository's broken file is a warning, not the end of the view. */
+/* All advisories of all repositories; Advisory*. One repository's broken file is a warning, not the end of
+ * the view. */
 static GPtrArray *load_advisories(Daemon *daemon, GError **error)
 {
     g_autoptr(GPtrArray) repos = store_repos(daemon->store, error);
@@ -34,9 +35,10 @@ static json_t *element_of(json_t *list, GHashTable *by_id, const Advisory *advis
     json_t *one = g_hash_table_lookup(by_id, advisory->id);
     if (one)
         return one;
-    one = json_pack("{s:s, s:o, s:s, s:o, s:o, s:b, s:[]}", "id", advisory->id, "aliases", view_strings(advisory->aliases),
-                    "class", urgency_class_name(advisory->cls), "summary", view_string(advisory->summary), "published",
-                    view_time(advisory->published_at), "withdrawn", advisory->withdrawn, "affects_installed");
+    one = json_pack("{s:s, s:o, s:s, s:o, s:o, s:b, s:[]}", "id", advisory->id, "aliases",
+                    view_strings(advisory->aliases), "class", urgency_class_name(advisory->cls), "summary",
+                    view_string(advisory->summary), "published", view_time(advisory->published_at),
+                    "withdrawn", advisory->withdrawn, "affects_installed");
     json_array_append_new(list, one);
     g_hash_table_insert(by_id, advisory->id, one);
     return one;
@@ -64,28 +66,34 @@ json_t *view_advisories(Daemon *daemon, GError **error)
     return json_pack("{s:s, s:o}", "schema", "appctl.advisories/1", "advisories", list);
 }
 
+static gboolean is_member(json_t *object, const char *member, const char *text)
+{
+    return g_strcmp0(json_string_value(json_object_get(object, member)), text) == 0;
+}
+
 static gboolean has_finding(json_t *findings, const char *app, const char *advisory)
 {
-    gsize i;
-    json_t *one;
-    json_array_foreach(findings, i, one)
-        if (g_strcmp0(json_string_value(json_object_get(one, "app")), app) == 0 &&
-            g_strcmp0(json_string_value(json_object_get(one, "advisory")), advisory) == 0)
+    for (gsize i = 0; i < json_array_size(findings); i++) {
+        json_t *one = json_array_get(findings, i);
+        if (is_member(one, "app", app) && is_member(one, "advisory", advisory))
             return TRUE;
+    }
     return FALSE;
 }
 
-static void add_finding(json_t *findings, const char *app, const char *version, const char *advisory, const char *fixed,
-                        const char *status, UrgencyClass cls)
+static void add_finding(json_t *findings, const char *app, const char *version, const char *advisory,
+                        const char *fixed, const char *status, UrgencyClass cls)
 {
     if (has_finding(findings, app, advisory))
         return;
-    json_array_append_new(findings, json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "app", app, "version", version, "advisory",
-                                              view_string(advisory), "fixed_version", view_string(fixed), "status", status,
-                                              "class", urgency_class_name(cls)));
+    json_array_append_new(findings,
+                          json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "app", app, "version", version,
+                                    "advisory", view_string(advisory), "fixed_version", view_string(fixed),
+                                    "status", status, "class", urgency_class_name(cls)));
 }
 
-/* What the advisories say of the installed apps; an archive that one of them names is malicious, whatever its version. */
+/* What the advisories say of the installed apps; an archive that one of them names is malicious, whatever
+ * its version. */
 static void audit_advisories(json_t *findings, GPtrArray *advisories, GPtrArray *apps, const char *os_version)
 {
     for (guint i = 0; i < advisories->len; i++) {
@@ -94,10 +102,11 @@ static void audit_advisories(json_t *findings, GPtrArray *advisories, GPtrArray 
             const StoreApp *app = apps->pdata[j];
             const char *fixed = NULL;
             if (advisory_names_archive(advisory, app->name, app->archive_sha256))
-                add_finding(findings, app->name, app->version, advisory->id, NULL, AUDIT_MALICIOUS, CLASS_EMERGENCY);
+                add_finding(findings, app->name, app->version, advisory->id, NULL, AUDIT_MALICIOUS,
+                            CLASS_EMERGENCY);
             else if (advisory_affects(advisory, app->name, app->version, os_version, &fixed))
-                add_finding(findings, app->name, app->version, advisory->id, fixed, fixed ? AUDIT_FIX : AUDIT_NO_FIX,
-                            advisory->cls);
+                add_finding(findings, app->name, app->version, advisory->id, fixed,
+                            fixed ? AUDIT_FIX : AUDIT_NO_FIX, advisory->cls);
         }
     }
 }
@@ -111,9 +120,11 @@ static void audit_offers(json_t *findings, GPtrArray *offers)
         if (!urgency_class_is_security(offer->cls) || !urgency)
             continue;
         for (char **id = urgency->advisories; *id; id++)
-            add_finding(findings, offer->app, offer->installed_version, *id, offer->release->version, AUDIT_FIX, offer->cls);
+            add_finding(findings, offer->app, offer->installed_version, *id, offer->release->version,
+                        AUDIT_FIX, offer->cls);
         if (!*urgency->advisories)
-            add_finding(findings, offer->app, offer->installed_version, NULL, offer->release->version, AUDIT_FIX, offer->cls);
+            add_finding(findings, offer->app, offer->installed_version, NULL, offer->release->version,
+                        AUDIT_FIX, offer->cls);
     }
 }
 
@@ -121,7 +132,8 @@ json_t *view_audit(Daemon *daemon, GError **error)
 {
     g_autoptr(GPtrArray) advisories = load_advisories(daemon, error);
     g_autoptr(GPtrArray) apps = advisories ? store_apps(daemon->store, error) : NULL;
-    g_autoptr(GPtrArray) offers = apps ? store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error) : NULL;
+    g_autoptr(GPtrArray) offers =
+        apps ? store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error) : NULL;
     if (!offers)
         return NULL;
     g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));
@@ -133,10 +145,9 @@ json_t *view_audit(Daemon *daemon, GError **error)
 
 gboolean view_audit_has_emergency(json_t *audit)
 {
-    gsize i;
-    json_t *one;
-    json_array_foreach(json_object_get(audit, "findings"), i, one)
-        if (g_strcmp0(json_string_value(json_object_get(one, "class")), urgency_class_name(CLASS_EMERGENCY)) == 0)
+    json_t *findings = json_object_get(audit, "findings");
+    for (gsize i = 0; i < json_array_size(findings); i++)
+        if (is_member(json_array_get(findings, i), "class", urgency_class_name(CLASS_EMERGENCY)))
             return TRUE;
     return FALSE;
 }

@@ -6,11 +6,12 @@
 static json_t *view_candidate(const StoreOffer *offer)
 {
     char **advisories = offer->release->urgency ? offer->release->urgency->advisories : NULL;
-    return json_pack("{s:s, s:s, s:o, s:I, s:o, s:s, s:o, s:o, s:{s:s, s:s}}", "version", offer->release->version, "class",
-                     urgency_class_name(offer->cls), "advisories", view_strings(advisories), "size",
-                     (json_int_t)offer->release->size_bytes, "offered", view_time(offer->offered_at), "verdict",
-                     verdict_name(offer->verdict), "at", view_time(offer->at), "deadline", view_time(offer->deadline),
-                     "reason", "code", reason_code_name(offer->code), "message", offer->sentence ? offer->sentence : "");
+    return json_pack("{s:s, s:s, s:o, s:I, s:o, s:s, s:o, s:o, s:{s:s, s:s}}", "version",
+                     offer->release->version, "class", urgency_class_name(offer->cls), "advisories",
+                     view_strings(advisories), "size", (json_int_t)offer->release->size_bytes, "offered",
+                     view_time(offer->offered_at), "verdict", verdict_name(offer->verdict), "at",
+                     view_time(offer->at), "deadline", view_time(offer->deadline), "reason", "code",
+                     reason_code_name(offer->code), "message", offer->sentence ? offer->sentence : "");
 }
 
 static const StoreOffer *find_offer(GPtrArray *offers, const char *app)
@@ -29,7 +30,8 @@ static const char *app_state(const Daemon *daemon, const StoreApp *app)
         return "disabled";
     if (!app->service_program || (!app->pid_file && !app->service_port))
         return "running"; /* nothing that could be seen to run: it is there */
-    return system_app_is_running(daemon->root, app->name, app->pid_file, app->service_port) ? "running" : "stopped";
+    return system_app_is_running(daemon->root, app->name, app->pid_file, app->service_port) ? "running"
+                                                                                            : "stopped";
 }
 
 static json_t *view_installed(Daemon *daemon, const StoreApp *app, const StoreOffer *offer, gint64 now)
@@ -37,11 +39,12 @@ static json_t *view_installed(Daemon *daemon, const StoreApp *app, const StoreOf
     g_autoptr(GPtrArray) kept = store_kept_list(daemon->store, app->name, "previous", NULL);
     const char *previous = kept && kept->len ? ((StoreKept *)kept->pdata[0])->app->version : NULL;
     Hold *hold = store_hold_for(daemon->store, app->name, now);
-    json_t *one = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o}", "name", app->name, "version",
-                            app->version, "arch", app->arch, "publisher", app->publisher ? app->publisher : "", "state",
-                            app_state(daemon, app), "enabled", app->enabled, "install_path", app->install_path, "previous",
-                            view_string(previous), "hold", hold ? view_hold(hold) : json_null(), "candidate",
-                            offer ? view_candidate(offer) : json_null(), "failure", view_string(app->failed_reason));
+    json_t *one = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o}", "name", app->name, "version", app->version,
+        "arch", app->arch, "publisher", app->publisher ? app->publisher : "", "state", app_state(daemon, app),
+        "enabled", app->enabled, "install_path", app->install_path, "previous", view_string(previous), "hold",
+        hold ? view_hold(hold) : json_null(), "candidate", offer ? view_candidate(offer) : json_null(),
+        "failure", view_string(app->failed_reason));
     if (hold)
         hold_free(hold);
     return one;
@@ -67,10 +70,10 @@ static void add_releases(json_t *one, GPtrArray *releases)
     json_t *list = json_array();
     for (guint i = 0; i < releases->len; i++) {
         const Release *release = releases->pdata[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:s, s:o}", "version", release->version, "arch", release->arch,
-                                              "size", (json_int_t)release->size_bytes, "class",
-                                              urgency_class_name(release_class(release)), "published",
-                                              view_time(release->published_at)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:s, s:o}", "version", release->version,
+                                              "arch", release->arch, "size", (json_int_t)release->size_bytes,
+                                              "class", urgency_class_name(release_class(release)),
+                                              "published", view_time(release->published_at)));
     }
     json_object_set_new(one, "releases", list);
 }
@@ -79,11 +82,12 @@ static void add_releases(json_t *one, GPtrArray *releases)
 static json_t *view_available(GPtrArray *releases)
 {
     const Release *newest = releases->pdata[releases->len - 1];
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:n, s:n, s:n, s:s}", "name",
-                     newest->name, "version", newest->version, "arch", newest->arch, "publisher",
-                     newest->publisher ? newest->publisher : "", "state", "available", "enabled", FALSE, "install_path",
-                     "previous", "hold", "candidate", "failure", "requires", view_strings(newest->requires), "conflicts",
-                     view_strings(newest->conflicts), "display_name", "archive_sha256", "installed_at", "summary",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:n, s:n, s:n, s:s}",
+                     "name", newest->name, "version", newest->version, "arch", newest->arch, "publisher",
+                     newest->publisher ? newest->publisher : "", "state", "available", "enabled", FALSE,
+                     "install_path", "previous", "hold", "candidate", "failure", "requires",
+                     view_strings(newest->requires), "conflicts", view_strings(newest->conflicts),
+                     "display_name", "archive_sha256", "installed_at", "summary",
                      localized_text(newest->summary, "en"));
 }
 
@@ -111,7 +115,9 @@ json_t *view_app(Daemon *daemon, const char *name, GError **error)
     } else if (releases->len > 0) {
         one = view_available(releases);
     } else {
-        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is neither installed nor offered by a repository", name), NULL;
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND,
+                         "%s is neither installed nor offered by a repository", name),
+               NULL;
     }
     add_releases(one, releases);
     return one;
@@ -125,7 +131,8 @@ static json_t *choices(const StoreOffer *offer)
     switch (offer->code) {
     case REASON_HELD:
         json_array_append_new(list, json_pack("[o]", json_sprintf("appctl unhold %s", offer->app)));
-        json_array_append_new(list, json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
         break;
     case REASON_HALTED:
     case REASON_WITHDRAWN:
@@ -135,7 +142,8 @@ static json_t *choices(const StoreOffer *offer)
         break; /* nothing that a command changes */
     case REASON_SKIPPED:
     case REASON_VETO:
-        json_array_append_new(list, json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
         break;
     case REASON_STALE:
         json_array_append_new(list, json_pack("[s]", "appctl refresh"));
@@ -159,12 +167,12 @@ json_t *view_why(Daemon *daemon, const char *name, GError **error)
         return NULL;
     const StoreOffer *offer = find_offer(offers, name);
     if (!offer)
-        return json_pack("{s:s, s:s, s:s, s:n, s:[], s:[]}", "schema", "appctl.explanation/1", "app", name, "installed",
-                         app->version, "version", "problems", "solutions");
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s}], s:o}", "schema", "appctl.explanation/1", "app", name,
-                     "installed", app->version, "version", offer->release->version, "verdict",
-                     verdict_name(offer->verdict), "problems", "rule", reason_code_name(offer->code), "message",
-                     offer->sentence ? offer->sentence : "", "solutions", choices(offer));
+        return json_pack("{s:s, s:s, s:s, s:n, s:[], s:[]}", "schema", "appctl.explanation/1", "app", name,
+                         "installed", app->version, "version", "problems", "solutions");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s}], s:o}", "schema", "appctl.explanation/1",
+                     "app", name, "installed", app->version, "version", offer->release->version, "verdict",
+                     verdict_name(offer->verdict), "problems", "rule", reason_code_name(offer->code),
+                     "message", offer->sentence ? offer->sentence : "", "solutions", choices(offer));
 }
 
 json_t *view_search(Daemon *daemon, const char *word, GError **error)
@@ -177,9 +185,10 @@ json_t *view_search(Daemon *daemon, const char *word, GError **error)
     for (guint i = 0; i < found->len; i++) {
         const Release *release = found->pdata[i];
         const InstalledApp *app = installed_find(installed, release->name);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name", release->name, "version",
-                                              release->version, "publisher", release->publisher ? release->publisher : "",
-                                              "summary", localized_text(release->summary, "en"), "size",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name", release->name,
+                                              "version", release->version, "publisher",
+                                              release->publisher ? release->publisher : "", "summary",
+                                              localized_text(release->summary, "en"), "size",
                                               (json_int_t)release->size_bytes, "installed",
                                               view_string(app ? app->version : NULL)));
     }

@@ -40,7 +40,8 @@ static int compare_keys(gconstpointer a, gconstpointer b)
 static gboolean append_object(GByteArray *out, const json_t *object, GError **error)
 {
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
-    json_t *mutable_object = (json_t *)object; /* iterating changes nothing; jansson's prototypes lack the const */
+    json_t *mutable_object =
+        (json_t *)object; /* iterating changes nothing; jansson's prototypes lack the const */
     for (void *i = json_object_iter(mutable_object); i; i = json_object_iter_next(mutable_object, i))
         g_ptr_array_add(keys, (gpointer)json_object_iter_key(i));
     g_ptr_array_sort(keys, compare_keys);
@@ -105,7 +106,8 @@ static gboolean append_value(GByteArray *out, const json_t *value, GError **erro
         break;
     }
     return error_set(error, APPCENTER_ERROR_CORRUPT,
-                     "canonical json: wanted integers only, found the real number %g", json_real_value(value));
+                     "canonical json: wanted integers only, found the real number %g",
+                     json_real_value(value));
 }
 
 GBytes *canonical_json(const json_t *value, GError **error)

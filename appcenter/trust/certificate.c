@@ -96,8 +96,9 @@ static gboolean ended_well(void)
 GPtrArray *certificates_from_pem(const void *pem, gsize len, GError **error)
 {
     if (len > CERTIFICATES_MAX_BYTES) {
-        error_set(error, APPCENTER_ERROR_CORRUPT, "certificate: wanted at most %d bytes, found %" G_GSIZE_FORMAT,
-                  CERTIFICATES_MAX_BYTES, len);
+        error_set(error, APPCENTER_ERROR_CORRUPT,
+                  "certificate: wanted at most %d bytes, found %" G_GSIZE_FORMAT, CERTIFICATES_MAX_BYTES,
+                  len);
         return NULL;
     }
     OpensslPassphrase none = {0};
@@ -114,7 +115,8 @@ GPtrArray *certificates_from_pem(const void *pem, gsize len, GError **error)
         g_ptr_array_add(found, certificate);
     }
     if (!ended_well()) {
-        openssl_set_error(error, APPCENTER_ERROR_CORRUPT, "certificate: number %u is damaged", found->len + 1);
+        openssl_set_error(error, APPCENTER_ERROR_CORRUPT, "certificate: number %u is damaged",
+                          found->len + 1);
         return NULL;
     }
     ERR_clear_error();
@@ -169,7 +171,8 @@ static gboolean key_is_strong(X509 *x509)
         return FALSE;
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
         return EVP_PKEY_get_bits(key) >= SIGNER_MIN_RSA_BITS;
-    return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+    return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
            strcmp(group, SN_X9_62_prime256v1) == 0;
 }
 
@@ -190,7 +193,8 @@ gboolean certificate_check_signer(X509 *leaf, GError **error)
     if (!missing)
         return TRUE;
     g_autofree char *subject = certificate_subject_of(leaf);
-    return openssl_set_error(error, APPCENTER_ERROR_UNTRUSTED, "the signer's certificate (%s) lacks %s", subject, missing);
+    return openssl_set_error(error, APPCENTER_ERROR_UNTRUSTED, "the signer's certificate (%s) lacks %s",
+                             subject, missing);
 }
 
 gboolean certificate_check_ca(X509 *ca, GError **error)
@@ -199,5 +203,6 @@ gboolean certificate_check_ca(X509 *ca, GError **error)
         return TRUE;
     g_autofree char *subject = certificate_subject_of(ca);
     return openssl_set_error(error, APPCENTER_ERROR_UNTRUSTED,
-                             "the certificate above the signer's (%s) lacks basicConstraints CA:TRUE", subject);
+                             "the certificate above the signer's (%s) lacks basicConstraints CA:TRUE",
+                             subject);
 }

@@ -75,7 +75,8 @@ static X509 *make(const Wish *wish, GError **error)
         X509_set_pubkey(x509, wish->key) == 1 && set_names(x509, wish) && add_extensions(x509, wish) &&
         X509_sign(x509, wish->issuer_key, EVP_sha256()) > 0)
         return g_steal_pointer(&x509);
-    openssl_set_error(error, APPCENTER_ERROR_INTERNAL, "certificate: make one for \"%s\"", wish->organization);
+    openssl_set_error(error, APPCENTER_ERROR_INTERNAL, "certificate: make one for \"%s\"",
+                      wish->organization);
     return NULL;
 }
 
@@ -83,7 +84,8 @@ static gboolean check_arguments(const char *organization, gint64 days, GError **
 {
     if (!*organization || !g_utf8_validate(organization, -1, NULL) || g_utf8_strlen(organization, -1) > 64)
         return error_set(error, APPCENTER_ERROR_INVALID,
-                         "certificate: wanted an organization of 1 to 64 characters, found \"%s\"", organization);
+                         "certificate: wanted an organization of 1 to 64 characters, found \"%s\"",
+                         organization);
     if (days < 1 || days > DAYS_MAX)
         return error_set(error, APPCENTER_ERROR_INVALID,
                          "certificate: wanted 1 to %d days, found %" G_GINT64_FORMAT, DAYS_MAX, days);
@@ -91,8 +93,8 @@ static gboolean check_arguments(const char *organization, gint64 days, GError **
 }
 
 /* Makes the certificate of wish, and hands both texts out or neither. */
-static gboolean make_texts(Wish *wish, const PrivateKey *key, const char *passphrase, char **pem, char **key_pem,
-                           GError **error)
+static gboolean make_texts(Wish *wish, const PrivateKey *key, const char *passphrase, char **pem,
+                           char **key_pem, GError **error)
 {
     g_autoptr(X509) x509 = make(wish, error);
     char *key_text = x509 ? private_key_to_pem(key, passphrase, error) : NULL;
@@ -116,8 +118,9 @@ gboolean cms_make_ca(const char *organization, gint64 now, gint64 days, const ch
     return make_texts(&wish, key, passphrase, ca_pem, ca_key_pem, error);
 }
 
-gboolean cms_make_signer(const char *ca_pem, const char *ca_key_pem, const char *organization, gint64 now, gint64 days,
-                         const char *passphrase, char **signer_pem, char **signer_key_pem, GError **error)
+gboolean cms_make_signer(const char *ca_pem, const char *ca_key_pem, const char *organization, gint64 now,
+                         gint64 days, const char *passphrase, char **signer_pem, char **signer_key_pem,
+                         GError **error)
 {
     if (!check_arguments(organization, days, error))
         return FALSE;
@@ -128,10 +131,12 @@ gboolean cms_make_signer(const char *ca_pem, const char *ca_key_pem, const char 
     if (!ca_key)
         return FALSE;
     if (X509_check_private_key(ca->x509, private_key_pkey(ca_key)) != 1)
-        return openssl_set_error(error, APPCENTER_ERROR_INVALID, "certificate: the ca's key is not the key of the ca");
+        return openssl_set_error(error, APPCENTER_ERROR_INVALID,
+                                 "certificate: the ca's key is not the key of the ca");
     g_autoptr(PrivateKey) key = private_key_generate(KEY_ECDSA, error);
     if (!key)
         return FALSE;
-    Wish wish = {private_key_pkey(key), ca->x509, private_key_pkey(ca_key), organization, "App Signer", now, days};
+    Wish wish = {
+        private_key_pkey(key), ca->x509, private_key_pkey(ca_key), organization, "App Signer", now, days};
     return make_texts(&wish, key, passphrase, signer_pem, signer_key_pem, error);
 }

@@ -79,8 +79,10 @@ static CMS_SignerInfo *only_signer(CMS_ContentInfo *cms, gint64 *signed_at, GErr
                   digest == NID_undef ? "an unknown one" : OBJ_nid2sn(digest));
         return NULL;
     }
-    if (CMS_signed_get_attr_by_NID(info, NID_pkcs9_messageDigest, -1) < 0 || !read_signing_time(info, signed_at)) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "signature: wanted a digest and a signing time that are signed");
+    if (CMS_signed_get_attr_by_NID(info, NID_pkcs9_messageDigest, -1) < 0 ||
+        !read_signing_time(info, signed_at)) {
+        error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                  "signature: wanted a digest and a signing time that are signed");
         return NULL;
     }
     return info;
@@ -139,7 +141,8 @@ static gboolean check_built_chain(X509_STORE_CTX *ctx, CmsSigner *signer, GError
     return TRUE;
 }
 
-static gboolean check_chain(STACK_OF(X509) *links, X509 *leaf, GPtrArray *anchors, CmsSigner *signer, GError **error)
+static gboolean check_chain(STACK_OF(X509) * links, X509 *leaf, GPtrArray *anchors, CmsSigner *signer,
+                            GError **error)
 {
     g_autoptr(X509_STORE) store = store_of(anchors, signer->signed_at);
     g_autoptr(X509_STORE_CTX) ctx = X509_STORE_CTX_new();
@@ -148,8 +151,9 @@ static gboolean check_chain(STACK_OF(X509) *links, X509 *leaf, GPtrArray *anchor
     if (X509_verify_cert(ctx) == 1)
         return check_built_chain(ctx, signer, error);
     ERR_clear_error();
-    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "signature: the signer (%s) does not lead to a trusted ca: %s",
-                     signer->subject, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+    return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                     "signature: the signer (%s) does not lead to a trusted ca: %s", signer->subject,
+                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
 }
 
 static gboolean check_content(CMS_ContentInfo *cms, CmsSource *content, GError **error)
@@ -165,8 +169,8 @@ static gboolean check_content(CMS_ContentInfo *cms, CmsSource *content, GError *
 }
 
 /* The cheap questions first, the content last. */
-static gboolean verify(CMS_ContentInfo *cms, CmsSource *content, GPtrArray *anchors, gint64 now, CmsSigner *signer,
-                       GError **error)
+static gboolean verify(CMS_ContentInfo *cms, CmsSource *content, GPtrArray *anchors, gint64 now,
+                       CmsSigner *signer, GError **error)
 {
     gint64 signed_at = 0;
     CMS_SignerInfo *info = only_signer(cms, &signed_at, error);
@@ -174,7 +178,8 @@ static gboolean verify(CMS_ContentInfo *cms, CmsSource *content, GPtrArray *anch
     if (!leaf || !describe_leaf(leaf, signed_at, signer, error))
         return FALSE;
     if (signed_at > now + CLOCK_GRACE_S)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "signature: it was made in the future; is the clock right?");
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "signature: it was made in the future; is the clock right?");
     if (!certificate_check_signer(leaf, error))
         return FALSE;
     STACK_OF(X509) *links = CMS_get1_certs(cms);
@@ -183,8 +188,8 @@ static gboolean verify(CMS_ContentInfo *cms, CmsSource *content, GPtrArray *anch
     return is_trusted && check_content(cms, content, error);
 }
 
-gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now, CmsSigner *signer,
-                    GError **error)
+gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now,
+                    CmsSigner *signer, GError **error)
 {
     g_auto(CmsSigner) found = {0};
     g_autoptr(CMS_ContentInfo) cms = parse(der, len, error);

@@ -11,7 +11,8 @@
 static gboolean set_signing_time(CMS_SignerInfo *info, gint64 now)
 {
     g_autoptr(ASN1_TIME) time = ASN1_TIME_set(NULL, (time_t)now);
-    return time && CMS_signed_add1_attr_by_NID(info, NID_pkcs9_signingTime, ASN1_STRING_type(time), time, -1) == 1;
+    return time &&
+           CMS_signed_add1_attr_by_NID(info, NID_pkcs9_signingTime, ASN1_STRING_type(time), time, -1) == 1;
 }
 
 static X509 *x509_at(GPtrArray *certificates, guint i)
@@ -23,7 +24,8 @@ static X509 *x509_at(GPtrArray *certificates, guint i)
 static gboolean add_intermediates(CMS_ContentInfo *cms, GPtrArray *certificates)
 {
     for (guint i = 1; i < certificates->len; i++)
-        if (X509_self_signed(x509_at(certificates, i), 0) != 1 && CMS_add1_cert(cms, x509_at(certificates, i)) != 1)
+        if (X509_self_signed(x509_at(certificates, i), 0) != 1 &&
+            CMS_add1_cert(cms, x509_at(certificates, i)) != 1)
             return FALSE;
     return TRUE;
 }
@@ -52,12 +54,13 @@ static GBytes *to_der(CMS_ContentInfo *cms, GError **error)
 static gboolean check_signer(X509 *leaf, const PrivateKey *key, GError **error)
 {
     if (X509_check_private_key(leaf, private_key_pkey(key)) != 1)
-        return openssl_set_error(error, APPCENTER_ERROR_INVALID, "signature: the key is not the certificate's key");
+        return openssl_set_error(error, APPCENTER_ERROR_INVALID,
+                                 "signature: the key is not the certificate's key");
     return certificate_check_signer(leaf, error);
 }
 
-GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase, gint64 now,
-                 GError **error)
+GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase,
+                 gint64 now, GError **error)
 {
     g_autoptr(GPtrArray) certificates = certificates_from_pem(signer_pem, strlen(signer_pem), error);
     if (!certificates)

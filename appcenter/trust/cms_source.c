@@ -27,7 +27,8 @@ static gpointer make_method(gpointer unused)
 {
     (void)unused;
     BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "archive");
-    if (!method || BIO_meth_set_read(method, source_read) != 1 || BIO_meth_set_ctrl(method, source_control) != 1)
+    if (!method || BIO_meth_set_read(method, source_read) != 1 ||
+        BIO_meth_set_ctrl(method, source_control) != 1)
         g_error("openssl: out of memory");
     return method;
 }

@@ -31,7 +31,8 @@ static EVP_PKEY *pkey_from_hex(const char *text, GError **error)
     guint8 raw[ED25519_BYTES];
     g_autofree char *lower = g_ascii_strdown(text, -1);
     if (!units_unhex(lower, raw, sizeof raw)) {
-        error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted %d hex digits, found something else", 2 * ED25519_BYTES);
+        error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted %d hex digits, found something else",
+                  2 * ED25519_BYTES);
         return NULL;
     }
     EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw, sizeof raw);
@@ -42,7 +43,8 @@ static EVP_PKEY *pkey_from_hex(const char *text, GError **error)
 
 static EVP_PKEY *pkey_from_pem(const char *text, GError **error)
 {
-    OpensslPassphrase none = {0}; /* a hostile "public key" that is an encrypted one must not ask on our terminal */
+    OpensslPassphrase none = {
+        0}; /* a hostile "public key" that is an encrypted one must not ask on our terminal */
     g_autoptr(BIO) in = openssl_bio_over(text, strlen(text));
     EVP_PKEY *pkey = PEM_read_bio_PUBKEY(in, NULL, openssl_answer_passphrase, &none);
     if (!pkey)
@@ -64,7 +66,8 @@ static char *material_of(EVP_PKEY *pkey, GError **error)
 }
 
 /* The three members that make a key; the strings belong to the object. */
-static gboolean read_members(const json_t *object, const KeyScheme **scheme, const char **public_text, GError **error)
+static gboolean read_members(const json_t *object, const KeyScheme **scheme, const char **public_text,
+                             GError **error)
 {
     g_autoptr(JsonReader) reader = json_reader_new((json_t *)object, "key");
     const char *keytype = json_reader_string(reader, "keytype", NAME_MAX_BYTES);
@@ -77,14 +80,14 @@ static gboolean read_members(const json_t *object, const KeyScheme **scheme, con
         return FALSE;
     *scheme = key_scheme_find(keytype, name);
     if (!*scheme)
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "key: no support for keytype \"%s\" with scheme \"%s\"", keytype,
-                         name);
+        return error_set(error, APPCENTER_ERROR_CORRUPT,
+                         "key: no support for keytype \"%s\" with scheme \"%s\"", keytype, name);
     return TRUE;
 }
 
 PublicKey *public_key_from_json(const json_t *key_object, GError **error)
 {
-    const char *public_text = NULL;
+    const char *public_text = "";
     g_autoptr(PublicKey) key = g_new0(PublicKey, 1);
     if (!read_members(key_object, &key->scheme, &public_text, error))
         return NULL;
@@ -129,14 +132,16 @@ const char *public_key_material(const PublicKey *key)
     return key->material;
 }
 
-gboolean public_key_verify(const PublicKey *key, const void *data, gsize len, const guint8 *sig, gsize sig_len)
+gboolean public_key_verify(const PublicKey *key, const void *data, gsize len, const guint8 *sig,
+                           gsize sig_len)
 {
     EVP_PKEY_CTX *pkey_ctx = NULL; /* belongs to ctx */
     if (sig_len == 0 || sig_len > SIGNATURE_MAX_BYTES)
         return FALSE;
     g_autoptr(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
     gboolean is_good =
-        ctx && EVP_DigestVerifyInit_ex(ctx, &pkey_ctx, key->scheme->digest, NULL, NULL, key->pkey, NULL) == 1 &&
+        ctx &&
+        EVP_DigestVerifyInit_ex(ctx, &pkey_ctx, key->scheme->digest, NULL, NULL, key->pkey, NULL) == 1 &&
         key_scheme_prepare(key->scheme, pkey_ctx, RSA_PSS_SALTLEN_AUTO) &&
         EVP_DigestVerify(ctx, sig, sig_len, data, len) == 1;
     ERR_clear_error();

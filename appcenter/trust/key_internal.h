@@ -11,10 +11,10 @@
 typedef struct {
     const char *keytype;
     const char *scheme;
-    int type;          /* EVP_PKEY_ED25519, EVP_PKEY_EC, EVP_PKEY_RSA */
-    const char *group; /* of EC */
+    int type;           /* EVP_PKEY_ED25519, EVP_PKEY_EC, EVP_PKEY_RSA */
+    const char *group;  /* of EC */
     const char *digest; /* NULL: the scheme hashes by itself */
-    int rsa_padding;   /* 0: not RSA */
+    int rsa_padding;    /* 0: not RSA */
 } KeyScheme;
 
 /* NULL when we do not know the pair. */

@@ -74,7 +74,8 @@ PrivateKey *private_key_from_pem(const void *pem, gsize len, const char *passphr
         return private_key_new(pkey, error);
     ERR_clear_error(); /* its reasons ("bad decrypt", "no start line") say less than these */
     if (!answer.was_asked)
-        error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted a private key in pem form, found something else");
+        error_set(error, APPCENTER_ERROR_CORRUPT,
+                  "key: wanted a private key in pem form, found something else");
     else if (!passphrase || !*passphrase)
         error_set(error, APPCENTER_ERROR_UNTRUSTED, "key: it is locked with a passphrase and none was given");
     else
@@ -98,8 +99,8 @@ static gboolean write_pem(BIO *out, EVP_PKEY *pkey, const char *passphrase)
         return FALSE;
     if (!passphrase)
         return PEM_write_bio_PKCS8_PRIV_KEY_INFO(out, info) == 1;
-    X509_ALGOR *algorithm = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, SCRYPT_SALT_BYTES, NULL, SCRYPT_N, SCRYPT_R,
-                                                  SCRYPT_P);
+    X509_ALGOR *algorithm =
+        PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, SCRYPT_SALT_BYTES, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
     if (!algorithm)
         return FALSE;
     g_autoptr(X509_SIG) locked = encrypt(info, algorithm, passphrase);
@@ -109,7 +110,8 @@ static gboolean write_pem(BIO *out, EVP_PKEY *pkey, const char *passphrase)
 char *private_key_to_pem(const PrivateKey *key, const char *passphrase, GError **error)
 {
     if (passphrase && !*passphrase) {
-        error_set(error, APPCENTER_ERROR_INVALID, "key: wanted a passphrase of at least one character, found none");
+        error_set(error, APPCENTER_ERROR_INVALID,
+                  "key: wanted a passphrase of at least one character, found none");
         return NULL;
     }
     g_autoptr(BIO) out = openssl_bio_secret();

@@ -50,24 +50,30 @@ static gboolean check_curve(const KeyScheme *scheme, EVP_PKEY *pkey, GError **er
     EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL);
     EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_spelled_out);
     if (is_spelled_out || strcmp(group, scheme->group) != 0)
-        return openssl_set_error(error, APPCENTER_ERROR_CORRUPT, "key: wanted curve %s, found %s", scheme->group,
-                                 is_spelled_out || !*group ? "one without a name" : group);
+        return openssl_set_error(error, APPCENTER_ERROR_CORRUPT, "key: wanted curve %s, found %s",
+                                 scheme->group, is_spelled_out || !*group ? "one without a name" : group);
     if (EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1)
         return openssl_set_error(error, APPCENTER_ERROR_INTERNAL, "key: point format");
     return TRUE;
 }
 
-static gboolean check_rsa(EVP_PKEY *pkey, GError **error)
+/* With an exponent of 1 every message is its own signature. */
+static gboolean has_sound_exponent(EVP_PKEY *pkey)
 {
     BIGNUM *exponent = NULL;
+    gboolean is_sound = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
+                        BN_is_odd(exponent) && !BN_is_one(exponent);
+    BN_free(exponent);
+    return is_sound;
+}
+
+static gboolean check_rsa(EVP_PKEY *pkey, GError **error)
+{
     int bits = EVP_PKEY_get_bits(pkey);
     if (bits < KEY_RSA_MIN_BITS || bits > KEY_RSA_MAX_BITS)
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted rsa of %d to %d bits, found %d", KEY_RSA_MIN_BITS,
-                         KEY_RSA_MAX_BITS, bits);
-    gboolean has_exponent = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1;
-    g_autoptr(BIGNUM) owned = exponent;
-    /* with an exponent of 1 every message is its own signature */
-    if (!has_exponent || !BN_is_odd(exponent) || BN_is_one(exponent))
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted rsa of %d to %d bits, found %d",
+                         KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS, bits);
+    if (!has_sound_exponent(pkey))
         return openssl_set_error(error, APPCENTER_ERROR_CORRUPT, "key: wanted an odd rsa exponent above 1");
     return TRUE;
 }
@@ -120,6 +126,6 @@ json_t *key_scheme_to_json(const KeyScheme *scheme, EVP_PKEY *pkey, GError **err
     g_autofree char *text = public_text(scheme, pkey, error);
     if (!text)
         return NULL;
-    return json_pack("{s:s, s:s, s:{s:s}}", "keytype", scheme->keytype, "scheme", scheme->scheme, "keyval", "public",
-                     text);
+    return json_pack("{s:s, s:s, s:{s:s}}", "keytype", scheme->keytype, "scheme", scheme->scheme, "keyval",
+                     "public", text);
 }

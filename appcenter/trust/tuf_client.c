@@ -49,15 +49,15 @@ static char *name_version(const char *role, const TufMetadata *metadata)
     return g_strdup_printf("%s %" G_GINT64_FORMAT, role, metadata->version);
 }
 
-static gboolean check_announced_version(const TufMetadata *metadata, const char *role, const TufFileInfo *info,
-                                        const char *announcer, GError **error)
+static gboolean check_announced_version(const TufMetadata *metadata, const char *role,
+                                        const TufFileInfo *info, const char *announcer, GError **error)
 {
     if (metadata->version == info->version)
         return TRUE;
     g_autofree char *label = tuf_quote_role(role);
     return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                     "%s: version %" G_GINT64_FORMAT " announced by %s, found %" G_GINT64_FORMAT, label, info->version,
-                     announcer, metadata->version);
+                     "%s: version %" G_GINT64_FORMAT " announced by %s, found %" G_GINT64_FORMAT, label,
+                     info->version, announcer, metadata->version);
 }
 
 TufMetadata *tuf_client_check_targets(const TufClient *client, GBytes *bytes, const char *role,
@@ -84,9 +84,10 @@ TufMetadata *tuf_client_stored_targets(const TufClient *client, const char *role
 static gboolean start_targets(TufClient *client, GError **error)
 {
     if (!tuf_metadata_file(client->snapshot, "targets"))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "snapshot %" G_GINT64_FORMAT " does not list targets",
-                         client->snapshot->version);
-    TufMetadata *stored = tuf_client_stored_targets(client, "targets", tuf_metadata_signers(client->root, "targets"));
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "snapshot %" G_GINT64_FORMAT " does not list targets", client->snapshot->version);
+    TufMetadata *stored =
+        tuf_client_stored_targets(client, "targets", tuf_metadata_signers(client->root, "targets"));
     if (stored)
         g_hash_table_insert(client->targets, g_strdup("targets"), stored);
     client->stage = stored ? TUF_STAGE_READY : TUF_STAGE_TARGETS;
@@ -120,8 +121,8 @@ static gboolean check_snapshot_rollback(const TufMetadata *old, const TufMetadat
         g_autofree char *label = tuf_quote_role(name);
         if (!after)
             return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                             "snapshot %" G_GINT64_FORMAT " no longer lists %s, the trusted snapshot %" G_GINT64_FORMAT
-                             " does",
+                             "snapshot %" G_GINT64_FORMAT
+                             " no longer lists %s, the trusted snapshot %" G_GINT64_FORMAT " does",
                              fresh->version, label, old->version);
         if (after->version < before->version)
             return error_set(error, APPCENTER_ERROR_UNTRUSTED,
@@ -145,7 +146,8 @@ static gboolean check_snapshot(const TufClient *client, const TufMetadata *snaps
 static gboolean check_snapshot_bytes(const TufClient *client, GBytes *bytes, GError **error)
 {
     g_autofree char *announcer = name_version("timestamp", client->timestamp);
-    return tuf_verify_bytes(bytes, "snapshot", tuf_metadata_file(client->timestamp, "snapshot"), announcer, error);
+    return tuf_verify_bytes(bytes, "snapshot", tuf_metadata_file(client->timestamp, "snapshot"), announcer,
+                            error);
 }
 
 /* The stored snapshot serves as it is when timestamp still means it, and as the mark for rollback in any case. */
@@ -196,7 +198,8 @@ static gboolean feed_timestamp(TufClient *client, GBytes *bytes, GError **error)
 {
     g_autoptr(TufMetadata) fresh = tuf_metadata_parse(bytes, "timestamp", error);
     TufMetadata *old = client->timestamp;
-    if (!fresh || !tuf_verify(fresh, "timestamp", tuf_metadata_signers(client->root, "timestamp"), "", error) ||
+    if (!fresh ||
+        !tuf_verify(fresh, "timestamp", tuf_metadata_signers(client->root, "timestamp"), "", error) ||
         (old && !check_timestamp_rollback(old, fresh, error)))
         return FALSE;
     /* the same version is the same timestamp, whatever else it says: the old one stays, and its expiry counts */
@@ -266,8 +269,8 @@ static gboolean check_root(const TufMetadata *old, const TufMetadata *fresh, GEr
         return FALSE;
     if (fresh->version != old->version + 1)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "root: wanted version %" G_GINT64_FORMAT ", found %" G_GINT64_FORMAT, old->version + 1,
-                         fresh->version);
+                         "root: wanted version %" G_GINT64_FORMAT ", found %" G_GINT64_FORMAT,
+                         old->version + 1, fresh->version);
     return TRUE;
 }
 
@@ -309,7 +312,8 @@ TufClient *tuf_client_new(GHashTable *stored, GBytes *first_root, gint64 now, GE
     client->now = now;
     client->root = root;
     client->stored = stored ? g_hash_table_ref(stored) : g_hash_table_new(g_str_hash, g_str_equal);
-    client->targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)tuf_metadata_free);
+    client->targets =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)tuf_metadata_free);
     client->pending = g_ptr_array_new_with_free_func((GDestroyNotify)tuf_visit_free);
     client->visited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_queue_init(&client->trusted);
@@ -349,8 +353,8 @@ void tuf_want_clear(TufWant *want)
 }
 
 /* [VERSION.]ROLE.json as announced, and how much of it to read. */
-static void want_announced(const TufClient *client, const TufMetadata *announcer, const char *role, gint64 max_bytes,
-                           TufWant *want)
+static void want_announced(const TufClient *client, const TufMetadata *announcer, const char *role,
+                           gint64 max_bytes, TufWant *want)
 {
     const TufFileInfo *info = tuf_metadata_file(announcer, role);
     g_autofree char *quoted = tuf_quote_role(role);
@@ -453,8 +457,9 @@ gboolean tuf_client_role(const TufClient *client, const char *role, TufRoleInfo 
 {
     const TufMetadata *metadata = strcmp(role, "root") == 0        ? client->root
                                   : strcmp(role, "timestamp") == 0 ? client->timestamp
-                                  : strcmp(role, "snapshot") == 0  ? client->snapshot
-                                                                   : g_hash_table_lookup(client->targets, role);
+                                  : strcmp(role, "snapshot") == 0
+                                      ? client->snapshot
+                                      : g_hash_table_lookup(client->targets, role);
     if (!metadata)
         return FALSE;
     info->version = metadata->version;

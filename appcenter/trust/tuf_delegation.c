@@ -36,7 +36,7 @@ static gboolean is_hex_prefix(const char *text)
 static void read_patterns(JsonReader *reader, TufDelegation *delegation)
 {
     json_t *entry = json_reader_value(reader);
-    g_auto(GStrv) paths = json_reader_strings_or_empty(reader, "paths", TUF_MAX_PATTERNS, TUF_MAX_PATH_BYTES);
+    g_strfreev(json_reader_strings_or_empty(reader, "paths", TUF_MAX_PATTERNS, TUF_MAX_PATH_BYTES));
     g_auto(GStrv) prefixes =
         json_reader_strings_or_empty(reader, "path_hash_prefixes", TUF_MAX_PATTERNS, TUF_MAX_PATH_BYTES);
     if (!json_reader_ok(reader))
@@ -60,7 +60,8 @@ static void read_delegation(JsonReader *reader, json_t *keys, TufDelegation *del
         return;
     /* files of delegated roles lie beside those of the four, under their names */
     if (!*delegation->name || tuf_role_is_top_level(delegation->name))
-        json_reader_fail(reader, "name", "wanted the name of a delegated role, found \"%s\"", delegation->name);
+        json_reader_fail(reader, "name", "wanted the name of a delegated role, found \"%s\"",
+                         delegation->name);
     if (!g_hash_table_add(names, (gpointer)delegation->name))
         json_reader_fail(reader, "name", "wanted each role once, found one twice");
 }
@@ -129,7 +130,8 @@ void tuf_read_targets(JsonReader *reader, TufMetadata *metadata)
 
 /* Shell pattern with * and ? within one segment; both texts end at a slash or at their end. Backs up to the last star
  * only, so the cost is bounded by the product of the lengths. */
-static gboolean segment_matches(const char *pattern, const char *pattern_end, const char *text, const char *text_end)
+static gboolean segment_matches(const char *pattern, const char *pattern_end, const char *text,
+                                const char *text_end)
 {
     const char *star = NULL;
     const char *star_text = NULL;
@@ -194,14 +196,16 @@ static int bin_digits(const TufDelegation *delegation)
 static char *bin_name(const TufDelegation *delegation, const char *path)
 {
     guint64 bin = digest_sha256_prefix64(path, strlen(path)) >> (64 - delegation->bin_bits);
-    return g_strdup_printf("%s-%0*" G_GINT64_MODIFIER "x", delegation->bin_prefix, bin_digits(delegation), bin);
+    return g_strdup_printf("%s-%0*" G_GINT64_MODIFIER "x", delegation->bin_prefix, bin_digits(delegation),
+                           bin);
 }
 
 char *tuf_delegation_role_for(const TufDelegation *delegation, const char *target_path)
 {
     if (delegation->bin_prefix)
         return bin_name(delegation, target_path);
-    if (any_pattern_matches(delegation->paths, target_path) || any_prefix_matches(delegation->hash_prefixes, target_path))
+    if (any_pattern_matches(delegation->paths, target_path) ||
+        any_prefix_matches(delegation->hash_prefixes, target_path))
         return g_strdup(delegation->name);
     return NULL;
 }

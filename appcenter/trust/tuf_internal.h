@@ -9,19 +9,19 @@
 #include "trust/tuf.h"
 
 /* Generous bounds; the caps on bytes are what really limits. */
-#define TUF_MAX_DEPTH       64
-#define TUF_MAX_VERSION     G_GINT64_CONSTANT(9007199254740991) /* 2^53 - 1: what every JSON reader can hold */
-#define TUF_MAX_KEYS        4096
-#define TUF_MAX_SIGNATURES  1024
-#define TUF_MAX_ROLE_KEYS   1024
-#define TUF_MAX_ROLES       65536
-#define TUF_MAX_TARGETS     200000
-#define TUF_MAX_PATTERNS    65536
-#define TUF_MAX_FILE_BYTES  (64 * 1024 * 1024) /* of one metadata file, whatever its announcement says */
-#define TUF_MAX_NAME_BYTES  255
-#define TUF_MAX_PATH_BYTES  4096
-#define TUF_MAX_HASHES      16
-#define TUF_MAX_BIN_BITS    32
+#define TUF_MAX_DEPTH      64
+#define TUF_MAX_VERSION    G_GINT64_CONSTANT(9007199254740991) /* 2^53 - 1: what every JSON reader can hold */
+#define TUF_MAX_KEYS       4096
+#define TUF_MAX_SIGNATURES 1024
+#define TUF_MAX_ROLE_KEYS  1024
+#define TUF_MAX_ROLES      65536
+#define TUF_MAX_TARGETS    200000
+#define TUF_MAX_PATTERNS   65536
+#define TUF_MAX_FILE_BYTES (64 * 1024 * 1024) /* of one metadata file, whatever its announcement says */
+#define TUF_MAX_NAME_BYTES 255
+#define TUF_MAX_PATH_BYTES 4096
+#define TUF_MAX_HASHES     16
+#define TUF_MAX_BIN_BITS   32
 
 /* Keys and threshold that a role must be signed with, as its delegator says. */
 typedef struct {
@@ -43,8 +43,8 @@ typedef struct {
     const char *name; /* borrowed; NULL for succinct roles, whose name depends on the path */
     TufSigners signers;
     gboolean is_terminating;
-    json_t *paths;         /* borrowed array of patterns, or NULL */
-    json_t *hash_prefixes; /* borrowed array, or NULL */
+    json_t *paths;          /* borrowed array of patterns, or NULL */
+    json_t *hash_prefixes;  /* borrowed array, or NULL */
     const char *bin_prefix; /* succinct roles only */
     guint bin_bits;
 } TufDelegation;
@@ -101,8 +101,8 @@ TufTarget *tuf_metadata_target(const TufMetadata *targets, const char *role, con
 /* Distinct keys (by id and by material) of these signers that signed; stops counting at enough. */
 guint tuf_verify_count(const TufMetadata *metadata, const TufSigners *signers, guint enough);
 /* UNTRUSTED when fewer than the threshold signed. whose: "" or " of ROLE" for the message. */
-gboolean tuf_verify(const TufMetadata *metadata, const char *role, const TufSigners *signers, const char *whose,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean tuf_verify(const TufMetadata *metadata, const char *role, const TufSigners *signers,
+                    const char *whose, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Length and hashes of raw bytes against their announcement. announcer: "timestamp 7", for the message. */
 gboolean tuf_verify_bytes(GBytes *bytes, const char *role, const TufFileInfo *info, const char *announcer,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

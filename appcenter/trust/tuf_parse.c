@@ -120,7 +120,8 @@ json_t *tuf_read_keys(JsonReader *reader)
 
 void tuf_read_signers(JsonReader *reader, json_t *keys, TufSigners *signers)
 {
-    g_auto(GStrv) ids = json_reader_strings_or_empty(reader, "keyids", TUF_MAX_ROLE_KEYS, TUF_MAX_NAME_BYTES);
+    /* read for its shape alone; the tree keeps the ids */
+    g_strfreev(json_reader_strings_or_empty(reader, "keyids", TUF_MAX_ROLE_KEYS, TUF_MAX_NAME_BYTES));
     if (!json_reader_has(reader, "keyids"))
         json_reader_fail(reader, "keyids", "wanted an array of strings, found nothing");
     signers->keys = keys;
@@ -135,7 +136,8 @@ static void read_root(JsonReader *reader, TufMetadata *metadata)
     json_t *keys = tuf_read_keys(reader);
     if (!json_reader_enter(reader, "roles"))
         return;
-    for (gsize i = 0; i < G_N_ELEMENTS(top_level_roles) && json_reader_enter(reader, top_level_roles[i]); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(top_level_roles) && json_reader_enter(reader, top_level_roles[i]);
+         i++) {
         TufSigners *signers = g_new0(TufSigners, 1);
         g_hash_table_insert(metadata->top_roles, (gpointer)top_level_roles[i], signers);
         tuf_read_signers(reader, keys, signers);
@@ -234,13 +236,14 @@ static gboolean parse_tree(TufMetadata *metadata, const char *role, const char *
 
 TufMetadata *tuf_metadata_parse(GBytes *bytes, const char *role, GError **error)
 {
-    g_autofree char *label = tuf_quote_role(role); /* a delegated name may hold anything; messages are lines */
+    g_autofree char *label =
+        tuf_quote_role(role); /* a delegated name may hold anything; messages are lines */
     g_autoptr(TufMetadata) metadata = g_new0(TufMetadata, 1);
     metadata->bytes = g_bytes_ref(bytes);
     metadata->signatures =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_bytes_unref);
-    metadata->tree =
-        json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), TUF_MAX_DEPTH, FALSE, error);
+    metadata->tree = json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), TUF_MAX_DEPTH,
+                                       FALSE, error);
     if (!metadata->tree) {
         g_prefix_error(error, "%s: ", label);
         return NULL;

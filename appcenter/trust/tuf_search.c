@@ -71,7 +71,8 @@ static void visit_role(TufClient *client, const char *role, const TufMetadata *m
 {
     g_autoptr(GError) error = NULL;
     g_hash_table_add(client->visited, g_strdup(role));
-    client->found = tuf_metadata_target(metadata, role, client->search_path, client->root->is_consistent, &error);
+    client->found =
+        tuf_metadata_target(metadata, role, client->search_path, client->root->is_consistent, &error);
     if (client->found)
         return;
     if (error->code == APPCENTER_ERROR_NOT_FOUND)
@@ -160,7 +161,8 @@ gboolean tuf_search_feed(TufClient *client, GBytes *bytes, GError **error)
 {
     const TufVisit *visit = client->visit;
     g_autofree char *whose = keys_of(visit);
-    TufMetadata *metadata = tuf_client_check_targets(client, bytes, visit->role, visit->signers, whose, error);
+    TufMetadata *metadata =
+        tuf_client_check_targets(client, bytes, visit->role, visit->signers, whose, error);
     if (!metadata)
         return FALSE;
     g_autoptr(TufVisit) done = g_steal_pointer(&client->visit);

@@ -78,8 +78,8 @@ static TufMetadata *parse_tree(json_t *tree, const char *role, GError **error)
     return tuf_metadata_parse(bytes, role, error);
 }
 
-gboolean tuf_count_signatures(json_t *metadata, json_t *delegator, const char *role, guint *n_valid, guint *threshold,
-                              GError **error)
+gboolean tuf_count_signatures(json_t *metadata, json_t *delegator, const char *role, guint *n_valid,
+                              guint *threshold, GError **error)
 {
     const char *type = json_string_value(json_object_get(json_object_get(delegator, "signed"), "_type"));
     g_autoptr(TufMetadata) counted = parse_tree(metadata, role, error);

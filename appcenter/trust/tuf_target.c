@@ -39,7 +39,8 @@ TufTarget *tuf_metadata_target(const TufMetadata *targets, const char *role, con
     const char *sha256 = json_string_value(json_object_get(hashes, "sha256"));
     const char *sha512 = json_string_value(json_object_get(hashes, "sha512"));
     if (!sha256 && !sha512) {
-        error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted a sha256 or sha512 hash, found neither", target_path);
+        error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted a sha256 or sha512 hash, found neither",
+                  target_path);
         return NULL;
     }
     TufTarget *target = g_new0(TufTarget, 1);
@@ -66,7 +67,8 @@ void tuf_target_free(TufTarget *target)
     g_free(target);
 }
 
-static gboolean check_hash(const char *path, const char *name, const char *wanted, const char *found, GError **error)
+static gboolean check_hash(const char *path, const char *name, const char *wanted, const char *found,
+                           GError **error)
 {
     if (!wanted || (found && digest_equal(wanted, found)))
         return TRUE;
@@ -79,8 +81,8 @@ gboolean tuf_target_check(const TufTarget *target, gint64 length, const char *sh
 {
     if (length != target->length)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: wanted %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT, target->path, target->length,
-                         length);
+                         "%s: wanted %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT, target->path,
+                         target->length, length);
     return check_hash(target->path, "sha256", target->sha256, sha256, error) &&
            check_hash(target->path, "sha512", target->sha512, sha512, error);
 }

@@ -11,8 +11,9 @@
 
 static gboolean signature_is_good(const TufMetadata *metadata, const PublicKey *key, GBytes *sig)
 {
-    return public_key_verify(key, g_bytes_get_data(metadata->canonical, NULL), g_bytes_get_size(metadata->canonical),
-                             g_bytes_get_data(sig, NULL), g_bytes_get_size(sig));
+    return public_key_verify(key, g_bytes_get_data(metadata->canonical, NULL),
+                             g_bytes_get_size(metadata->canonical), g_bytes_get_data(sig, NULL),
+                             g_bytes_get_size(sig));
 }
 
 guint tuf_verify_count(const TufMetadata *metadata, const TufSigners *signers, guint enough)
@@ -27,21 +28,23 @@ guint tuf_verify_count(const TufMetadata *metadata, const TufSigners *signers, g
             continue;
         /* a key of a kind that we do not know, or a weak one, is one that never signs */
         g_autoptr(PublicKey) key = public_key_from_json(object, NULL);
-        if (key && !g_hash_table_contains(counted, public_key_material(key)) && signature_is_good(metadata, key, sig))
+        if (key && !g_hash_table_contains(counted, public_key_material(key)) &&
+            signature_is_good(metadata, key, sig))
             g_hash_table_add(counted, g_strdup(public_key_material(key)));
     }
     return g_hash_table_size(counted);
 }
 
-gboolean tuf_verify(const TufMetadata *metadata, const char *role, const TufSigners *signers, const char *whose,
-                    GError **error)
+gboolean tuf_verify(const TufMetadata *metadata, const char *role, const TufSigners *signers,
+                    const char *whose, GError **error)
 {
     guint n_valid = tuf_verify_count(metadata, signers, signers->threshold);
     if (n_valid >= signers->threshold)
         return TRUE;
     g_autofree char *label = tuf_quote_role(role);
-    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s %" G_GINT64_FORMAT " is signed by %u of %u needed keys%s",
-                     label, metadata->version, n_valid, signers->threshold, whose);
+    return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                     "%s %" G_GINT64_FORMAT " is signed by %u of %u needed keys%s", label, metadata->version,
+                     n_valid, signers->threshold, whose);
 }
 
 static gboolean verify_hash(GBytes *bytes, const char *label, DigestKind kind, const char *wanted,
@@ -62,8 +65,8 @@ gboolean tuf_verify_bytes(GBytes *bytes, const char *role, const TufFileInfo *in
     g_autofree char *label = tuf_quote_role(role);
     if (info->length >= 0 && (gsize)info->length != g_bytes_get_size(bytes))
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: %" G_GINT64_FORMAT " bytes announced by %s, found %" G_GSIZE_FORMAT, label, info->length,
-                         announcer, g_bytes_get_size(bytes));
+                         "%s: %" G_GINT64_FORMAT " bytes announced by %s, found %" G_GSIZE_FORMAT, label,
+                         info->length, announcer, g_bytes_get_size(bytes));
     return verify_hash(bytes, label, DIGEST_SHA256, info->sha256, announcer, error) &&
            verify_hash(bytes, label, DIGEST_SHA512, info->sha512, announcer, error);
 }

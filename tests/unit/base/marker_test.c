@@ -101,8 +101,26 @@ static void other_apps_live_on(void)
     g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, pid);
 }
 
+/* Its environment cannot be read for a moment at each exec: never may it seem to be gone. */
+static void a_process_that_execs_again_and_again_stays_alive(void)
+{
+    g_auto(Scratch) scratch = {0};
+    g_autoptr(GError) error = NULL;
+    scratch_init(&scratch);
+    scratch_write(&scratch, "again.sh", "exec /bin/sh $0\n");
+    g_autofree char *path = scratch_path(&scratch, "again.sh");
+    g_autofree char *script = g_strdup_printf("echo; exec /bin/sh %s", path);
+    pid_t pid = start_marked(&scratch, "Photo", script);
+    for (int i = 0; i < 3000; i++)
+        g_assert_true(marker_pid_is_of(scratch.root, "Photo", pid));
+    g_assert_true(marker_kill(scratch.root, "Photo", 5, &error));
+    waitpid(pid, NULL, 0);
+}
+
 void marker_tests_add(void)
 {
+    g_test_add_func("/marker/a_process_that_execs_again_and_again_stays_alive",
+                    a_process_that_execs_again_and_again_stays_alive);
     g_test_add_func("/marker/only_processes_with_both_words_are_found", only_processes_with_both_words_are_found);
     g_test_add_func("/marker/a_polite_process_ends_by_sigterm", a_polite_process_ends_by_sigterm);
     g_test_add_func("/marker/a_stubborn_process_and_its_children_are_killed",

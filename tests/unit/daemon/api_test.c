@@ -5,12 +5,14 @@
 
 #define N_LEVELS 3
 
-/* The rows of the first table of docs/api.md that name a route: "| `GET /v1/system` | any | ..." -> method, path, level. */
+/* The rows of the first table of docs/api.md that name a route: "| `GET /v1/system` | any | ..." -> method,
+ * path, level. */
 static GPtrArray *documented_routes(void)
 {
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GRegex) row = g_regex_new("^\\| `([A-Z]+) (/[^`?]*)[^`]*` \\| ([a-z]+) \\|", G_REGEX_MULTILINE, 0, &error);
+    g_autoptr(GRegex) row =
+        g_regex_new("^\\| `([A-Z]+) (/[^`?]*)[^`]*` \\| ([a-z]+) \\|", G_REGEX_MULTILINE, 0, &error);
     g_assert_no_error(error);
     if (!g_file_get_contents("docs/api.md", &text, NULL, &error))
         g_error("run from the top of the source tree: %s", error->message);
@@ -37,8 +39,9 @@ static void test_the_route_table_is_the_documented_one(void)
 /* What each role may, written out here once more: a table that forgets to ask is seen. */
 static void test_each_role_may_what_the_matrix_says(void)
 {
-    static const char any[] = "GET /v1/system;GET /v1/apps;GET /v1/apps/{name};GET /v1/apps/{name}/why;GET /v1/search;"
-                              "GET /metrics;";
+    static const char any[] =
+        "GET /v1/system;GET /v1/apps;GET /v1/apps/{name};GET /v1/apps/{name}/why;GET /v1/search;"
+        "GET /metrics;";
     static const char root[] = "POST /v1/files;PUT /v1/repositories;DELETE /v1/repositories/{name};";
     for (gsize i = 0; i < api_n_routes; i++) {
         g_autofree char *name = g_strdup_printf("%s %s;", api_routes[i].method, api_routes[i].pattern);
@@ -59,30 +62,30 @@ static void test_a_path_finds_its_route_or_none(void)
         const char *method, *path, *pattern, *name;
         int status;
     } cases[] = {
-        {"GET",    "/v1/apps",                "/v1/apps",                NULL,           200},
-        {"POST",   "/v1/apps",                "/v1/apps",                NULL,           200},
-        {"GET",    "/v1/apps/PhotoStation",   "/v1/apps/{name}",         "PhotoStation", 200},
-        {"GET",    "/v1/apps/A/why",          "/v1/apps/{name}/why",     "A",            200},
-        {"GET",    "/v1/apps/why",            "/v1/apps/{name}",         "why",          200},
-        {"DELETE", "/v1/jobs/7",              "/v1/jobs/{id}",           "7",            200},
-        {"DELETE", "/v1/repositories/main",   "/v1/repositories/{name}", "main",         200},
-        {"GET",    "/metrics",                "/metrics",                NULL,           200},
-        {"PATCH",  "/v1/apps",                NULL,                      NULL,           405},
-        {"HEAD",   "/v1/system",              NULL,                      NULL,           405},
-        {"get",    "/v1/system",              NULL,                      NULL,           405},
-        {"POST",   "/v1/apps/A/why",          NULL,                      NULL,           405},
-        {"GET",    "/",                       NULL,                      NULL,           404},
-        {"GET",    "",                        NULL,                      NULL,           404},
-        {"GET",    "/v1/apps/",               NULL,                      NULL,           404},
-        {"GET",    "/v1/apps//why",           NULL,                      NULL,           404},
-        {"GET",    "/v1/apps/A/",             NULL,                      NULL,           404},
-        {"GET",    "/v1/apps/A/why/not",      NULL,                      NULL,           404},
-        {"GET",    "/v1/apps/A/whynot",       NULL,                      NULL,           404},
-        {"GET",    "/v1/system/",             NULL,                      NULL,           404},
-        {"GET",    "//v1/system",             NULL,                      NULL,           404},
-        {"GET",    "/v2/system",              NULL,                      NULL,           404},
-        {"GET",    "/V1/system",              NULL,                      NULL,           404},
-        {"DELETE", "/v1/repositories/a/b",    NULL,                      NULL,           404},
+        {"GET", "/v1/apps", "/v1/apps", NULL, 200},
+        {"POST", "/v1/apps", "/v1/apps", NULL, 200},
+        {"GET", "/v1/apps/PhotoStation", "/v1/apps/{name}", "PhotoStation", 200},
+        {"GET", "/v1/apps/A/why", "/v1/apps/{name}/why", "A", 200},
+        {"GET", "/v1/apps/why", "/v1/apps/{name}", "why", 200},
+        {"DELETE", "/v1/jobs/7", "/v1/jobs/{id}", "7", 200},
+        {"DELETE", "/v1/repositories/main", "/v1/repositories/{name}", "main", 200},
+        {"GET", "/metrics", "/metrics", NULL, 200},
+        {"PATCH", "/v1/apps", NULL, NULL, 405},
+        {"HEAD", "/v1/system", NULL, NULL, 405},
+        {"get", "/v1/system", NULL, NULL, 405},
+        {"POST", "/v1/apps/A/why", NULL, NULL, 405},
+        {"GET", "/", NULL, NULL, 404},
+        {"GET", "", NULL, NULL, 404},
+        {"GET", "/v1/apps/", NULL, NULL, 404},
+        {"GET", "/v1/apps//why", NULL, NULL, 404},
+        {"GET", "/v1/apps/A/", NULL, NULL, 404},
+        {"GET", "/v1/apps/A/why/not", NULL, NULL, 404},
+        {"GET", "/v1/apps/A/whynot", NULL, NULL, 404},
+        {"GET", "/v1/system/", NULL, NULL, 404},
+        {"GET", "//v1/system", NULL, NULL, 404},
+        {"GET", "/v2/system", NULL, NULL, 404},
+        {"GET", "/V1/system", NULL, NULL, 404},
+        {"DELETE", "/v1/repositories/a/b", NULL, NULL, 404},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *name = NULL;
@@ -112,5 +115,6 @@ void api_tests(void)
     g_test_add_func("/api/the_route_table_is_the_documented_one", test_the_route_table_is_the_documented_one);
     g_test_add_func("/api/each_role_may_what_the_matrix_says", test_each_role_may_what_the_matrix_says);
     g_test_add_func("/api/a_path_finds_its_route_or_none", test_a_path_finds_its_route_or_none);
-    g_test_add_func("/api/a_placeholder_takes_at_most_a_hundred_bytes", test_a_placeholder_takes_at_most_a_hundred_bytes);
+    g_test_add_func("/api/a_placeholder_takes_at_most_a_hundred_bytes",
+                    test_a_placeholder_takes_at_most_a_hundred_bytes);
 }

@@ -96,7 +96,8 @@ int ask_raw(const Box *box, const char *bytes, gsize len, json_t **json)
 
 int ask(const Box *box, const char *method, const char *path, const char *body, json_t **json)
 {
-    g_autofree char *request = g_strdup_printf("%s %s HTTP/1.1\r\nHost: nas\r\nContent-Length: %u\r\n\r\n%s", method, path,
-                                               (unsigned)(body ? strlen(body) : 0), body ? body : "");
+    g_autofree char *request =
+        g_strdup_printf("%s %s HTTP/1.1\r\nHost: nas\r\nContent-Length: %u\r\n\r\n%s", method, path,
+                        (unsigned)(body ? strlen(body) : 0), body ? body : "");
     return ask_raw(box, request, strlen(request), json);
 }

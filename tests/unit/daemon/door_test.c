@@ -22,20 +22,20 @@ static void test_a_peer_is_what_the_kernel_says(void)
         uid_t own;
         PeerLevel level;
     } cases[] = {
-        {0,    {0},                       1, APPCENTER_GID, FALSE, 0,    PEER_ROOT },
-        {0,    {0},                       0, (gid_t)-1,     FALSE, 0,    PEER_ROOT },
-        {1000, {1000},                    1, APPCENTER_GID, FALSE, 0,    PEER_ANY  },
-        {1000, {APPCENTER_GID},           1, APPCENTER_GID, FALSE, 0,    PEER_GROUP},
-        {1000, {1000, 4, APPCENTER_GID},  3, APPCENTER_GID, FALSE, 0,    PEER_GROUP},
-        {1000, {1000, 4, APPCENTER_GID},  2, APPCENTER_GID, FALSE, 0,    PEER_ANY  },
-        {1000, {1000, (gid_t)-1},         2, (gid_t)-1,     FALSE, 0,    PEER_ANY  },
-        {1000, {1000},                    1, APPCENTER_GID, FALSE, 1000, PEER_ANY  },
-        {1000, {1000},                    1, APPCENTER_GID, TRUE,  1000, PEER_ROOT },
-        {1001, {1001},                    1, APPCENTER_GID, TRUE,  1000, PEER_ANY  },
+        {0, {0}, 1, APPCENTER_GID, FALSE, 0, PEER_ROOT},
+        {0, {0}, 0, (gid_t)-1, FALSE, 0, PEER_ROOT},
+        {1000, {1000}, 1, APPCENTER_GID, FALSE, 0, PEER_ANY},
+        {1000, {APPCENTER_GID}, 1, APPCENTER_GID, FALSE, 0, PEER_GROUP},
+        {1000, {1000, 4, APPCENTER_GID}, 3, APPCENTER_GID, FALSE, 0, PEER_GROUP},
+        {1000, {1000, 4, APPCENTER_GID}, 2, APPCENTER_GID, FALSE, 0, PEER_ANY},
+        {1000, {1000, (gid_t)-1}, 2, (gid_t)-1, FALSE, 0, PEER_ANY},
+        {1000, {1000}, 1, APPCENTER_GID, FALSE, 1000, PEER_ANY},
+        {1000, {1000}, 1, APPCENTER_GID, TRUE, 1000, PEER_ROOT},
+        {1001, {1001}, 1, APPCENTER_GID, TRUE, 1000, PEER_ANY},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
-        g_assert_cmpstr(peer_level_name(peer_level(cases[i].uid, cases[i].groups, cases[i].n_groups, cases[i].appcenter,
-                                                   cases[i].is_private, cases[i].own)),
+        g_assert_cmpstr(peer_level_name(peer_level(cases[i].uid, cases[i].groups, cases[i].n_groups,
+                                                   cases[i].appcenter, cases[i].is_private, cases[i].own)),
                         ==, peer_level_name(cases[i].level));
 }
 
@@ -58,7 +58,8 @@ static void test_every_kind_of_error_makes_a_problem_document(void)
         g_assert_cmpstr(text_at(document, "title"), ==, problem_title(status));
         g_assert_cmpstr(text_at(document, "code"), ==, error_code_name((AppcenterError)kind));
         g_assert_cmpint(json_integer_value(json_at(document, "status")), ==, status);
-        g_assert_cmpint(json_integer_value(json_at(document, "exit")), ==, error_exit_code((AppcenterError)kind));
+        g_assert_cmpint(json_integer_value(json_at(document, "exit")), ==,
+                        error_exit_code((AppcenterError)kind));
         if (status != 500)
             g_assert_cmpstr(problem_title(status), !=, "Internal Server Error");
     }
@@ -67,7 +68,8 @@ static void test_every_kind_of_error_makes_a_problem_document(void)
 static void test_a_problem_that_quotes_bytes_still_is_a_document(void)
 {
     int status = 0;
-    g_autoptr(GError) error = g_error_new_literal(APPCENTER_ERROR, APPCENTER_ERROR_NOT_FOUND, "no job \"\xff\"");
+    g_autoptr(GError) error =
+        g_error_new_literal(APPCENTER_ERROR, APPCENTER_ERROR_NOT_FOUND, "no job \"\xff\"");
     g_autoptr(json_t) document = problem_document(error, &status);
     g_assert_cmpint(status, ==, 404);
     g_assert_nonnull(strstr(text_at(document, "detail"), "no job"));
@@ -76,18 +78,18 @@ static void test_a_problem_that_quotes_bytes_still_is_a_document(void)
 static void test_secrets_in_urls_are_masked(void)
 {
     static const char *const cases[][2] = {
-        {"https://user:secret@host/path",          "https://***@host/path"          },
-        {"https://token@host:8443/",               "https://***@host:8443/"         },
-        {"https://user:p@ss@host/",                "https://***@host/"              },
-        {"socks5h://u:p@proxy:1080",               "socks5h://***@proxy:1080"       },
-        {"https://host/a@b",                       "https://host/a@b"               },
-        {"https://host?mail=a@b",                  "https://host?mail=a@b"          },
-        {"https://host",                           "https://host"                   },
-        {"file:///srv/repo",                       "file:///srv/repo"               },
-        {"admin@example.com",                      "admin@example.com"              },
-        {"",                                       ""                               },
+        {"https://user:secret@host/path", "https://***@host/path"},
+        {"https://token@host:8443/", "https://***@host:8443/"},
+        {"https://user:p@ss@host/", "https://***@host/"},
+        {"socks5h://u:p@proxy:1080", "socks5h://***@proxy:1080"},
+        {"https://host/a@b", "https://host/a@b"},
+        {"https://host?mail=a@b", "https://host?mail=a@b"},
+        {"https://host", "https://host"},
+        {"file:///srv/repo", "file:///srv/repo"},
+        {"admin@example.com", "admin@example.com"},
+        {"", ""},
         {"get https://u:p@a/x: no; http://v:q@b/", "get https://***@a/x: no; http://***@b/"},
-        {"\"https://u:p@a\" and a@b",              "\"https://***@a\" and a@b"      },
+        {"\"https://u:p@a\" and a@b", "\"https://***@a\" and a@b"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *masked = view_mask_url(cases[i][0]);
@@ -97,8 +99,12 @@ static void test_secrets_in_urls_are_masked(void)
 
 static void test_a_token_names_a_file_of_the_spool_and_nothing_else(void)
 {
-    static const char *const bad[] = {"", "..", "/etc/passwd", "0123456789abcdef0123456789abcde",
-                                      "0123456789ABCDEF0123456789ABCDEF", "../../../0123456789abcdef0123456789ab",
+    static const char *const bad[] = {"",
+                                      "..",
+                                      "/etc/passwd",
+                                      "0123456789abcdef0123456789abcde",
+                                      "0123456789ABCDEF0123456789ABCDEF",
+                                      "../../../0123456789abcdef0123456789ab",
                                       "0123456789abcdef0123456789abcdef0"};
     g_autofree char *good = spool_path("0123456789abcdef0123456789abcdef");
     g_assert_true(g_str_has_prefix(good, "/var/lib/appcenter/"));
@@ -139,7 +145,8 @@ void door_tests(void)
 {
     g_test_add_func("/peer/a_peer_is_what_the_kernel_says", test_a_peer_is_what_the_kernel_says);
     g_test_add_func("/peer/what_is_no_socket_is_nobody", test_what_is_no_socket_is_nobody);
-    g_test_add_func("/problem/every_kind_of_error_makes_a_document", test_every_kind_of_error_makes_a_problem_document);
+    g_test_add_func("/problem/every_kind_of_error_makes_a_document",
+                    test_every_kind_of_error_makes_a_problem_document);
     g_test_add_func("/problem/one_that_quotes_bytes_still_is_a_document",
                     test_a_problem_that_quotes_bytes_still_is_a_document);
     g_test_add_func("/views/secrets_in_urls_are_masked", test_secrets_in_urls_are_masked);

@@ -1,4 +1,5 @@
-/* jobs_test.c - the queue and its one child, with a script that plays the child; and what the daemon makes of it. */
+/* jobs_test.c - the queue and its one child, with a script that plays the child; and what the daemon makes
+ * of it. */
 #include "tests.h"
 
 #include <signal.h>
@@ -21,7 +22,8 @@ static void on_event(gint64 job_id, json_t *event, gboolean keep, gpointer user_
     const char *state = json_string_value(json_object_get(event, "state"));
     g_assert_cmpint(json_integer_value(json_at(event, "job")), ==, job_id);
     g_assert_cmpint(keep, ==, strcmp(kind, "bytes") != 0);
-    g_string_append_printf(bench->said, "%d:%s%s%s ", (int)job_id, kind, state ? ":" : "", state ? state : "");
+    g_string_append_printf(bench->said, "%d:%s%s%s ", (int)job_id, kind, state ? ":" : "",
+                           state ? state : "");
 }
 
 static void on_done(gint64 job_id, const char *action, json_t *request, json_t *result, gpointer user_data)
@@ -80,7 +82,8 @@ static char *state_of(const Bench *bench, gint64 id, json_t **result)
     return g_strdup(job->state);
 }
 
-static void assert_ended(const Bench *bench, gint64 id, const char *state, const char *code, const char *message)
+static void assert_ended(const Bench *bench, gint64 id, const char *state, const char *code,
+                         const char *message)
 {
     g_autoptr(json_t) result = NULL;
     g_autofree char *found = state_of(bench, id, &result);
@@ -122,9 +125,9 @@ static void test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first(v
     static const struct {
         const char *action, *message;
     } cases[] = {
-        {"die",   "ended with code 3"  },
-        {"crash", "ended by signal 11" },
-        {"vague", "ended with code 0"  }, /* a result that does not say how it went is none */
+        {"die", "ended with code 3"},
+        {"crash", "ended by signal 11"},
+        {"vague", "ended with code 0"}, /* a result that does not say how it went is none */
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Bench) bench = {0};
@@ -186,7 +189,8 @@ static void test_progress_is_shown_while_it_runs(void)
     gint64 id = queue(&bench, "wait");
     loop_until(strstr(bench.said->str, "bytes"));
     g_autofree char *text = json_to_text(jobs_progress(bench.jobs));
-    g_assert_cmpstr(text, ==, "{\"app\":\"One\",\"done\":3,\"step\":\"FETCH\",\"total\":9,\"words\":\"Downloading\"}");
+    g_assert_cmpstr(text, ==,
+                    "{\"app\":\"One\",\"done\":3,\"step\":\"FETCH\",\"total\":9,\"words\":\"Downloading\"}");
     must(jobs_cancel(bench.jobs, id, OR_FAIL));
     loop_until(jobs_is_idle(bench.jobs));
     g_assert_null(jobs_progress(bench.jobs));
@@ -270,7 +274,8 @@ static void test_a_key_that_was_used_gives_the_old_job(void)
     loop_until(jobs_is_idle(bench.jobs));
     g_assert_cmpint(jobs_queue(bench.jobs, "upgrade", request, "key", 5, &error), ==, id);
     g_assert_true(jobs_is_idle(bench.jobs));
-    g_assert_cmpint(jobs_queue(bench.jobs, "upgrade", request, "key", 6, &error), !=, id); /* another user's key */
+    g_assert_cmpint(jobs_queue(bench.jobs, "upgrade", request, "key", 6, &error), !=,
+                    id); /* another user's key */
     loop_until(jobs_is_idle(bench.jobs));
     g_assert_no_error(error);
     g_assert_cmpuint(script_count(&bench.box, "upgrade"), ==, 2);
@@ -340,7 +345,8 @@ static void test_an_emergency_is_installed_by_itself_and_not_twice(void)
 
 static void test_a_poll_that_fails_before_it_is_recorded_does_not_spin(void)
 {
-    static const char *const files[] = {"etc/appcenter/repos.d/main.conf", "[repository]\nurl = file:///nowhere\n",
+    static const char *const files[] = {"etc/appcenter/repos.d/main.conf",
+                                        "[repository]\nurl = file:///nowhere\n",
                                         "etc/appcenter/appcenter.conf", "[network]\npoll = 1s\n", NULL};
     g_auto(Box) box = {0};
     box_init_with(&box, files);
@@ -405,12 +411,14 @@ void jobs_tests(void)
     g_test_add_func("/jobs/a_program_that_is_not_there_is_a_failed_job",
                     test_a_program_that_is_not_there_is_a_failed_job);
     g_test_add_func("/jobs/progress_is_shown_while_it_runs", test_progress_is_shown_while_it_runs);
-    g_test_add_func("/jobs/a_running_job_is_asked_to_undo_itself", test_a_running_job_is_asked_to_undo_itself);
+    g_test_add_func("/jobs/a_running_job_is_asked_to_undo_itself",
+                    test_a_running_job_is_asked_to_undo_itself);
     g_test_add_func("/jobs/a_queued_job_is_dropped", test_a_queued_job_is_dropped);
     g_test_add_func("/jobs/only_one_runs_at_a_time_in_the_order_of_asking",
                     test_only_one_runs_at_a_time_in_the_order_of_asking);
     g_test_add_func("/jobs/a_full_queue_takes_no_more", test_a_full_queue_takes_no_more);
-    g_test_add_func("/jobs/a_key_that_was_used_gives_the_old_job", test_a_key_that_was_used_gives_the_old_job);
+    g_test_add_func("/jobs/a_key_that_was_used_gives_the_old_job",
+                    test_a_key_that_was_used_gives_the_old_job);
     g_test_add_func("/jobs/a_restart_goes_on_with_what_waited_and_ends_what_ran",
                     test_a_restart_goes_on_with_what_waited_and_ends_what_ran);
     g_test_add_func("/jobs/a_stopping_queue_ends_what_runs_and_starts_nothing",

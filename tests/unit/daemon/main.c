@@ -28,17 +28,22 @@ static const char script[] =
     "echo \"$request\" >>\"$root/requests\"\n"
     "echo $$ >\"$root/pid\"\n"
     "say() { echo \"$1\"; }\n"
-    "ok() { say '{\"event\":\"result\",\"exit\":0,\"code\":\"ok\",\"message\":\"\",\"transactions\":[]}'; exit 0; }\n"
-    "step() { say '{\"event\":\"step\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"phase\":\"do\","
+    "ok() { say '{\"event\":\"result\",\"exit\":0,\"code\":\"ok\",\"message\":\"\",\"transactions\":[]}'; "
+    "exit 0; }\n"
+    "step() { say "
+    "'{\"event\":\"step\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"phase\":\"do\","
     "\"when\":\"begin\",\"transaction\":5}'; }\n"
     "case $request in\n"
     "*'\"action\":\"upgrade\"'*)\n"
     "    step\n"
-    "    say '{\"event\":\"bytes\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"done\":1,\"total\":9}'\n"
+    "    say "
+    "'{\"event\":\"bytes\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"done\":1,\"total\":"
+    "9}'\n"
     "    say '{\"event\":\"transaction\",\"transaction\":5,\"result\":\"done\"}'\n"
     "    ok ;;\n"
     "*'\"action\":\"fail\"'*)\n"
-    "    say '{\"event\":\"result\",\"exit\":8,\"code\":\"network\",\"message\":\"no answer\",\"transactions\":[]}'\n"
+    "    say '{\"event\":\"result\",\"exit\":8,\"code\":\"network\",\"message\":\"no "
+    "answer\",\"transactions\":[]}'\n"
     "    exit 8 ;;\n"
     "*'\"action\":\"die\"'*) step; exit 3 ;;\n"
     "*'\"action\":\"crash\"'*) kill -SEGV $$ ;;\n"
@@ -48,10 +53,13 @@ static const char script[] =
     "    head -c 9000000 /dev/zero | tr '\\0' x; say ''\n"
     "    ok ;;\n"
     "*'\"action\":\"wait\"'*)\n"
-    "    trap 'say \"{\\\"event\\\":\\\"result\\\",\\\"exit\\\":1,\\\"code\\\":\\\"cancelled\\\",\\\"message\\\":"
+    "    trap 'say "
+    "\"{\\\"event\\\":\\\"result\\\",\\\"exit\\\":1,\\\"code\\\":\\\"cancelled\\\",\\\"message\\\":"
     "\\\"asked to stop\\\",\\\"transactions\\\":[]}\"; exit 1' TERM\n"
     "    step\n"
-    "    say '{\"event\":\"bytes\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"done\":3,\"total\":9}'\n"
+    "    say "
+    "'{\"event\":\"bytes\",\"app\":\"One\",\"step\":\"FETCH\",\"words\":\"Downloading\",\"done\":3,\"total\":"
+    "9}'\n"
     "    while :; do sleep 0.05; done ;;\n"
     "*'\"action\":\"deaf\"'*) step; exec sleep 30 ;;\n"
     "*'\"action\":\"refresh\"'*) [ -e \"$root/refresh-dies\" ] && exit 9; ok ;;\n"
@@ -137,7 +145,8 @@ Release *make_release(const char *name, const char *version, const char *members
     g_autofree char *sha256 = g_strnfill(64, 'a');
     g_autofree char *line = g_strdup_printf(
         "{\"name\":\"%s\",\"version\":\"%s\",\"arch\":\"x86_64\",\"path\":\"packages/%s.%s_%s_x86_64.qpkg\","
-        "\"size\":100,\"sha256\":\"%s\",\"installed_size\":200,\"files\":3,\"published\":\"2026-11-01T00:00:00Z\","
+        "\"size\":100,\"sha256\":\"%s\",\"installed_size\":200,\"files\":3,\"published\":\"2026-11-01T00:00:"
+        "00Z\","
         "\"summary\":{\"en\":\"about %s\"}%s%s}",
         name, version, sha256, name, version, sha256, name, *members ? "," : "", members);
     g_autoptr(json_t) json = json_parse_strict(line, strlen(line), 16, TRUE, &error);
@@ -170,7 +179,8 @@ void put_app(const Box *box, const char *name, const char *version)
     must(store_app_put(box->daemon.store, app, NULL, OR_FAIL));
 }
 
-void put_offer(const Box *box, const char *app, const char *installed, const char *version, const char *members)
+void put_offer(const Box *box, const char *app, const char *installed, const char *version,
+               const char *members)
 {
     g_autoptr(GPtrArray) offers = g_ptr_array_new_with_free_func((GDestroyNotify)store_offer_free);
     StoreOffer *offer = g_new0(StoreOffer, 1);

@@ -12,19 +12,19 @@ static void test_local_urls_are_those_of_this_machine(void)
         const char *url;
         gboolean is_local;
     } cases[] = {
-        {"file:///srv/repo",              TRUE },
-        {"http://127.0.0.1:8000/",        TRUE },
-        {"http://127.9.9.9/",             TRUE },
-        {"https://localhost/x",           TRUE },
-        {"http://[::1]:8000/",            TRUE },
-        {"http://user:secret@localhost/", TRUE },
-        {"https://repo.example/",         FALSE},
-        {"http://127.0.0.1.example/",     FALSE},
-        {"http://localhost.example/",     FALSE},
-        {"https://localhost@example/",    FALSE},
-        {"http://128.0.0.1/",             FALSE},
-        {"not a url",                     FALSE},
-        {"",                              FALSE},
+        {"file:///srv/repo", TRUE},
+        {"http://127.0.0.1:8000/", TRUE},
+        {"http://127.9.9.9/", TRUE},
+        {"https://localhost/x", TRUE},
+        {"http://[::1]:8000/", TRUE},
+        {"http://user:secret@localhost/", TRUE},
+        {"https://repo.example/", FALSE},
+        {"http://127.0.0.1.example/", FALSE},
+        {"http://localhost.example/", FALSE},
+        {"https://localhost@example/", FALSE},
+        {"http://128.0.0.1/", FALSE},
+        {"not a url", FALSE},
+        {"", FALSE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         g_assert_cmpint(schedule_url_is_local(cases[i].url), ==, cases[i].is_local);
@@ -74,7 +74,8 @@ static void world_clear(World *world)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, world_clear)
 
-static void add_offer(World *world, const char *app, Verdict verdict, ReasonCode code, UrgencyClass cls, gint64 at)
+static void add_offer(World *world, const char *app, Verdict verdict, ReasonCode code, UrgencyClass cls,
+                      gint64 at)
 {
     StoreOffer *offer = g_new0(StoreOffer, 1);
     offer->app = g_strdup(app);
@@ -104,7 +105,8 @@ static void test_a_repository_is_polled_once_an_interval(void)
     }
 }
 
-/* Its first poll lies somewhere in the first interval after the start, and stays there however often one asks. */
+/* Its first poll lies somewhere in the first interval after the start, and stays there however often one
+ * asks. */
 static void test_a_repository_that_was_never_asked_has_its_turn(void)
 {
     g_auto(World) world = {0};
@@ -168,15 +170,15 @@ static void test_only_verdicts_of_now_are_installed(void)
         UrgencyClass cls;
         const char *trigger;
     } cases[] = {
-        {VERDICT_NOW,    REASON_EMERGENCY,      CLASS_EMERGENCY, "emergency"},
-        {VERDICT_NOW,    REASON_WINDOW_OPEN,    CLASS_NORMAL,    "window"   },
-        {VERDICT_NOW,    REASON_WINDOW_OPEN,    CLASS_EMERGENCY, "emergency"},
-        {VERDICT_NOW,    REASON_DEADLINE,       CLASS_CRITICAL,  "deadline" },
-        {VERDICT_NOW,    REASON_WITHDRAWN_BACK, CLASS_NORMAL,    "window"   },
-        {VERDICT_AT,     REASON_WINDOW,         CLASS_CRITICAL,  NULL       },
-        {VERDICT_WAIT,   REASON_HELD,           CLASS_EMERGENCY, NULL       },
-        {VERDICT_ASK,    REASON_FEATURE,        CLASS_FEATURE,   NULL       },
-        {VERDICT_REFUSE, REASON_HALTED,         CLASS_EMERGENCY, NULL       },
+        {VERDICT_NOW, REASON_EMERGENCY, CLASS_EMERGENCY, "emergency"},
+        {VERDICT_NOW, REASON_WINDOW_OPEN, CLASS_NORMAL, "window"},
+        {VERDICT_NOW, REASON_WINDOW_OPEN, CLASS_EMERGENCY, "emergency"},
+        {VERDICT_NOW, REASON_DEADLINE, CLASS_CRITICAL, "deadline"},
+        {VERDICT_NOW, REASON_WITHDRAWN_BACK, CLASS_NORMAL, "window"},
+        {VERDICT_AT, REASON_WINDOW, CLASS_CRITICAL, NULL},
+        {VERDICT_WAIT, REASON_HELD, CLASS_EMERGENCY, NULL},
+        {VERDICT_ASK, REASON_FEATURE, CLASS_FEATURE, NULL},
+        {VERDICT_REFUSE, REASON_HALTED, CLASS_EMERGENCY, NULL},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(World) world = {0};
@@ -266,18 +268,23 @@ static void test_it_wakes_for_whatever_comes_first(void)
 
 void schedule_tests(void)
 {
-    g_test_add_func("/schedule/local_urls_are_those_of_this_machine", test_local_urls_are_those_of_this_machine);
-    g_test_add_func("/schedule/a_repository_is_polled_once_an_interval", test_a_repository_is_polled_once_an_interval);
+    g_test_add_func("/schedule/local_urls_are_those_of_this_machine",
+                    test_local_urls_are_those_of_this_machine);
+    g_test_add_func("/schedule/a_repository_is_polled_once_an_interval",
+                    test_a_repository_is_polled_once_an_interval);
     g_test_add_func("/schedule/a_repository_that_was_never_asked_has_its_turn",
                     test_a_repository_that_was_never_asked_has_its_turn);
     g_test_add_func("/schedule/a_local_repository_is_asked_at_once_where_the_poll_is_a_second",
                     test_a_local_repository_is_asked_at_once_where_the_poll_is_a_second);
     g_test_add_func("/schedule/a_poll_that_did_not_take_is_not_tried_at_once",
                     test_a_poll_that_did_not_take_is_not_tried_at_once);
-    g_test_add_func("/schedule/without_repositories_nothing_is_polled", test_without_repositories_nothing_is_polled);
+    g_test_add_func("/schedule/without_repositories_nothing_is_polled",
+                    test_without_repositories_nothing_is_polled);
     g_test_add_func("/schedule/only_verdicts_of_now_are_installed", test_only_verdicts_of_now_are_installed);
-    g_test_add_func("/schedule/an_emergency_goes_before_what_is_ordinary", test_an_emergency_goes_before_what_is_ordinary);
-    g_test_add_func("/schedule/what_was_tried_waits_and_the_rest_goes_on", test_what_was_tried_waits_and_the_rest_goes_on);
+    g_test_add_func("/schedule/an_emergency_goes_before_what_is_ordinary",
+                    test_an_emergency_goes_before_what_is_ordinary);
+    g_test_add_func("/schedule/what_was_tried_waits_and_the_rest_goes_on",
+                    test_what_was_tried_waits_and_the_rest_goes_on);
     g_test_add_func("/schedule/what_waited_before_is_forgotten", test_what_waited_before_is_forgotten);
     g_test_add_func("/schedule/it_wakes_for_whatever_comes_first", test_it_wakes_for_whatever_comes_first);
 }

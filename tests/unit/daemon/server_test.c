@@ -22,12 +22,18 @@ static void assert_problem(json_t *document, int status, const char *code, const
 static void test_what_is_asked_is_answered(void)
 {
     static const char *const cases[][2] = {
-        {"/v1/system",               "appctl.status/1"      }, {"/v1/apps",          "appctl.apps/1"         },
-        {"/v1/apps/One/why",         "appctl.explanation/1" }, {"/v1/search?q=on",   "appctl.search/1"       },
-        {"/v1/jobs",                 "appctl.jobs/1"        }, {"/v1/history",       "appctl.history/1"      },
-        {"/v1/history?limit=3",      "appctl.history/1"     }, {"/v1/advisories",    "appctl.advisories/1"   },
-        {"/v1/audit",                "appctl.audit/1"       }, {"/v1/holds",         "appctl.holds/1"        },
-        {"/v1/config",               "appctl.config/1"      }, {"/v1/repositories",  "appctl.repositories/1" },
+        {"/v1/system", "appctl.status/1"},
+        {"/v1/apps", "appctl.apps/1"},
+        {"/v1/apps/One/why", "appctl.explanation/1"},
+        {"/v1/search?q=on", "appctl.search/1"},
+        {"/v1/jobs", "appctl.jobs/1"},
+        {"/v1/history", "appctl.history/1"},
+        {"/v1/history?limit=3", "appctl.history/1"},
+        {"/v1/advisories", "appctl.advisories/1"},
+        {"/v1/audit", "appctl.audit/1"},
+        {"/v1/holds", "appctl.holds/1"},
+        {"/v1/config", "appctl.config/1"},
+        {"/v1/repositories", "appctl.repositories/1"},
     };
     g_auto(Box) box = {0};
     box_init(&box);
@@ -53,52 +59,50 @@ static void test_what_makes_no_sense_is_refused(void)
         int status;
         const char *code, *part;
     } cases[] = {
-        {"GET",    "/v1/nothing",                    NULL,                       404, "not-found", "no such path"       },
-        {"GET",    "/v1/apps/Nobody",                NULL,                       404, "not-found", "Nobody"             },
-        {"GET",    "/v1/apps/%FF",                   NULL,                       404, "not-found", "no app"             },
-        {"GET",    "/v1/jobs/%FF",                   NULL,                       404, "not-found", "no job"             },
-        {"GET",    "/v1/jobs/7",                     NULL,                       404, "not-found", "no job 7"           },
-        {"GET",    "/v1/jobs/-1",                    NULL,                       404, "not-found", "no job"             },
-        {"DELETE", "/v1/jobs/7",                     NULL,                       404, "not-found", "no job 7"           },
-        {"GET",    "/v1/history/99999999999999999999", NULL,                     404, "not-found", "no transaction"     },
-        {"PATCH",  "/v1/apps",                       "{}",                       405, "invalid",   "no such method"     },
-        {"POST",   "/v1/system",                     "{}",                       405, "invalid",   "no such method"     },
-        {"GET",    "/v1/search",                     NULL,                       400, "invalid",   "q:"                 },
-        {"GET",    "/v1/search?q=%FF",               NULL,                       400, "invalid",   "q:"                 },
-        {"GET",    "/v1/history?limit=0",            NULL,                       400, "invalid",   "limit:"             },
-        {"GET",    "/v1/history?limit",              NULL,                       200, NULL,        NULL                 },
-        {"GET",    "/v1/events?job=x",               NULL,                       400, "invalid",   "job:"               },
-        {"GET",    "/v1/events?job",                 NULL,                       400, "invalid",   "job:"               },
-        {"GET",    "/v1/events?job=7",               NULL,                       404, "not-found", "no job 7"           },
-        {"POST",   "/v1/apps",                       "{\"action\":",             400, "invalid",   "the body"           },
-        {"POST",   "/v1/apps",                       "[]",                       400, "invalid",   "wanted an object"   },
-        {"POST",   "/v1/apps",                       "{\"a\":1,\"a\":2}",        400, "invalid",   "the body"           },
-        {"POST",   "/v1/apps",                       "",                         400, "invalid",   "action"             },
-        {"POST",   "/v1/apps",                       "{\"action\":\"format\"}",  400, "invalid",   "action"             },
-        {"POST",   "/v1/apps",                       "{\"action\":\"remove\"}",  400, "invalid",   "at least one app"   },
-        {"POST",   "/v1/apps",                       "{\"action\":\"auto\",\"apps\":[{\"name\":\"A\"}]}",
-                                                                                 400, "invalid",   "the scheduler's own"},
-        {"POST",   "/v1/apps",                       "{\"action\":\"start\"}",   400, "invalid",   "exactly one app"    },
-        {"POST",   "/v1/apps",                       "{\"action\":\"start\",\"apps\":[{\"name\":\"Nobody\"}]}",
-                                                                                 404, "not-found", "Nobody"             },
-        {"PUT",    "/v1/holds",                      "{\"app\":7}",              400, "invalid",   "app"                },
-        {"PUT",    "/v1/holds",                      "{\"app\":\"Nobody\"}",     404, "not-found", "Nobody"             },
-        {"PUT",    "/v1/holds",                      "{\"app\":\"../x\"}",       400, "invalid",   "no app name"        },
-        {"PUT",    "/v1/holds",                      "{\"until\":\"2001-01-01T00:00:00Z\"}",
-                                                                                 400, "invalid",   "a time to come"     },
-        {"DELETE", "/v1/holds",                      NULL,                       404, "not-found", ""                   },
-        {"PUT",    "/v1/skips",                      "{\"app\":\"One\"}",        400, "invalid",   "version"            },
-        {"PUT",    "/v1/skips",                      "{\"app\":\"One\",\"version\":\"!\"}",
-                                                                                 400, "invalid",   "no version"         },
-        {"DELETE", "/v1/skips",                      NULL,                       400, "invalid",   "app and version"    },
-        {"PUT",    "/v1/repositories",               "{\"name\":\"m\"}",         400, "invalid",   "url"                },
-        {"PUT",    "/v1/repositories",               "{\"name\":\"m\",\"url\":\"https://x/\",\"root\":\"\"}",
-                                                                                 400, "invalid",   "root.json"          },
-        {"PUT",    "/v1/repositories",               "{\"name\":\"../m\",\"url\":\"https://x/\",\"root\":\"{}\"}",
-                                                                                 400, "invalid",   "name"               },
-        {"PUT",    "/v1/repositories",               "{\"name\":\"m\",\"url\":\"ftp://x/\",\"root\":\"{}\"}",
-                                                                                 400, "invalid",   "url"                },
-        {"DELETE", "/v1/repositories/none",          NULL,                       404, "not-found", "none"               },
+        {"GET", "/v1/nothing", NULL, 404, "not-found", "no such path"},
+        {"GET", "/v1/apps/Nobody", NULL, 404, "not-found", "Nobody"},
+        {"GET", "/v1/apps/%FF", NULL, 404, "not-found", "no app"},
+        {"GET", "/v1/jobs/%FF", NULL, 404, "not-found", "no job"},
+        {"GET", "/v1/jobs/7", NULL, 404, "not-found", "no job 7"},
+        {"GET", "/v1/jobs/-1", NULL, 404, "not-found", "no job"},
+        {"DELETE", "/v1/jobs/7", NULL, 404, "not-found", "no job 7"},
+        {"GET", "/v1/history/99999999999999999999", NULL, 404, "not-found", "no transaction"},
+        {"PATCH", "/v1/apps", "{}", 405, "invalid", "no such method"},
+        {"POST", "/v1/system", "{}", 405, "invalid", "no such method"},
+        {"GET", "/v1/search", NULL, 400, "invalid", "q:"},
+        {"GET", "/v1/search?q=%FF", NULL, 400, "invalid", "q:"},
+        {"GET", "/v1/history?limit=0", NULL, 400, "invalid", "limit:"},
+        {"GET", "/v1/history?limit", NULL, 200, NULL, NULL},
+        {"GET", "/v1/events?job=x", NULL, 400, "invalid", "job:"},
+        {"GET", "/v1/events?job", NULL, 400, "invalid", "job:"},
+        {"GET", "/v1/events?job=7", NULL, 404, "not-found", "no job 7"},
+        {"POST", "/v1/apps", "{\"action\":", 400, "invalid", "the body"},
+        {"POST", "/v1/apps", "[]", 400, "invalid", "wanted an object"},
+        {"POST", "/v1/apps", "{\"a\":1,\"a\":2}", 400, "invalid", "the body"},
+        {"POST", "/v1/apps", "", 400, "invalid", "action"},
+        {"POST", "/v1/apps", "{\"action\":\"format\"}", 400, "invalid", "action"},
+        {"POST", "/v1/apps", "{\"action\":\"remove\"}", 400, "invalid", "at least one app"},
+        {"POST", "/v1/apps", "{\"action\":\"auto\",\"apps\":[{\"name\":\"A\"}]}", 400, "invalid",
+         "the scheduler's own"},
+        {"POST", "/v1/apps", "{\"action\":\"start\"}", 400, "invalid", "exactly one app"},
+        {"POST", "/v1/apps", "{\"action\":\"start\",\"apps\":[{\"name\":\"Nobody\"}]}", 404, "not-found",
+         "Nobody"},
+        {"PUT", "/v1/holds", "{\"app\":7}", 400, "invalid", "app"},
+        {"PUT", "/v1/holds", "{\"app\":\"Nobody\"}", 404, "not-found", "Nobody"},
+        {"PUT", "/v1/holds", "{\"app\":\"../x\"}", 400, "invalid", "no app name"},
+        {"PUT", "/v1/holds", "{\"until\":\"2001-01-01T00:00:00Z\"}", 400, "invalid", "a time to come"},
+        {"DELETE", "/v1/holds", NULL, 404, "not-found", ""},
+        {"PUT", "/v1/skips", "{\"app\":\"One\"}", 400, "invalid", "version"},
+        {"PUT", "/v1/skips", "{\"app\":\"One\",\"version\":\"!\"}", 400, "invalid", "no version"},
+        {"DELETE", "/v1/skips", NULL, 400, "invalid", "app and version"},
+        {"PUT", "/v1/repositories", "{\"name\":\"m\"}", 400, "invalid", "url"},
+        {"PUT", "/v1/repositories", "{\"name\":\"m\",\"url\":\"https://x/\",\"root\":\"\"}", 400, "invalid",
+         "root.json"},
+        {"PUT", "/v1/repositories", "{\"name\":\"../m\",\"url\":\"https://x/\",\"root\":\"{}\"}", 400,
+         "invalid", "name"},
+        {"PUT", "/v1/repositories", "{\"name\":\"m\",\"url\":\"ftp://x/\",\"root\":\"{}\"}", 400, "invalid",
+         "url"},
+        {"DELETE", "/v1/repositories/none", NULL, 404, "not-found", "none"},
     };
     g_auto(Box) box = {0};
     box_init(&box);
@@ -108,7 +112,8 @@ static void test_what_makes_no_sense_is_refused(void)
         g_autoptr(json_t) answer = NULL;
         int status = ask(&box, cases[i].method, cases[i].path, cases[i].body, &answer);
         if (status != cases[i].status)
-            g_error("%s %s %s: %d", cases[i].method, cases[i].path, cases[i].body ? cases[i].body : "", status);
+            g_error("%s %s %s: %d", cases[i].method, cases[i].path, cases[i].body ? cases[i].body : "",
+                    status);
         if (cases[i].code)
             assert_problem(answer, cases[i].status, cases[i].code, cases[i].part);
     }
@@ -169,8 +174,10 @@ static void test_a_body_that_is_too_large_is_refused(void)
     g_assert_cmpint(ask(&box, "POST", "/v1/refresh", letters, NULL), ==, 202);
     /* without a length beforehand it is counted, and told when all of it was heard */
     g_autofree char *blanks = g_strnfill(0x5000, ' ');
-    g_autofree char *chunked = g_strdup_printf("POST /v1/apps HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                               "5000\r\n%s\r\n5000\r\n%s\r\n0\r\n\r\n", blanks, blanks);
+    g_autofree char *chunked =
+        g_strdup_printf("POST /v1/apps HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "5000\r\n%s\r\n5000\r\n%s\r\n0\r\n\r\n",
+                        blanks, blanks);
     g_autoptr(json_t) late = NULL;
     g_assert_cmpint(ask_raw(&box, chunked, strlen(chunked), &late), ==, 413);
     assert_problem(late, 413, "invalid", "too large");
@@ -200,7 +207,8 @@ static void test_a_change_becomes_a_job_of_the_admin(void)
     g_assert_cmpint(ask(&box, "POST", "/v1/apps",
                         "{\"action\":\"upgrade\",\"apps\":[{\"name\":\"One\",\"version\":\"2.0\"}],"
                         "\"trigger\":\"emergency\",\"options\":{\"security_only\":true}}",
-                        &answer), ==, 202);
+                        &answer),
+                    ==, 202);
     g_assert_cmpint(json_integer_value(json_at(answer, "job")), ==, 1);
     loop_until(jobs_is_idle(box.daemon.jobs));
     g_auto(GStrv) requests = script_requests(&box);
@@ -239,7 +247,8 @@ static void test_a_service_verb_names_one_installed_app(void)
     box_init(&box);
     put_app(&box, "One", "1.0");
     box_serve(&box, NULL);
-    g_assert_cmpint(ask(&box, "POST", "/v1/apps", "{\"action\":\"stop\",\"apps\":[{\"name\":\"One\"}]}", NULL), ==, 202);
+    g_assert_cmpint(
+        ask(&box, "POST", "/v1/apps", "{\"action\":\"stop\",\"apps\":[{\"name\":\"One\"}]}", NULL), ==, 202);
     loop_until(jobs_is_idle(box.daemon.jobs));
     g_auto(GStrv) requests = script_requests(&box);
     g_assert_cmpstr(requests[0], ==,
@@ -248,7 +257,8 @@ static void test_a_service_verb_names_one_installed_app(void)
 
 static void test_a_repeated_post_gives_the_first_ones_job(void)
 {
-    static const char request[] = "POST /v1/refresh HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k1\r\nContent-Length: 0\r\n\r\n";
+    static const char request[] =
+        "POST /v1/refresh HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k1\r\nContent-Length: 0\r\n\r\n";
     g_auto(Box) box = {0};
     box_init(&box);
     box_serve(&box, NULL);
@@ -260,7 +270,8 @@ static void test_a_repeated_post_gives_the_first_ones_job(void)
     }
     g_autofree char *long_key = g_strnfill(201, 'k');
     g_autofree char *bad = g_strdup_printf("POST /v1/refresh HTTP/1.1\r\nHost: a\r\nIdempotency-Key: %s\r\n"
-                                           "Content-Length: 0\r\n\r\n", long_key);
+                                           "Content-Length: 0\r\n\r\n",
+                                           long_key);
     g_assert_cmpint(ask_raw(&box, bad, strlen(bad), NULL), ==, 400);
     g_assert_cmpuint(script_count(&box, "refresh"), ==, 1);
 }
@@ -292,7 +303,8 @@ static void test_holds_and_skips_come_and_go(void)
     box_init(&box);
     put_app(&box, "One", "1.0");
     box_serve(&box, NULL);
-    g_assert_cmpint(ask(&box, "PUT", "/v1/holds", "{\"app\":\"One\",\"until\":\"2999-01-01T00:00:00Z\",\"note\":\"n\"}", NULL),
+    g_assert_cmpint(ask(&box, "PUT", "/v1/holds",
+                        "{\"app\":\"One\",\"until\":\"2999-01-01T00:00:00Z\",\"note\":\"n\"}", NULL),
                     ==, 204);
     g_assert_cmpint(ask(&box, "PUT", "/v1/holds", "{\"app\":null,\"except_emergency\":true}", NULL), ==, 204);
     g_autoptr(json_t) holds = NULL;
@@ -309,8 +321,9 @@ static void test_holds_and_skips_come_and_go(void)
 
 static void put_repository(const Box *box, const char *root)
 {
-    g_autofree char *body = g_strdup_printf(
-        "{\"name\":\"main\",\"url\":\"https://u:secret@repo.example/\",\"priority\":60,\"root\":\"{\\\"n\\\":%s}\"}", root);
+    g_autofree char *body = g_strdup_printf("{\"name\":\"main\",\"url\":\"https://u:secret@repo.example/"
+                                            "\",\"priority\":60,\"root\":\"{\\\"n\\\":%s}\"}",
+                                            root);
     g_assert_cmpint(ask(box, "PUT", "/v1/repositories", body, NULL), ==, 204);
 }
 
@@ -392,8 +405,10 @@ static void test_a_file_that_is_too_large_or_breaks_off_leaves_nothing(void)
     box_serve(&box, &limits);
     g_autofree char *large = g_strnfill(100001, 'x');
     g_assert_cmpint(ask(&box, "POST", "/v1/files", large, NULL), ==, 413);
-    g_autofree char *chunked = g_strdup_printf("POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                               "186a1\r\n%s\r\n0\r\n\r\n", large);
+    g_autofree char *chunked =
+        g_strdup_printf("POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "186a1\r\n%s\r\n0\r\n\r\n",
+                        large);
     g_assert_cmpint(ask_raw(&box, chunked, strlen(chunked), NULL), ==, 413);
     g_assert_cmpuint(n_spooled(&box), ==, 0);
     Client client = {.fd = -1};
@@ -404,6 +419,7 @@ static void test_a_file_that_is_too_large_or_breaks_off_leaves_nothing(void)
     loop_until(n_spooled(&box) == 0);
     large[100000] = '\0';
     g_autofree char *token = upload(&box, large);
+    g_assert_nonnull(token);
     g_assert_cmpuint(n_spooled(&box), ==, 1);
 }
 
@@ -461,7 +477,8 @@ static void test_more_clients_than_it_serves_wait_their_turn(void)
 static int ask_as_nobody(const Box *box, const char *method, const char *path)
 {
     g_auto(Client) client = {.fd = -1};
-    g_autofree char *request = g_strdup_printf("%s %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", method, path);
+    g_autofree char *request =
+        g_strdup_printf("%s %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", method, path);
     g_assert_true(setgroups(0, NULL) == 0 && setegid(NOBODY) == 0 && seteuid(NOBODY) == 0);
     client_open(&client, box);
     g_assert_true(seteuid(0) == 0 && setegid(0) == 0);
@@ -503,7 +520,8 @@ static void test_members_of_the_group_may_not_ask_for_what_is_roots(void)
     g_autofree char *token = upload(&box, "x");
     g_autofree char *digest = g_strnfill(64, 'a');
     for (gsize i = 0; i < G_N_ELEMENTS(options); i++) {
-        g_autofree char *text = g_strdup_printf("{\"action\":\"install\",\"apps\":[\"One\"],\"options\":{%s}}", options[i]);
+        g_autofree char *text =
+            g_strdup_printf("{\"action\":\"install\",\"apps\":[\"One\"],\"options\":{%s}}", options[i]);
         g_autoptr(GString) body = g_string_new(text);
         g_string_replace(body, "HEX", digest, 0);
         g_string_replace(body, "TOKEN", token, 0);
@@ -545,12 +563,16 @@ void server_tests(void)
     g_test_add_func("/server/what_is_no_http_ends_the_connection_and_no_more",
                     test_what_is_no_http_ends_the_connection_and_no_more);
     g_test_add_func("/server/a_body_that_is_too_large_is_refused", test_a_body_that_is_too_large_is_refused);
-    g_test_add_func("/server/the_products_own_limit_is_a_megabyte", test_the_products_own_limit_is_a_megabyte);
+    g_test_add_func("/server/the_products_own_limit_is_a_megabyte",
+                    test_the_products_own_limit_is_a_megabyte);
     g_test_add_func("/server/a_change_becomes_a_job_of_the_admin", test_a_change_becomes_a_job_of_the_admin);
     g_test_add_func("/server/a_dry_run_is_a_plan", test_a_dry_run_is_a_plan);
-    g_test_add_func("/server/a_service_verb_names_one_installed_app", test_a_service_verb_names_one_installed_app);
-    g_test_add_func("/server/a_repeated_post_gives_the_first_ones_job", test_a_repeated_post_gives_the_first_ones_job);
-    g_test_add_func("/server/a_running_job_is_cancelled_over_the_wire", test_a_running_job_is_cancelled_over_the_wire);
+    g_test_add_func("/server/a_service_verb_names_one_installed_app",
+                    test_a_service_verb_names_one_installed_app);
+    g_test_add_func("/server/a_repeated_post_gives_the_first_ones_job",
+                    test_a_repeated_post_gives_the_first_ones_job);
+    g_test_add_func("/server/a_running_job_is_cancelled_over_the_wire",
+                    test_a_running_job_is_cancelled_over_the_wire);
     g_test_add_func("/server/holds_and_skips_come_and_go", test_holds_and_skips_come_and_go);
     g_test_add_func("/server/another_first_root_forgets_what_the_old_one_trusted",
                     test_another_first_root_forgets_what_the_old_one_trusted);

@@ -6,7 +6,8 @@
 static void open_stream(Client *client, const Box *box, const char *query, const char *last_id)
 {
     g_autofree char *header = last_id ? g_strdup_printf("Last-Event-ID: %s\r\n", last_id) : g_strdup("");
-    g_autofree char *request = g_strdup_printf("GET /v1/events%s HTTP/1.1\r\nHost: a\r\n%s\r\n", query, header);
+    g_autofree char *request =
+        g_strdup_printf("GET /v1/events%s HTTP/1.1\r\nHost: a\r\n%s\r\n", query, header);
     client_open(client, box);
     client_send_text(client, request);
     loop_until(client_has(client, "\r\n\r\n"));
@@ -224,13 +225,17 @@ void stream_tests(void)
 {
     g_test_add_func("/stream/one_carries_a_job_from_its_first_event_to_its_result",
                     test_a_stream_carries_a_job_from_its_first_event_to_its_result);
-    g_test_add_func("/stream/one_resumes_after_the_last_event_it_had", test_a_stream_resumes_after_the_last_event_it_had);
+    g_test_add_func("/stream/one_resumes_after_the_last_event_it_had",
+                    test_a_stream_resumes_after_the_last_event_it_had);
     g_test_add_func("/stream/one_resumes_after_a_restart", test_a_stream_resumes_after_a_restart);
     g_test_add_func("/stream/a_last_event_id_that_is_none_is_passed_over",
                     test_a_last_event_id_that_is_none_is_passed_over);
-    g_test_add_func("/stream/one_of_one_job_ends_with_its_result", test_a_stream_of_one_job_ends_with_its_result);
+    g_test_add_func("/stream/one_of_one_job_ends_with_its_result",
+                    test_a_stream_of_one_job_ends_with_its_result);
     g_test_add_func("/stream/one_of_a_job_that_is_over_ends", test_a_stream_of_a_job_that_is_over_ends);
-    g_test_add_func("/stream/a_seventeenth_of_one_user_is_refused", test_a_seventeenth_stream_of_one_user_is_refused);
+    g_test_add_func("/stream/a_seventeenth_of_one_user_is_refused",
+                    test_a_seventeenth_stream_of_one_user_is_refused);
     g_test_add_func("/stream/one_that_does_not_read_is_dropped", test_a_stream_that_does_not_read_is_dropped);
-    g_test_add_func("/stream/the_end_of_the_daemon_ends_open_streams", test_the_end_of_the_daemon_ends_open_streams);
+    g_test_add_func("/stream/the_end_of_the_daemon_ends_open_streams",
+                    test_the_end_of_the_daemon_ends_open_streams);
 }

@@ -1,4 +1,5 @@
-/* tests.h - what the tests of this room share: a private NAS with a daemon on it, and a job program that is a script. */
+/* tests.h - what the tests of this room share: a private NAS with a daemon on it, and a job program that is
+ * a script. */
 #ifndef TESTS_UNIT_DAEMON_TESTS_H
 #define TESTS_UNIT_DAEMON_TESTS_H
 
@@ -33,10 +34,12 @@ void box_write(const Box *box, const char *product_path, const char *text);
 Release *make_release(const char *name, const char *version, const char *members);
 void put_app(const Box *box, const char *name, const char *version);
 /* Replaces all offers by this one; its class and dates are the release's. */
-void put_offer(const Box *box, const char *app, const char *installed, const char *version, const char *members);
+void put_offer(const Box *box, const char *app, const char *installed, const char *version,
+               const char *members);
 void put_release(const Box *box, const char *name, const char *version, const char *members);
 #define EMERGENCY                                                                                            \
-    "\"urgency\":{\"class\":\"emergency\",\"urgent_at\":\"2026-11-17T00:00:00Z\",\"install_within_s\":43200," \
+    "\"urgency\":{\"class\":\"emergency\",\"urgent_at\":\"2026-11-17T00:00:00Z\",\"install_within_s\":"      \
+    "43200,"                                                                                                 \
     "\"reason\":\"exploited\",\"advisories\":[\"QSA-22-24\"]}"
 
 /* The job's request lines, in the order in which the script got them; free with g_strfreev. */
@@ -67,7 +70,8 @@ int ask(const Box *box, const char *method, const char *path, const char *body, 
 /* The same from raw bytes. */
 int ask_raw(const Box *box, const char *bytes, gsize len, json_t **json);
 
-/* Text of a path such as "candidate.reason.code" or "apps.0.name" in a JSON value; fails the test when it is not there. */
+/* Text of a path such as "candidate.reason.code" or "apps.0.name" in a JSON value; fails the test when it
+ * is not there. */
 json_t *json_at(json_t *value, const char *path);
 const char *text_at(json_t *value, const char *path);
 

@@ -7,15 +7,17 @@
 #include "daemon/views.h"
 
 #define QSA                                                                                                  \
-    "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n"                                                                         \
+    "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n"                                \
     "{\"id\":\"QSA-22-24\",\"aliases\":[\"CVE-2022-27593\"],\"summary\":\"taken over from outside\","        \
-    "\"published\":\"2026-11-01T00:00:00Z\",\"database_specific\":{\"class\":\"emergency\"},\"affected\":["   \
-    "{\"package\":{\"name\":\"One\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"}," \
+    "\"published\":\"2026-11-01T00:00:00Z\",\"database_specific\":{\"class\":\"emergency\"},\"affected\":["  \
+    "{\"package\":{\"name\":\"One\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"}" \
+    ","                                                                                                      \
     "{\"fixed\":\"2.0\"}]}]}]}\n"
 
 static const char *const config[] = {
     "etc/appcenter/repos.d/main.conf",
-    "[repository]\nurl = https://user:secret@repo.example/\nmirrors = https://u:secret@mirror.example/ file:///mirror\n"
+    "[repository]\nurl = https://user:secret@repo.example/\nmirrors = https://u:secret@mirror.example/ "
+    "file:///mirror\n"
     "priority = 70\n",
     "etc/appcenter/repos.d/off.conf",
     "[repository]\nurl = https://off.example/\nenabled = no\n",
@@ -55,13 +57,11 @@ static void test_a_timestamp_is_stale_after_twice_its_life(void)
         gint64 signed_at, expires_at, now;
         gboolean is_stale;
     } cases[] = {
-        {1000, 2000,   2000,   FALSE}, /* expired is not yet stale */
-        {1000, 2000,   3000,   FALSE},
-        {1000, 2000,   3001,   TRUE },
-        {0,    100000, 186400, FALSE}, /* life unknown: a day */
-        {0,    100000, 186401, TRUE },
-        {3000, 2000,   88401,  TRUE }, /* signed after its end: nonsense, a day */
-        {1000, 0,      999999, FALSE}, /* never had one: another matter */
+        {1000, 2000, 2000, FALSE}, /* expired is not yet stale */
+        {1000, 2000, 3000, FALSE},  {1000, 2000, 3001, TRUE},
+        {0, 100000, 186400, FALSE},                            /* life unknown: a day */
+        {0, 100000, 186401, TRUE},  {3000, 2000, 88401, TRUE}, /* signed after its end: nonsense, a day */
+        {1000, 0, 999999, FALSE},                              /* never had one: another matter */
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         StoreRepo repo = {.signed_at = cases[i].signed_at, .expires_at = cases[i].expires_at};
@@ -110,7 +110,8 @@ static void test_status_tells_of_an_emergency(void)
     g_assert_nonnull(strstr(text_at(status, "window.next_end"), "T05:00:00Z"));
     g_assert_cmpstr(text_at(status, "repositories.0.name"), ==, "main");
     g_assert_cmpstr(text_at(status, "repositories.0.error.code"), ==, "network");
-    g_assert_cmpstr(text_at(status, "repositories.0.error.message"), ==, "https://***@repo.example/: no answer");
+    g_assert_cmpstr(text_at(status, "repositories.0.error.message"), ==,
+                    "https://***@repo.example/: no answer");
     g_assert_true(json_is_true(json_at(status, "repositories.0.stale")));
     g_assert_nonnull(strstr(text_at(status, "warnings.0"), "frobnicate"));
 }
@@ -163,9 +164,10 @@ static void test_apps_and_their_candidates(void)
 /* All members that the document promises, whether installed or only in the catalogue. */
 static void test_one_app_in_detail(void)
 {
-    static const char *const members[] = {"name", "version", "arch", "publisher", "state", "enabled", "install_path",
-                                          "previous", "hold", "candidate", "requires", "conflicts", "display_name",
-                                          "archive_sha256", "installed_at", "releases"};
+    static const char *const members[] = {"name",         "version",        "arch",         "publisher",
+                                          "state",        "enabled",        "install_path", "previous",
+                                          "hold",         "candidate",      "requires",     "conflicts",
+                                          "display_name", "archive_sha256", "installed_at", "releases"};
     g_auto(Box) box = {0};
     g_autoptr(GError) failure = NULL;
     box_init(&box);
@@ -279,7 +281,8 @@ static void test_an_archive_that_an_advisory_names_is_malicious_whatever_its_ver
     g_auto(Box) box = {0};
     g_autofree char *digest = g_strnfill(64, 'b'); /* put_app's */
     g_autofree char *advisories = g_strdup_printf(
-        "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n{\"id\":\"QSA-26-1\",\"published\":\"2026-11-01T00:00:00Z\",\"affected\":["
+        "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n{\"id\":\"QSA-26-1\","
+        "\"published\":\"2026-11-01T00:00:00Z\",\"affected\":["
         "{\"package\":{\"name\":\"One\"},\"ecosystem_specific\":{\"archive_sha256\":[\"%s\"]}}]}\n",
         digest);
     box_init(&box);
@@ -307,7 +310,8 @@ static void test_config_shows_value_default_and_origin_but_no_secret(void)
         const char *key = text_at(one, "key");
         g_assert_nonnull(text_at(one, "default"));
         g_assert_nonnull(text_at(one, "allowed"));
-        n_seen += g_str_equal(key, "proxy") && g_str_equal(text_at(one, "value"), "http://***@proxy.example:3128");
+        n_seen +=
+            g_str_equal(key, "proxy") && g_str_equal(text_at(one, "value"), "http://***@proxy.example:3128");
         n_seen += g_str_equal(key, "emergency") && g_str_equal(text_at(one, "value"), "notify") &&
                   g_str_equal(text_at(one, "origin"), "appcenter.conf:2");
         n_seen += g_str_equal(key, "poll") && g_str_equal(text_at(one, "origin"), "default");
@@ -335,9 +339,13 @@ static void test_repositories_are_shown_without_their_passwords(void)
 static void test_metrics_are_lines_of_gauges(void)
 {
     static const char *const wanted[] = {
-        "\nappcenter_protected 0\n", "\nappcenter_apps_installed 1\n", "\nappcenter_updates{kind=\"emergency\"} 1\n",
-        "\nappcenter_updates{kind=\"available\"} 1\n", "\nappcenter_job_running 0\n",
-        "\nappcenter_repository_stale{name=\"main\"} 1\n", "\nappcenter_repository_stale{name=\"off\"} 0\n",
+        "\nappcenter_protected 0\n",
+        "\nappcenter_apps_installed 1\n",
+        "\nappcenter_updates{kind=\"emergency\"} 1\n",
+        "\nappcenter_updates{kind=\"available\"} 1\n",
+        "\nappcenter_job_running 0\n",
+        "\nappcenter_repository_stale{name=\"main\"} 1\n",
+        "\nappcenter_repository_stale{name=\"off\"} 0\n",
         "\nappcenter_repository_last_success_seconds{name=\"main\"} 1794990000\n"};
     g_auto(Box) box = {0};
     g_autoptr(GError) error = NULL;
@@ -352,13 +360,14 @@ static void test_metrics_are_lines_of_gauges(void)
             g_error("wanted %s, found %s", wanted[i], text);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; line[1]; line++)
-        g_assert_true(g_regex_match_simple("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{[a-z]+=\"[^\"]+\"\\})? [0-9]+)$", *line,
-                                           0, 0));
+        g_assert_true(g_regex_match_simple(
+            "^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{[a-z]+=\"[^\"]+\"\\})? [0-9]+)$", *line, 0, 0));
 }
 
 void views_tests(void)
 {
-    g_test_add_func("/views/a_timestamp_is_stale_after_twice_its_life", test_a_timestamp_is_stale_after_twice_its_life);
+    g_test_add_func("/views/a_timestamp_is_stale_after_twice_its_life",
+                    test_a_timestamp_is_stale_after_twice_its_life);
     g_test_add_func("/views/status_of_an_empty_nas", test_status_of_an_empty_nas);
     g_test_add_func("/views/status_tells_of_an_emergency", test_status_tells_of_an_emergency);
     g_test_add_func("/views/an_open_advisory_without_a_fix_is_no_protection",

@@ -6,6 +6,8 @@
 #define SICK "exit 3"
 #define DIES "(sleep 0.1) >/dev/null 2>&1 & echo $! > $APPCENTER_ROOT/var/run/$QPKG_NAME.pid"
 
+#define STAGED "$APPCENTER_ROOT" WALK_VOLUME "/.qpkg/.appcenter/stage/"
+
 static const WalkPackage packages[] = {
     {.name = "Lib", .version = "1", .files = "lib=1"},
     {.name = "Lib", .version = "2", .files = "lib=2"},
@@ -23,6 +25,7 @@ static const WalkPackage packages[] = {
      .version = "7",
      .routines = "# \xa4\xa4\xa4\xe5 is no UTF-8\npkg_post_install() { echo $QPKG_NAME > hooked; }\n"
                  "PKG_PRE_REMOVE='echo bye >> $APPCENTER_ROOT/share/order'\n"},
+    {.name = "App", .version = "8", .on_start = "for old in " STAGED "*-App; do echo late > $old/late; done"},
 };
 
 static void init(WalkNas *nas, const char *settings)
@@ -99,6 +102,16 @@ static void test_an_upgrade_carries_the_users_data(void)
     assert_nothing_lies_about(&nas);
     g_assert_nonnull(strstr(nas.notes->str, "App: app.conf: yours is kept, the new one is beside it as app.conf.new\n"));
     g_assert_nonnull(strstr(nas.notes->str, "App: web/index: the package has one of its own"));
+}
+
+/* Somebody still writes into the old tree while the new one is live already: carried before it is put away. */
+static void test_a_straggler_is_carried_before_the_old_tree_is_put_away(void)
+{
+    g_auto(WalkNas) nas = {0};
+    init(&nas, NULL);
+    walk_nas_must(&nas, "install App 1");
+    walk_nas_must(&nas, "upgrade App 1 8");
+    assert_app(&nas, "App: 8, 0 running, 1 previous, 0 removed; late=late version=8");
 }
 
 static void test_only_so_many_previous_versions_are_kept(void)
@@ -307,8 +320,8 @@ static void test_what_is_not_as_announced_is_refused(void)
     g_auto(WalkNas) nas = {0};
     init(&nas, NULL);
     g_autofree char *before = walk_nas_world(&nas);
-    refused(&nas, another_version, "App 1.1 was announced, the archive is App 1");
-    refused(&nas, another_arch, "App 1 for arm_64 was announced, the archive is for all");
+    refused(&nas, another_version, "App 1: the archive announced is App 1.1, the one found App 1");
+    refused(&nas, another_arch, "App 1: an archive for arm_64 was announced, this one is for all");
     refused(&nas, another_publisher, "no certificate of publisher \"Mallory\" is trusted here");
     refused(&nas, another_content, "content's sha256 0000");
     refused(&nas, other_bytes, "sha256 ");
@@ -493,6 +506,7 @@ void apply_tests(void)
 {
     ADD(an_app_is_installed_and_runs);
     ADD(an_upgrade_carries_the_users_data);
+    ADD(a_straggler_is_carried_before_the_old_tree_is_put_away);
     ADD(only_so_many_previous_versions_are_kept);
     ADD(a_group_goes_dependents_first_down_and_dependencies_first_up);
     ADD(a_stopped_app_stays_stopped);

@@ -108,6 +108,8 @@ static gint sweep_kills(const Sweep *sweep)
             return at - 1;
         walk_nas_recover(&nas);
         assert_world(&nas, old, new, at);
+        if (at % 5 > 0)
+            continue;
         walk_nas_recover(&nas); /* and once more does nothing */
         assert_world(&nas, old, new, at);
     }

@@ -388,6 +388,26 @@ static void user_data_is_told_from_the_packages(void)
     }
 }
 
+static void a_pruned_tree_holds_only_the_users(void)
+{
+    for (int has_data = 0; has_data < 2; has_data++) {
+        g_auto(Nas) nas = {0};
+        g_autoptr(GError) error = NULL;
+        gboolean is_empty;
+        nas_init(&nas, NULL, "bin/a=1 bin/b=2 web/c/d=3 link->bin/a");
+        g_auto(Fd) fd = tree_open(nas.stage);
+        g_autoptr(Manifest) manifest = volume_scan(fd, NULL, &error);
+        if (has_data)
+            tree_make(nas.stage, "bin/a=edited web/c/mine=4 empty/");
+        for (int twice = 0; twice < 2; twice++) {
+            g_assert_true(volume_prune(fd, manifest, &is_empty, &error));
+            g_assert_no_error(error);
+            g_assert_cmpint(is_empty, ==, !has_data);
+            assert_tree(nas.stage, has_data ? "bin/a=edited web/c/mine=4" : "");
+        }
+    }
+}
+
 #define ADD(name) g_test_add_func("/volume/" #name, name)
 
 void volume_tests(void)
@@ -405,5 +425,6 @@ void volume_tests(void)
     ADD(a_scan_records_what_is_there);
     ADD(a_fifo_in_a_tree_is_refused);
     ADD(user_data_is_told_from_the_packages);
+    ADD(a_pruned_tree_holds_only_the_users);
     volume_carry_tests();
 }

@@ -25,7 +25,8 @@ static void test_vectors(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(vectors); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(json_t) value = json_parse_strict(vectors[i].json, strlen(vectors[i].json), 8, FALSE, &error);
+        g_autoptr(json_t) value =
+            json_parse_strict(vectors[i].json, strlen(vectors[i].json), 8, FALSE, &error);
         g_assert_no_error(error);
         g_autoptr(GBytes) canonical = canonical_json(value, &error);
         g_assert_no_error(error);

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #define ABC_256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define ABC_512                                                                                                       \
-    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2" \
+#define ABC_512                                                                                              \
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d44" \
+    "23643ce80e2"                                                                                            \
     "a9ac94fa54ca49f"
 
 static void test_vectors(void)

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define EC_ID "3da63dfb02060ecaaa931880eee79f7a9ea6bd1984dd571e878f8c461192ef21"
-#define PSS_ID "910579cbd058c3735154f1a558b234fd1169ee7ccce3bc0deac0ea0d4ba6e4ab"
+#define EC_ID    "3da63dfb02060ecaaa931880eee79f7a9ea6bd1984dd571e878f8c461192ef21"
+#define PSS_ID   "910579cbd058c3735154f1a558b234fd1169ee7ccce3bc0deac0ea0d4ba6e4ab"
 #define PKCS1_ID "90b791c125eacd51c3eb7d064509d2714b0676f3d6f12c26b6b27868fcbaed6a"
 
 static const char ec_pem[] =
@@ -53,8 +53,9 @@ static const char pkcs1_sig[] =
 
 /* RFC 8032 section 7.1, test 2 */
 #define ED_PUBLIC "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
-#define ED_SIG                                                                                                        \
-    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb" \
+#define ED_SIG                                                                                               \
+    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2e" \
+    "aeb4302aeeb"                                                                                            \
     "00d291612bb0c00"
 #define ED_ID            "eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b"
 #define ED_WITH_NOTES_ID "fee1b193737a70217362110e98d007c784143d57dd54213e49aa2ac98889c4ae"
@@ -130,8 +131,9 @@ static void test_malformed_signatures(void)
 static void test_unknown_members(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(json_t) object = json_of("{'keytype':'ed25519','scheme':'ed25519','keyval':{'public':'" ED_PUBLIC "'},"
-                                       "'x-note':'n\xc3\xa9\\n','n':{'b':[2,true,null],'a':1}}");
+    g_autoptr(json_t) object =
+        json_of("{'keytype':'ed25519','scheme':'ed25519','keyval':{'public':'" ED_PUBLIC "'},"
+                "'x-note':'n\xc3\xa9\\n','n':{'b':[2,true,null],'a':1}}");
     g_autoptr(PublicKey) key = public_key_from_json(object, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(public_key_id(key), ==, ED_WITH_NOTES_ID);
@@ -185,8 +187,13 @@ static void test_misfits(void)
 static void test_shapes(void)
 {
     static const char *const shapes[] = {
-        "[]", "{}", "'text'", "null", "{'keytype':7,'scheme':'ed25519','keyval':{'public':'00'}}",
-        "{'keytype':'ed25519','scheme':'ed25519'}", "{'keytype':'ed25519','scheme':'ed25519','keyval':'00'}",
+        "[]",
+        "{}",
+        "'text'",
+        "null",
+        "{'keytype':7,'scheme':'ed25519','keyval':{'public':'00'}}",
+        "{'keytype':'ed25519','scheme':'ed25519'}",
+        "{'keytype':'ed25519','scheme':'ed25519','keyval':'00'}",
         "{'keytype':'ed25519','scheme':'ed25519','keyval':{'public':null}}",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(shapes); i++) {

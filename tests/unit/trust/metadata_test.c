@@ -73,8 +73,10 @@ static const Bend bends[] = {
     {"root", "consistent_snapshot", "['yes']", "root: signed.consistent_snapshot: wanted true or false"},
     {"root", "keys", "[[]]", "root: signed.keys: wanted an object, found an array"},
     {"root", "keys", "[{'ab':7}]", "root: signed.keys.ab: wanted an object"},
-    {"root", "keys", "[{'ab':{'keytype':'ed25519','scheme':'ed25519','keyval':'00'}}]", "root: signed.keys.ab.keyval"},
-    {"root", "keys", "[{'ab':{'keytype':null,'scheme':'ed25519','keyval':{'public':''}}}]", "root: signed.keys.ab.keytype"},
+    {"root", "keys", "[{'ab':{'keytype':'ed25519','scheme':'ed25519','keyval':'00'}}]",
+     "root: signed.keys.ab.keyval"},
+    {"root", "keys", "[{'ab':{'keytype':null,'scheme':'ed25519','keyval':{'public':''}}}]",
+     "root: signed.keys.ab.keytype"},
     {"root", "roles", "[null]", "root: signed.roles: wanted an object"},
     {"root", "roles/snapshot", NULL, "root: signed.roles.snapshot: wanted an object or array, found nothing"},
     {"root", "roles/targets/threshold", "[0]", "threshold: wanted an integer from 1"},
@@ -87,21 +89,28 @@ static const Bend bends[] = {
     {"timestamp", "meta", "[{}]", "timestamp: signed.meta: wanted snapshot.json in it"},
     {"timestamp", "meta", "[[]]", "timestamp: signed.meta: wanted an object"},
     {"timestamp", "meta", "[{'snapshot.json':{}}]", "version: wanted an integer from 1"},
-    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'length':-1}}]", "length: wanted an integer from 0"},
-    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'length':99999999999}}]", "length: wanted an integer from 0"},
-    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'hashes':{'sha256':'../../x'}}}]", "sha256: wanted 64 lower"},
-    {"snapshot", "meta", "[{'targets.json':{'version':2,'hashes':[]}}]", "hashes: wanted an object, found an array"},
+    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'length':-1}}]",
+     "length: wanted an integer from 0"},
+    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'length':99999999999}}]",
+     "length: wanted an integer from 0"},
+    {"timestamp", "meta", "[{'snapshot.json':{'version':2,'hashes':{'sha256':'../../x'}}}]",
+     "sha256: wanted 64 lower"},
+    {"snapshot", "meta", "[{'targets.json':{'version':2,'hashes':[]}}]",
+     "hashes: wanted an object, found an array"},
     {"snapshot", "meta", "[{'targets.json':7}]", "wanted an object or array, found 7"},
     {"targets", "targets", "[[]]", "targets: signed.targets: wanted an object"},
     {"targets", "targets", "[{'a':{'hashes':{'sha256':'ab'},'length':1}}]", "sha256: wanted 64 lower"},
     {"targets", "targets", "[{'a':{'length':1}}]", "a.hashes: wanted an object, found nothing"},
     {"targets", "targets", "[{'a':{'hashes':{'md5':7},'length':1}}]", "a.hashes.md5: wanted a string"},
     {"targets", "targets", "[{'a':{'hashes':{'md5':''},'length':-1}}]", "a.length: wanted an integer from 0"},
-    {"targets", "targets", "[{'a':{'hashes':{'md5':''},'length':1,'custom':7}}]", "a.custom: wanted an object"},
+    {"targets", "targets", "[{'a':{'hashes':{'md5':''},'length':1,'custom':7}}]",
+     "a.custom: wanted an object"},
     {"targets", "delegations", "[{}]", "delegations.keys: wanted an object"},
-    {"targets", "delegations", "[{'keys':{}}]", "delegations.roles: wanted an object or array, found nothing"},
+    {"targets", "delegations", "[{'keys':{}}]",
+     "delegations.roles: wanted an object or array, found nothing"},
     {"targets", "delegations", "[{'keys':{},'roles':{}}]", "roles: wanted an array, found an object"},
-    {"targets", "delegations", "[{'keys':{},'roles':[],'succinct_roles':{}}]", "wanted either roles or succinct_roles"},
+    {"targets", "delegations", "[{'keys':{},'roles':[],'succinct_roles':{}}]",
+     "wanted either roles or succinct_roles"},
     {"targets", "delegations",
      "[{'keys':{},'succinct_roles':{'keyids':[],'threshold':1,'bit_length':0,'name_prefix':'b'}}]",
      "bit_length: wanted an integer from 1 to 32"},
@@ -125,7 +134,8 @@ static const Bend bends[] = {
      "[{'keys':{},'roles':[{'name':'a','keyids':[],'threshold':1,'terminating':false,'paths':[7]}]}]",
      "paths[0]: wanted a string"},
     {"targets", "delegations",
-     "[{'keys':{},'roles':[{'name':'a','keyids':[],'threshold':1,'terminating':false,'path_hash_prefixes':['xy']}]}]",
+     "[{'keys':{},'roles':[{'name':'a','keyids':[],'threshold':1,'terminating':false,'path_hash_prefixes':['"
+     "xy']}]}]",
      "path_hash_prefixes: wanted lower-case hex digits"},
     {"targets", "delegations",
      "[{'keys':{},'roles':[{'name':'a','keyids':[],'threshold':1,'terminating':false,'paths':[],"
@@ -154,7 +164,8 @@ static const struct {
     {"{\"signatures\":[],\"signed\":[]}", "timestamp: signed: wanted an object, found an array"},
     {"{\"signatures\":[7],\"signed\":{}}", "timestamp: signatures[0]: wanted an object"},
     {"{\"signatures\":[{\"keyid\":\"a\"}],\"signed\":{}}", "timestamp: signatures[0].sig: wanted a string"},
-    {"{\"signatures\":[{\"keyid\":7,\"sig\":\"\"}],\"signed\":{}}", "timestamp: signatures[0].keyid: wanted a string"},
+    {"{\"signatures\":[{\"keyid\":7,\"sig\":\"\"}],\"signed\":{}}",
+     "timestamp: signatures[0].keyid: wanted a string"},
     {"{\"signatures\":[],\"signed\":{},\"signed\":{}}", "timestamp: json: "},
     {"{\"signatures\":[],\"signed\":{}} x", "timestamp: json: "},
     {"\xef\xbb\xbf{\"signatures\":[],\"signed\":{}}", "timestamp: json: "},
@@ -191,7 +202,8 @@ static void test_real(void)
     g_autoptr(json_t) served = repo_served(repo, "timestamp");
     json_object_set_new(json_object_get(served, "signed"), "x-rate", json_real(0.5));
     repo_serve_json(repo, "timestamp", served);
-    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT, "timestamp: canonical json: wanted integers only", "1 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT, "timestamp: canonical json: wanted integers only",
+                   "1 0 0 0");
 }
 
 /* A real number beside the signed part is nobody's business. */
@@ -244,6 +256,7 @@ void metadata_tests_add(void)
     g_test_add_func("/metadata/deep_nesting_is_refused", test_depth);
     g_test_add_func("/metadata/a_real_number_in_the_signed_part_is_refused", test_real);
     g_test_add_func("/metadata/a_real_number_outside_of_it_is_not", test_real_outside);
-    g_test_add_func("/metadata/other_minor_versions_of_the_specification_are_read", test_two_part_spec_version);
+    g_test_add_func("/metadata/other_minor_versions_of_the_specification_are_read",
+                    test_two_part_spec_version);
     g_test_add_func("/metadata/unknown_members_are_signed_and_kept", test_custom_fields);
 }

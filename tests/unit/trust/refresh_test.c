@@ -25,8 +25,8 @@ static void test_served_bytes(void)
     g_autoptr(Repo) repo = repo_new();
     g_autoptr(Box) box = box_new(repo);
     GBytes *bytes = repo_file(repo, "timestamp");
-    g_autofree char *text = g_strdup_printf("%.*s \n", (int)g_bytes_get_size(bytes),
-                                            (const char *)g_bytes_get_data(bytes, NULL));
+    g_autofree char *text =
+        g_strdup_printf("%.*s \n", (int)g_bytes_get_size(bytes), (const char *)g_bytes_get_data(bytes, NULL));
     g_autoptr(GBytes) longer = bytes_of(text);
     repo_serve(repo, "timestamp", longer);
     assert_refreshes(box, repo);
@@ -106,7 +106,8 @@ static void test_unsigned(void)
         g_autoptr(Box) box = box_new(repo);
         g_ptr_array_set_size(g_hash_table_lookup(repo->signers, unsigned_cases[i].role), 0);
         repo_bump_all(repo, "root targets snapshot timestamp");
-        assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, unsigned_cases[i].refusal, unsigned_cases[i].versions);
+        assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, unsigned_cases[i].refusal,
+                       unsigned_cases[i].versions);
     }
 }
 
@@ -143,7 +144,8 @@ static void test_thresholds(void)
     assert_refreshes(box, repo);
     g_ptr_array_set_size(g_hash_table_lookup(repo->signers, "snapshot"), 2);
     repo_bump_all(repo, "snapshot timestamp");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 3 is signed by 2 of 3 needed keys", "2 3 2 1");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 3 is signed by 2 of 3 needed keys",
+                   "2 3 2 1");
 }
 
 static void test_threshold_above_keys(void)
@@ -152,7 +154,8 @@ static void test_threshold_above_keys(void)
     g_autoptr(Box) box = box_new(repo);
     json_object_set_new(repo_role(repo, "timestamp"), "threshold", json_integer(2));
     repo_bump_all(repo, "root timestamp");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys", "2 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys",
+                   "2 0 0 0");
 }
 
 /* CVE-2020-6174 (python-tuf), CVE-2020-15093 (tough): one key, counted again and again. */
@@ -165,7 +168,8 @@ static void test_repeated_keyid_in_role(void)
         json_array_append(keyids, json_array_get(keyids, 0));
     json_object_set_new(repo_role(repo, "timestamp"), "threshold", json_integer(2));
     repo_bump_all(repo, "root timestamp");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys", "2 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys",
+                   "2 0 0 0");
 }
 
 static void test_repeated_signature(void)
@@ -176,7 +180,8 @@ static void test_repeated_signature(void)
     json_t *signatures = json_object_get(served, "signatures");
     json_array_append(signatures, json_array_get(signatures, 0));
     repo_serve_json(repo, "timestamp", served);
-    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT, "signatures[1].keyid: wanted each key once", "1 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT, "signatures[1].keyid: wanted each key once",
+                   "1 0 0 0");
 }
 
 /* PR 1218 (python-tuf): the same fault in the check of a root by itself alone. */
@@ -188,7 +193,8 @@ static void test_repeated_keyid_in_new_root(void)
     json_array_append(keyids, json_array_get(keyids, 0));
     json_object_set_new(repo_role(repo, "root"), "threshold", json_integer(2));
     repo_bump(repo, "root");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "root 2 is signed by 1 of 2 needed keys of its own", "1 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "root 2 is signed by 1 of 2 needed keys of its own",
+                   "1 0 0 0");
 }
 
 /* One key under two ids: an unknown member more, and it has another name. */
@@ -203,7 +209,8 @@ static void test_two_names_of_one_key(void)
     g_autoptr(PublicKey) twin_key = public_key_from_json(twin, &error);
     g_assert_no_error(error);
     json_object_set(json_object_get(repo_part(repo, "root"), "keys"), public_key_id(twin_key), twin);
-    json_array_append_new(json_object_get(repo_role(repo, "timestamp"), "keyids"), json_string(public_key_id(twin_key)));
+    json_array_append_new(json_object_get(repo_role(repo, "timestamp"), "keyids"),
+                          json_string(public_key_id(twin_key)));
     json_object_set_new(repo_role(repo, "timestamp"), "threshold", json_integer(2));
     repo_bump_all(repo, "root timestamp");
 
@@ -213,7 +220,8 @@ static void test_two_names_of_one_key(void)
     json_object_set_new(second, "keyid", json_string(public_key_id(twin_key)));
     json_array_append_new(signatures, second);
     repo_serve_json(repo, "timestamp", served);
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys", "2 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp 2 is signed by 1 of 2 needed keys",
+                   "2 0 0 0");
 }
 
 /* A key id is a name that the delegator chose; what counts is the key below it. */
@@ -228,7 +236,8 @@ static void test_opaque_keyid(void)
     json_array_set_new(json_object_get(repo_role(repo, "timestamp"), "keyids"), 0, json_string("the-clock"));
     repo_bump_all(repo, "root timestamp");
     g_autoptr(json_t) served = repo_served(repo, "timestamp");
-    json_object_set_new(json_array_get(json_object_get(served, "signatures"), 0), "keyid", json_string("the-clock"));
+    json_object_set_new(json_array_get(json_object_get(served, "signatures"), 0), "keyid",
+                        json_string("the-clock"));
     repo_serve_json(repo, "timestamp", served);
     assert_refreshes(box, repo);
 }
@@ -242,8 +251,10 @@ static void test_useless_signatures(void)
         repo_add_key(repo, "timestamp", 4);
         repo_bump_all(repo, "root timestamp");
         g_autoptr(json_t) served = repo_served(repo, "timestamp");
-        json_object_set_new(json_array_get(json_object_get(served, "signatures"), i % 2), "sig", json_string(useless[i]));
-        json_array_append_new(json_object_get(served, "signatures"), json_pack("{s:s,s:s}", "keyid", "?", "sig", useless[i]));
+        json_object_set_new(json_array_get(json_object_get(served, "signatures"), i % 2), "sig",
+                            json_string(useless[i]));
+        json_array_append_new(json_object_get(served, "signatures"),
+                              json_pack("{s:s,s:s}", "keyid", "?", "sig", useless[i]));
         repo_serve_json(repo, "timestamp", served);
         assert_refreshes(box, repo);
     }
@@ -258,11 +269,12 @@ static void test_thousands_of_signatures(void)
     g_autoptr(json_t) served = repo_served(repo, "root");
     for (int i = 0; i < 1500; i++) {
         g_autofree char *id = g_strdup_printf("%064x", i);
-        json_array_append_new(json_object_get(served, "signatures"), json_pack("{s:s,s:s}", "keyid", id, "sig", "00"));
+        json_array_append_new(json_object_get(served, "signatures"),
+                              json_pack("{s:s,s:s}", "keyid", id, "sig", "00"));
     }
     repo_serve_json(repo, "root", served);
-    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT, "root: signatures: wanted at most 1024 elements, found 1501",
-                   "1 0 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_CORRUPT,
+                   "root: signatures: wanted at most 1024 elements, found 1501", "1 0 0 0");
 }
 
 /* A root may hold keys of a kind that this box does not know yet. They just never count. */
@@ -275,7 +287,8 @@ static void test_unknown_key_kind(void)
     json_array_insert_new(json_object_get(repo_role(repo, "timestamp"), "keyids"), 0, json_string("strange"));
     repo_bump_all(repo, "root timestamp");
     g_autoptr(json_t) served = repo_served(repo, "timestamp");
-    json_array_append_new(json_object_get(served, "signatures"), json_pack("{s:s,s:s}", "keyid", "strange", "sig", "00"));
+    json_array_append_new(json_object_get(served, "signatures"),
+                          json_pack("{s:s,s:s}", "keyid", "strange", "sig", "00"));
     repo_serve_json(repo, "timestamp", served);
     assert_refreshes(box, repo);
     json_object_set_new(repo_role(repo, "timestamp"), "threshold", json_integer(2));
@@ -296,7 +309,8 @@ static void test_mixed_key_kinds(void)
         const PublicKey *key = private_key_public(keys[i]);
         json_object_set_new(json_object_get(repo_part(repo, "root"), "keys"), public_key_id(key),
                             json_deep_copy(public_key_json(key)));
-        json_array_append_new(json_object_get(repo_role(repo, "timestamp"), "keyids"), json_string(public_key_id(key)));
+        json_array_append_new(json_object_get(repo_role(repo, "timestamp"), "keyids"),
+                              json_string(public_key_id(key)));
         g_ptr_array_add(g_hash_table_lookup(repo->signers, "timestamp"), keys[i]);
     }
     json_object_set_new(repo_role(repo, "timestamp"), "threshold", json_integer(3));
@@ -366,8 +380,8 @@ static void test_refused_root_is_not_kept(void)
     repo_rotate(repo, "root", 5); /* signed by the new key alone */
     repo_bump(repo, "root");
     for (int i = 0; i < 2; i++)
-        assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "root 2 is signed by 0 of 1 needed keys of root 1",
-                       "1 0 0 0");
+        assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED,
+                       "root 2 is signed by 0 of 1 needed keys of root 1", "1 0 0 0");
 }
 
 /* CVE-2025-2885 (tough): a root of a later version under the name of the next one. */
@@ -413,8 +427,8 @@ static void test_version_mismatch(void)
         repo_bump_all(repo, "targets snapshot timestamp");
         g_autofree char *name = repo_file_name(repo, mismatches[i].role);
         repo_set(repo, mismatches[i].role, "version", json_integer(3));
-        GBytes *bytes =
-            tuf_sign(repo_part(repo, mismatches[i].role), g_hash_table_lookup(repo->signers, mismatches[i].role), &error);
+        GBytes *bytes = tuf_sign(repo_part(repo, mismatches[i].role),
+                                 g_hash_table_lookup(repo->signers, mismatches[i].role), &error);
         g_assert_no_error(error);
         g_hash_table_insert(repo->files, g_strdup(name), bytes);
         assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, mismatches[i].refusal, mismatches[i].versions);
@@ -478,7 +492,8 @@ static void test_absent(void)
     static const struct {
         const char *name;
         const char *versions;
-    } cases[] = {{"timestamp.json", "1 0 0 0"}, {"1.snapshot.json", "1 1 0 0"}, {"1.targets.json", "1 1 1 0"}};
+    } cases[] = {
+        {"timestamp.json", "1 0 0 0"}, {"1.snapshot.json", "1 1 0 0"}, {"1.targets.json", "1 1 1 0"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(Repo) repo = repo_new();
         g_autoptr(Box) box = box_new(repo);
@@ -520,21 +535,25 @@ void refresh_tests_add(void)
 {
     g_test_add_func("/refresh/a_fresh_box_asks_for_four_files_and_then_for_two", test_first_refresh);
     g_test_add_func("/refresh/served_bytes_are_kept_as_they_are", test_served_bytes);
-    g_test_add_func("/refresh/names_have_no_versions_without_consistent_snapshots", test_names_without_consistent_snapshots);
+    g_test_add_func("/refresh/names_have_no_versions_without_consistent_snapshots",
+                    test_names_without_consistent_snapshots);
     g_test_add_func("/refresh/a_bad_first_root_is_refused_before_any_request", test_first_root);
     g_test_add_func("/refresh/damage_and_forgeries_in_the_store_are_ignored", test_stored_garbage);
     g_test_add_func("/refresh/an_unsigned_role_is_refused_and_those_before_it_stay", test_unsigned);
     g_test_add_func("/refresh/a_change_after_signing_is_refused", test_changed_after_signing);
     g_test_add_func("/refresh/the_key_of_another_role_does_not_count", test_key_of_another_role);
     g_test_add_func("/refresh/too_few_signatures_are_refused", test_thresholds);
-    g_test_add_func("/refresh/a_threshold_above_the_number_of_keys_is_never_reached", test_threshold_above_keys);
+    g_test_add_func("/refresh/a_threshold_above_the_number_of_keys_is_never_reached",
+                    test_threshold_above_keys);
     g_test_add_func("/refresh/cve_2020_6174_a_repeated_keyid_counts_once", test_repeated_keyid_in_role);
     g_test_add_func("/refresh/cve_2020_15093_a_repeated_signature_is_refused", test_repeated_signature);
-    g_test_add_func("/refresh/pr_1218_a_repeated_keyid_counts_once_in_a_new_root", test_repeated_keyid_in_new_root);
+    g_test_add_func("/refresh/pr_1218_a_repeated_keyid_counts_once_in_a_new_root",
+                    test_repeated_keyid_in_new_root);
     g_test_add_func("/refresh/one_key_under_two_ids_counts_once", test_two_names_of_one_key);
     g_test_add_func("/refresh/a_keyid_is_a_name_only", test_opaque_keyid);
     g_test_add_func("/refresh/useless_signatures_beside_good_ones_do_not_hurt", test_useless_signatures);
-    g_test_add_func("/refresh/cve_2020_6173_thousands_of_signatures_are_refused", test_thousands_of_signatures);
+    g_test_add_func("/refresh/cve_2020_6173_thousands_of_signatures_are_refused",
+                    test_thousands_of_signatures);
     g_test_add_func("/refresh/a_key_of_an_unknown_kind_never_counts_and_never_hurts", test_unknown_key_kind);
     g_test_add_func("/refresh/all_kinds_of_keys_count", test_mixed_key_kinds);
     g_test_add_func("/refresh/root_chains_end_where_they_must", test_root_chains);
@@ -547,6 +566,7 @@ void refresh_tests_add(void)
     g_test_add_func("/refresh/an_unknown_hash_is_as_none", test_unknown_hash);
     g_test_add_func("/refresh/endless_data_is_refused", test_endless_data);
     g_test_add_func("/refresh/an_absent_file_is_an_error_and_what_came_before_stays", test_absent);
-    g_test_add_func("/refresh/after_a_failure_nothing_more_is_served", test_nothing_is_served_after_a_failure);
+    g_test_add_func("/refresh/after_a_failure_nothing_more_is_served",
+                    test_nothing_is_served_after_a_failure);
     g_test_add_func("/refresh/a_snapshot_must_list_targets", test_snapshot_without_targets);
 }

@@ -32,8 +32,8 @@ static void set_json(json_t *object, const char *member, json_t *value)
 
 static void add_part(Repo *repo, const char *role, const char *type, json_t *rest)
 {
-    json_t *part = json_pack("{s:s, s:s, s:i, s:s}", "_type", type, "spec_version", "1.0.34", "version", 1, "expires",
-                             FRESH);
+    json_t *part = json_pack("{s:s, s:s, s:i, s:s}", "_type", type, "spec_version", "1.0.34", "version", 1,
+                             "expires", FRESH);
     json_object_update(part, rest);
     json_decref(rest);
     g_hash_table_insert(repo->parts, g_strdup(role), part);
@@ -136,7 +136,8 @@ static void announce(Repo *repo, const char *role, GBytes *bytes)
 void repo_publish(Repo *repo, const char *role)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) bytes = tuf_sign(repo_part(repo, role), g_hash_table_lookup(repo->signers, role), &error);
+    g_autoptr(GBytes) bytes =
+        tuf_sign(repo_part(repo, role), g_hash_table_lookup(repo->signers, role), &error);
     g_assert_no_error(error);
     repo_serve(repo, role, bytes);
     if (strcmp(role, "root") != 0 && strcmp(role, "timestamp") != 0)
@@ -258,7 +259,8 @@ static gboolean run(Box *box, Repo *repo, GError **error)
     while (tuf_client_next(box->client, &want)) {
         g_string_append_printf(box->asked, "%s%s", box->asked->len > 0 ? " " : "", want.file_name);
         GBytes *bytes = g_hash_table_lookup(repo->files, want.file_name);
-        gboolean is_good = bytes ? tuf_client_feed(box->client, bytes, error) : tuf_client_feed_absent(box->client, error);
+        gboolean is_good =
+            bytes ? tuf_client_feed(box->client, bytes, error) : tuf_client_feed_absent(box->client, error);
         gboolean is_alive = persist(box);
         if (!is_good)
             return FALSE;
@@ -325,8 +327,9 @@ void assert_refused(Box *box, Repo *repo, AppcenterError kind, const char *part,
     g_autoptr(GError) error = NULL;
     g_assert_false(box_refresh(box, repo, &error));
     assert_error(&error, kind, part);
-    g_autofree char *found = g_strdup_printf(
-        "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, box_version(box, "root"),
-        box_version(box, "timestamp"), box_version(box, "snapshot"), box_version(box, "targets"));
+    g_autofree char *found =
+        g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+                        box_version(box, "root"), box_version(box, "timestamp"), box_version(box, "snapshot"),
+                        box_version(box, "targets"));
     g_assert_cmpstr(found, ==, versions);
 }

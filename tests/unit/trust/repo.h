@@ -61,11 +61,11 @@ void repo_add_target(Repo *repo, const char *role, const char *path, const char 
 typedef struct {
     GHashTable *stored;
     GBytes *first_root;
-    GString *asked;      /* file names, separated by spaces */
-    GPtrArray *handed;   /* "role" or "-role" in the order of take_trusted */
-    TufClient *client;   /* of the last refresh */
+    GString *asked;    /* file names, separated by spaces */
+    GPtrArray *handed; /* "role" or "-role" in the order of take_trusted */
+    TufClient *client; /* of the last refresh */
     gint64 now;
-    guint stop_after;    /* 0: never; else power fails after that many persisted files */
+    guint stop_after; /* 0: never; else power fails after that many persisted files */
 } Box;
 
 Box *box_new(Repo *repo);

@@ -11,7 +11,8 @@ static void test_timestamp_rollback(void)
     assert_refreshes(box, repo);
     repo_set(repo, "timestamp", "version", json_integer(1));
     repo_publish(repo, "timestamp");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 2 or later, found 1", "1 2 1 1");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 2 or later, found 1",
+                   "1 2 1 1");
     g_assert_true(g_str_has_suffix(box->asked->str, "timestamp.json"));
 }
 
@@ -87,8 +88,9 @@ static void test_same_version(void)
     g_autoptr(Box) box = box_new(repo);
     assert_refreshes(box, repo);
     g_autoptr(GBytes) before = g_bytes_ref(g_hash_table_lookup(box->stored, "timestamp"));
-    json_object_set_new(json_object_get(json_object_get(repo_part(repo, "timestamp"), "meta"), "snapshot.json"), "version",
-                        json_integer(100));
+    json_object_set_new(
+        json_object_get(json_object_get(repo_part(repo, "timestamp"), "meta"), "snapshot.json"), "version",
+        json_integer(100));
     repo_publish(repo, "timestamp");
     assert_refreshes(box, repo);
     g_assert_cmpstr(box->asked->str, ==, "2.root.json timestamp.json");
@@ -103,8 +105,8 @@ static void test_mix_and_match(void)
     g_autoptr(GBytes) old = g_bytes_ref(repo_file(repo, "snapshot"));
     repo_bump_all(repo, "targets snapshot timestamp");
     repo_serve(repo, "snapshot", old);
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot: version 2 announced by timestamp 2, found 1",
-                   "1 2 0 0");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED,
+                   "snapshot: version 2 announced by timestamp 2, found 1", "1 2 0 0");
 }
 
 /* ---- recovery from fast-forward ---- */
@@ -172,7 +174,8 @@ static void test_no_recovery_without_keys(void)
     assert_refreshes(box, repo);
     repo_set(repo, "timestamp", "version", json_integer(1));
     repo_bump_all(repo, "timestamp root");
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 100 or later, found 2", "2 100 1 1");
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 100 or later, found 2",
+                   "2 100 1 1");
 }
 
 /* ---- expiry ---- */
@@ -196,7 +199,8 @@ static void test_expired(void)
         assert_refreshes(box, repo);
         repo_set(repo, expired_cases[i].role, "expires", json_string(EXPIRED));
         repo_bump_all(repo, "root targets snapshot timestamp");
-        assert_refused(box, repo, APPCENTER_ERROR_EXPIRED, expired_cases[i].refusal, expired_cases[i].versions);
+        assert_refused(box, repo, APPCENTER_ERROR_EXPIRED, expired_cases[i].refusal,
+                       expired_cases[i].versions);
         repo_set(repo, expired_cases[i].role, "expires", json_string(FRESH));
         repo_bump_all(repo, "root targets snapshot timestamp");
         assert_refreshes(box, repo);
@@ -241,7 +245,8 @@ static void test_expired_in_the_store(void)
     repo_set(repo, "timestamp", "expires", json_string(FRESH));
     repo_set(repo, "timestamp", "version", json_integer(2));
     repo_publish(repo, "timestamp");
-    assert_refused(old, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 4 or later, found 2", "3 4 3 3");
+    assert_refused(old, repo, APPCENTER_ERROR_UNTRUSTED, "timestamp: wanted version 4 or later, found 2",
+                   "3 4 3 3");
 }
 
 /* Indefinite freeze: the same timestamp for ever. */
@@ -289,11 +294,12 @@ static void test_power_failure(void)
 void rollback_tests_add(void)
 {
     g_test_add_func("/rollback/an_older_timestamp_is_refused", test_timestamp_rollback);
-    g_test_add_data_func("/rollback/cve_2025_2888_a_timestamp_of_an_older_snapshot_is_not_stored", GINT_TO_POINTER(FALSE),
-                         test_snapshot_rollback);
-    g_test_add_data_func("/rollback/a_timestamp_of_an_older_snapshot_is_not_stored_with_hashes", GINT_TO_POINTER(TRUE),
-                         test_snapshot_rollback);
-    g_test_add_data_func("/rollback/older_targets_are_refused", GINT_TO_POINTER(FALSE), test_targets_rollback);
+    g_test_add_data_func("/rollback/cve_2025_2888_a_timestamp_of_an_older_snapshot_is_not_stored",
+                         GINT_TO_POINTER(FALSE), test_snapshot_rollback);
+    g_test_add_data_func("/rollback/a_timestamp_of_an_older_snapshot_is_not_stored_with_hashes",
+                         GINT_TO_POINTER(TRUE), test_snapshot_rollback);
+    g_test_add_data_func("/rollback/older_targets_are_refused", GINT_TO_POINTER(FALSE),
+                         test_targets_rollback);
     g_test_add_data_func("/rollback/older_targets_are_refused_with_hashes", GINT_TO_POINTER(TRUE),
                          test_targets_rollback);
     g_test_add_func("/rollback/a_role_may_not_vanish", test_role_removed);

@@ -18,7 +18,8 @@ static void assert_found(Box *box, Repo *repo, const char *path, const char *rol
     g_autoptr(TufTarget) target = box_search(box, repo, path, &error);
     g_assert_no_error(error);
     if (!target)
-        g_error("%s: wanted it from %s, found nothing: %s", path, role, tuf_client_why_not_found(box->client));
+        g_error("%s: wanted it from %s, found nothing: %s", path, role,
+                tuf_client_why_not_found(box->client));
     g_assert_cmpstr(target->path, ==, path);
     g_assert_cmpstr(target->role, ==, role);
     g_assert_null(tuf_client_why_not_found(box->client));
@@ -33,7 +34,8 @@ static void assert_not_found(Box *box, Repo *repo, const char *path, const char 
     g_assert_cmpstr(tuf_client_why_not_found(box->client), ==, why);
 }
 
-static void assert_search_refused(Box *box, Repo *repo, const char *path, AppcenterError kind, const char *part)
+static void assert_search_refused(Box *box, Repo *repo, const char *path, AppcenterError kind,
+                                  const char *part)
 {
     g_autoptr(GError) error = NULL;
     g_assert_null(box_search(box, repo, path, &error));
@@ -173,8 +175,9 @@ static const struct {
     {"a?c", "abc", TRUE},
     {"a?c", "a/c", FALSE},
     {"a?c", "ac", FALSE},
-    {"a?c", "a\xc3\xa9"
-            "c",
+    {"a?c",
+     "a\xc3\xa9"
+     "c",
      TRUE},
     {"*b*d*", "abcde", TRUE},
     {"*b*d*", "adcb", FALSE},
@@ -248,8 +251,8 @@ static void test_succinct_roles(void)
         json_t *delegations = json_object_get(repo_part(repo, "targets"), "delegations");
         json_t *entry = json_array_get(json_object_get(delegations, "roles"), 0);
         json_object_set_new(delegations, "succinct_roles",
-                            json_pack("{s:O, s:i, s:i, s:s}", "keyids", json_object_get(entry, "keyids"), "threshold", 1,
-                                      "bit_length", cases[i].bits, "name_prefix", "bin"));
+                            json_pack("{s:O, s:i, s:i, s:s}", "keyids", json_object_get(entry, "keyids"),
+                                      "threshold", 1, "bit_length", cases[i].bits, "name_prefix", "bin"));
         json_object_del(delegations, "roles");
         repo_add_target(repo, cases[i].bin, "files/a.tgz", "content");
         publish_all(repo, cases[i].bin);
@@ -314,7 +317,8 @@ static void test_delegated_expiry(void)
     repo_set(repo, "acme", "expires", json_string(EXPIRED));
     repo_bump_all(repo, "acme snapshot timestamp");
     assert_refreshes(box, repo);
-    assert_search_refused(box, repo, "acme/x", APPCENTER_ERROR_EXPIRED, "acme 2 expired at 2026-11-21T09:00:00Z");
+    assert_search_refused(box, repo, "acme/x", APPCENTER_ERROR_EXPIRED,
+                          "acme 2 expired at 2026-11-21T09:00:00Z");
 }
 
 static void test_delegated_hash(void)
@@ -324,7 +328,8 @@ static void test_delegated_hash(void)
     repo->announces_hashes = TRUE;
     repo_bump_all(repo, "acme snapshot timestamp");
     repo_set(repo, "acme", "expires", json_string("2028-11-22T09:00:00Z"));
-    g_autoptr(GBytes) other = tuf_sign(repo_part(repo, "acme"), g_hash_table_lookup(repo->signers, "acme"), NULL);
+    g_autoptr(GBytes) other =
+        tuf_sign(repo_part(repo, "acme"), g_hash_table_lookup(repo->signers, "acme"), NULL);
     repo_serve(repo, "acme", other);
     assert_refreshes(box, repo);
     assert_search_refused(box, repo, "acme/x", APPCENTER_ERROR_UNTRUSTED, "acme: sha256");
@@ -386,7 +391,8 @@ static void test_other_delegator(void)
 
     /* the same with the role from the store */
     assert_refreshes(box, repo);
-    assert_search_refused(box, repo, "b/x", APPCENTER_ERROR_UNTRUSTED, "shared 1 is signed by 0 of 1 needed keys of B");
+    assert_search_refused(box, repo, "b/x", APPCENTER_ERROR_UNTRUSTED,
+                          "shared 1 is signed by 0 of 1 needed keys of B");
     assert_found(box, repo, "a/x", "shared");
 }
 
@@ -467,9 +473,11 @@ static void test_target_members(void)
     g_autoptr(Box) box = box_new(repo);
     g_autofree char *sum = digest_hex_of(DIGEST_SHA512, "content", 7);
     json_t *targets = json_object_get(repo_part(repo, "targets"), "targets");
-    json_object_set_new(targets, "long", json_pack("{s:i, s:{s:s, s:s}, s:{s:s}}", "length", 7, "hashes", "sha512", sum,
-                                                   "blake9", "?", "custom", "kind", "catalogue"));
-    json_object_set_new(targets, "strange", json_pack("{s:i, s:{s:s}}", "length", 7, "hashes", "blake9", "?"));
+    json_object_set_new(targets, "long",
+                        json_pack("{s:i, s:{s:s, s:s}, s:{s:s}}", "length", 7, "hashes", "sha512", sum,
+                                  "blake9", "?", "custom", "kind", "catalogue"));
+    json_object_set_new(targets, "strange",
+                        json_pack("{s:i, s:{s:s}}", "length", 7, "hashes", "blake9", "?"));
     repo_bump_all(repo, "targets snapshot timestamp");
     assert_refreshes(box, repo);
     g_autoptr(TufTarget) target = box_search(box, repo, "long", &error);
@@ -483,7 +491,8 @@ static void test_target_members(void)
 static void test_target_check(void)
 {
     g_autoptr(GError) error = NULL;
-    TufTarget target = {.path = (char *)"x", .length = 7, .sha256 = (char *)CONTENT_SHA256, .sha512 = (char *)"ab"};
+    TufTarget target = {
+        .path = (char *)"x", .length = 7, .sha256 = (char *)CONTENT_SHA256, .sha512 = (char *)"ab"};
     g_assert_true(tuf_target_check(&target, 7, CONTENT_SHA256, "ab", &error));
     g_assert_no_error(error);
     g_assert_false(tuf_target_check(&target, 8, CONTENT_SHA256, "ab", &error));
@@ -523,7 +532,8 @@ void search_tests_add(void)
     g_test_add_func("/search/hash_prefixes_lead_to_their_bin", test_hash_prefixes);
     g_test_add_func("/search/succinct_roles_lead_to_their_bin", test_succinct_roles);
     g_test_add_func("/search/a_delegated_role_is_fetched_once_a_version", test_delegated_cache);
-    g_test_add_func("/search/cve_2026_6966_duplicates_do_not_reach_a_delegated_threshold", test_delegated_threshold);
+    g_test_add_func("/search/cve_2026_6966_duplicates_do_not_reach_a_delegated_threshold",
+                    test_delegated_threshold);
     g_test_add_func("/search/cve_2026_6967_an_expired_delegated_role_is_refused", test_delegated_expiry);
     g_test_add_func("/search/cve_2026_6967_a_delegated_role_must_fit_its_hash", test_delegated_hash);
     g_test_add_func("/search/a_delegated_role_must_have_the_announced_version", test_delegated_version);
