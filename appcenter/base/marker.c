@@ -42,7 +42,8 @@ char *marker_instance(const RootDir *root)
     struct stat st;
     if (fstat(root_dir_fd(root), &st) != 0)
         return g_strdup("unknown");
-    return g_strdup_printf("%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", (guint64)st.st_dev, (guint64)st.st_ino);
+    return g_strdup_printf("%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", (guint64)st.st_dev,
+                           (guint64)st.st_ino);
 }
 
 /* ---- whose is a process ---- */
@@ -189,7 +190,8 @@ static guint find_and_signal(const RootDir *root, const char *app, GArray *targe
 }
 
 /* TRUE when none was left within the time. */
-static gboolean end_with(const RootDir *root, const char *app, GArray *targets, int signal_number, gint64 wait_s)
+static gboolean end_with(const RootDir *root, const char *app, GArray *targets, int signal_number,
+                         gint64 wait_s)
 {
     gint64 until_us = g_get_monotonic_time() + wait_s * G_USEC_PER_SEC;
     for (guint i = 0; i < targets->len; i++)
@@ -219,9 +221,11 @@ gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s, G
 {
     g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(Target));
     g_array_set_clear_func(targets, target_clear);
-    if (end_with(root, app, targets, SIGTERM, term_wait_s) || end_with(root, app, targets, SIGKILL, KILL_WAIT_S))
+    if (end_with(root, app, targets, SIGTERM, term_wait_s) ||
+        end_with(root, app, targets, SIGKILL, KILL_WAIT_S))
         return TRUE;
     pid_t survivor = g_array_index(targets, Target, 0).pid;
     g_autofree char *name = name_of(survivor);
-    return error_set(error, APPCENTER_ERROR_SCRIPT, "process %d (%s) does not end, not even killed", (int)survivor, name);
+    return error_set(error, APPCENTER_ERROR_SCRIPT, "process %d (%s) does not end, not even killed",
+                     (int)survivor, name);
 }

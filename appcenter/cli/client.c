@@ -184,9 +184,13 @@ char *client_upload(Client *client, const char *file, GError **error)
     FILE *in = fopen(file, "rbe");
     if (!in)
         return error_set_errno(error, "cannot read %s", file), NULL;
+    if (fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode)) {
+        fclose(in);
+        return error_set(error, APPCENTER_ERROR_INVALID, "wanted a package file, %s is something else", file), NULL;
+    }
     g_autoptr(json_t) answer = NULL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/octet-stream");
-    CURL *curl = fstat(fileno(in), &st) == 0 ? new_request(client, "POST", "/v1/files", &headers, error) : NULL;
+    CURL *curl = new_request(client, "POST", "/v1/files", &headers, error);
     if (curl) {
         curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "POST");

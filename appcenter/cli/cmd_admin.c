@@ -41,9 +41,10 @@ static gboolean confirm_root(Cli *cli, const char *text, gsize len)
 {
     char answer[16] = "";
     g_autofree char *fingerprint = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, len);
-    if (!cli_has(cli, "quiet") && !cli_has(cli, "json"))
+    gboolean is_asked = cli->is_terminal && !cli_has(cli, "yes");
+    if (is_asked || (!cli_has(cli, "quiet") && !cli_has(cli, "json")))
         printf("root key file SHA-256: %s\n", fingerprint);
-    if (!cli->is_terminal || cli_has(cli, "yes"))
+    if (!is_asked)
         return TRUE;
     printf("Its apps run as root on this NAS. Trust it? [y/N] ");
     fflush(stdout);

@@ -98,8 +98,8 @@ static gboolean may_go_on(Cli *cli, json_t *body, gboolean *go_on, GError **erro
         json_object_set_new(options_of(body), "allow_downgrade", json_true());
         return TRUE;
     }
-    if (!cli->is_terminal && (cli_has(cli, "purge") || cli_has(cli, "cascade")))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--%s without a terminal needs --yes",
+    if (!is_asked && (cli_has(cli, "purge") || cli_has(cli, "cascade")))
+        return error_set(error, APPCENTER_ERROR_INVALID, "--%s without a question on a terminal needs --yes",
                          cli_has(cli, "purge") ? "purge" : "cascade");
     if (!is_asked)
         return TRUE;
@@ -157,7 +157,7 @@ static void print_result_json(json_t *result)
     } else if (failed && n == 0) {
         document = json_pack("{s:s}", "schema", "appctl.error/1");
     } else {
-        document = json_pack("{s:s, s:O, s:O, s:O}", "schema", "appctl.job/1", "id", json_object_get(result, "id"), "state",
+        document = json_pack("{s:s, s:O?, s:O?, s:O?}", "schema", "appctl.job/1", "id", json_object_get(result, "id"), "state",
                              json_object_get(result, "state"), "transactions", transactions);
     }
     if (failed) {

@@ -291,7 +291,7 @@ gboolean cmd_check(Cli *cli, int *exit_code, GError **error)
                                                 : 0;
     if (cli_has(cli, "json")) {
         g_autoptr(json_t) document =
-            json_pack("{s:s, s:O, s:O, s:i}", "schema", "appctl.check/1", "updates", updates, "protected",
+            json_pack("{s:s, s:O?, s:O?, s:i}", "schema", "appctl.check/1", "updates", updates, "protected",
                       json_object_get(status, "protected"), "exit", *exit_code);
         render_json(document);
     } else if (!cli_has(cli, "quiet")) {

@@ -71,6 +71,7 @@ const CliCommand cli_commands[] = {
     {"search",         "WORD",                      "apps in the repositories",                     1, 1,    NULL,                FALSE, cmd_search     },
     {"info",           "APP",                       "all about one app",                            1, 1,    NULL,                FALSE, cmd_info       },
     {"check",          "",                          "exit 100, 101 or 103 when updates wait",       0, 0,    NULL,                FALSE, cmd_check      },
+    {"why",            "APP",                       "why its update is not installed yet",          1, 1,    NULL,                FALSE, cmd_why        },
     {"why-not",        "APP",                       "why its update is not installed yet",          1, 1,    NULL,                FALSE, cmd_why        },
     {"next",           "",                          "what will happen by itself, and when",         0, 0,    NULL,                FALSE, cmd_next       },
     {"refresh",        "",                          "ask the repositories now",                     0, 0,    NULL,                TRUE,  cmd_refresh    },
@@ -225,6 +226,8 @@ static gboolean take_option(char **argv, gsize *i, GHashTable *options, GError *
         if (!argv[*i + 1])
             return error_set(error, APPCENTER_ERROR_INVALID, "--%s wants %s", option->name, option->value_name);
         value = argv[++*i];
+        if (!g_utf8_validate(value, -1, NULL))
+            return error_set(error, APPCENTER_ERROR_INVALID, "--%s wants UTF-8", option->name);
     }
     g_hash_table_insert(options, g_strdup(option->name), g_strdup(value));
     return TRUE;
@@ -246,6 +249,10 @@ const CliCommand *cli_parse(char **argv, GPtrArray *words, GHashTable *options, 
 {
     gboolean only_words = FALSE;
     for (gsize i = 0; argv[i]; i++) {
+        if (!g_utf8_validate(argv[i], -1, NULL)) { /* JSON could not carry it */
+            error_set(error, APPCENTER_ERROR_INVALID, "wanted UTF-8, argument %zu is something else", i + 1);
+            return NULL;
+        }
         if (!only_words && g_str_equal(argv[i], "--"))
             only_words = TRUE;
         else if (!only_words && g_str_has_prefix(argv[i], "--")) {

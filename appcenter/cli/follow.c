@@ -141,6 +141,8 @@ gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean sh
     if (!answer)
         return FALSE;
     gint64 id = json_integer_value(json_object_get(answer, "job"));
+    if (id <= 0)
+        return error_set(error, APPCENTER_ERROR_INTERNAL, "the daemon took the request but named no job");
     if (cli_has(cli, "no-wait") && show_progress) {
         if (cli_has(cli, "json"))
             render_json(answer);

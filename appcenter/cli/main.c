@@ -46,9 +46,9 @@ int main(int argc, char **argv)
     g_autoptr(GHashTable) options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     setlocale(LC_ALL, "");
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && g_str_equal(argv[1], "help")) {
-        cli_print_help(NULL);
-        return 0;
+    if (argc > 1 && g_str_equal(argv[1], "help")) { /* "help upgrade" is "upgrade --help" */
+        g_hash_table_insert(options, g_strdup("help"), g_strdup(""));
+        argv++;
     }
     const CliCommand *command = cli_parse(argv + 1, words, options, &error);
     if (g_hash_table_contains(options, "version")) {

@@ -56,17 +56,23 @@ char *progress_bar(const char *app, const char *words, gint64 done, gint64 total
     GString *text = g_string_new(NULL);
     gint64 share = total > 0 ? CLAMP(done * 100 / total, 0, 100) : 0;
     g_string_append_printf(text, "%s  %s  ", app, words);
-    if (columns >= 70) {
-        for (int i = 0; i < BAR_CELLS; i++)
-            g_string_append(text, i * 100 < share * BAR_CELLS ? "█" : "░");
-        g_string_append(text, "  ");
-    }
+    gsize before_bar = text->len;
     g_autofree char *size = units_format_size(done);
     g_string_append_printf(text, "%s  %" G_GINT64_FORMAT " %%", size, share);
     if (elapsed_us > G_USEC_PER_SEC / 5) {
         g_autofree char *rate = units_format_size(done * G_USEC_PER_SEC / elapsed_us);
         g_string_append_printf(text, "  %s/s", rate);
     }
+    if (render_width(text->str) + BAR_CELLS + 2 < columns) { /* a line that wraps cannot be drawn over */
+        GString *bar = g_string_new(NULL);
+        for (int i = 0; i < BAR_CELLS; i++)
+            g_string_append(bar, i * 100 < share * BAR_CELLS ? "█" : "░");
+        g_string_append(bar, "  ");
+        g_string_insert(text, (gssize)before_bar, bar->str);
+        g_string_free(bar, TRUE);
+    }
+    while (columns > 0 && render_width(text->str) >= columns)
+        g_string_truncate(text, (gsize)(g_utf8_prev_char(text->str + text->len) - text->str));
     return g_string_free(text, FALSE);
 }
 

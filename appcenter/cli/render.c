@@ -38,11 +38,21 @@ Table *table_new(const char *const *headers)
     return table;
 }
 
+/* A vendor's text must neither break a row nor command the terminal: control characters become spaces. */
+static char *plain_text(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    GString *plain = g_string_new(NULL);
+    for (const char *p = valid; *p; p = g_utf8_next_char(p))
+        g_string_append_unichar(plain, g_unichar_iscntrl(g_utf8_get_char(p)) ? ' ' : g_utf8_get_char(p));
+    return g_string_free(plain, FALSE);
+}
+
 void table_add(Table *table, const char *const *cells)
 {
     char **row = g_new0(char *, table->n_columns + 1);
     for (gsize i = 0; i < table->n_columns; i++)
-        row[i] = g_strdup(cells[i] ? cells[i] : "");
+        row[i] = plain_text(cells[i] ? cells[i] : "");
     g_ptr_array_add(table->rows, row);
 }
 

@@ -72,7 +72,7 @@ gboolean api_delete_skip(Daemon *daemon, const ApiRequest *request, ApiReply *re
     return store_skip_remove(daemon->store, app, version, error) && done(daemon, reply);
 }
 
-/* Another first root under an old name is another repository: what was trusted by the old one is forgotten. */
+/* Another first root under an old name is another repository: what the old one trusted is forgotten. */
 static gboolean forget_other_root(Daemon *daemon, const char *name, GBytes *first_root, GError **error)
 {
     g_autoptr(GPtrArray) configs = system_load_repositories(daemon->root, NULL);

@@ -28,8 +28,7 @@ typedef struct {
     GPtrArray *offers;  /* the ledger, StoreOffer* */
     const ScheduleCooldown *cooldown;
     guint64 seed; /* spreads boxes over the interval */
-    gint64
-        since; /* the daemon's start: the first poll of a repository that was never asked is spread from then */
+    gint64 since; /* the daemon's start: first polls are spread from then */
 } ScheduleFacts;
 
 typedef struct {

@@ -18,7 +18,8 @@ static void emit_step(Walk *walk, const WalkApp *app, const Step *step, gboolean
                                              .is_end = is_end});
 }
 
-static gboolean journal(Walk *walk, const WalkApp *app, const Step *step, const char *state, const char *data, GError **error)
+static gboolean journal(Walk *walk, const WalkApp *app, const Step *step, const char *state, const char *data,
+                        GError **error)
 {
     return store_journal_put(walk->engine->store, walk->txn_id, app->app, step->name, state, data, error);
 }
@@ -29,7 +30,8 @@ static gboolean do_step(Walk *walk, WalkApp *app, const Step *step, GError **err
 {
     g_autoptr(GError) failed = NULL;
     if (step->phase != PHASE_KEEP && engine_is_cancelled(walk->engine))
-        return error_set(error, APPCENTER_ERROR_CANCELLED, "cancelled before '%s' of %s", step->words, app->app);
+        return error_set(error, APPCENTER_ERROR_CANCELLED, "cancelled before '%s' of %s", step->words,
+                         app->app);
     g_autofree char *data = walk_step_data(walk, app, step, &failed);
     if (failed) {
         g_propagate_error(error, g_steal_pointer(&failed));
@@ -150,7 +152,8 @@ static gboolean reached_switch(Walk *walk)
 static void finish(Walk *walk, const char *result, const char *code, const char *message)
 {
     g_autoptr(GError) error = NULL;
-    if (!store_txn_finish(walk->engine->store, walk->txn_id, result, code, message, engine_now(walk->engine), &error))
+    if (!store_txn_finish(walk->engine->store, walk->txn_id, result, code, message, engine_now(walk->engine),
+                          &error))
         log_error("walk", "transaction %" G_GINT64_FORMAT ": %s", walk->txn_id, error->message);
     engine_emit(walk->engine,
                 &(EngineEvent){.kind = ENGINE_EVENT_TRANSACTION, .txn_id = walk->txn_id, .text = result});
@@ -180,7 +183,9 @@ static void go_back(Walk *walk, const GError *cause)
     gboolean was_switching = reached_switch(walk);
     if (!walk_back(walk, FALSE, &failed))
         return; /* stays open: recovery tries again */
-    const char *result = error_kind(cause) == APPCENTER_ERROR_CANCELLED ? "cancelled" : was_switching ? "rolled_back" : "failed";
+    const char *result = error_kind(cause) == APPCENTER_ERROR_CANCELLED ? "cancelled"
+                         : was_switching                                ? "rolled_back"
+                                                                        : "failed";
     add_vetoes(walk, cause->message);
     finish(walk, result, error_code_name(error_kind(cause)), cause->message);
 }
@@ -191,7 +196,8 @@ static void go_back(Walk *walk, const GError *cause)
 static gboolean walk_to_commit(Walk *walk, GError **error)
 {
     return do_phase(walk, PHASE_STAGE, error) && volume_sync(walk->engine->volume, error) &&
-           do_phase(walk, PHASE_SWITCH, error) && volume_sync(walk->engine->volume, error) && walk_commit(walk, error);
+           do_phase(walk, PHASE_SWITCH, error) && volume_sync(walk->engine->volume, error) &&
+           walk_commit(walk, error);
 }
 
 static gboolean download_rows(Walk *walk, GError **error)
@@ -210,7 +216,8 @@ static void keep(Walk *walk)
     if (do_phase(walk, PHASE_KEEP, &error))
         finish(walk, "done", NULL, NULL);
     else
-        log_error("walk", "transaction %" G_GINT64_FORMAT " is done, tidying up is not: %s", walk->txn_id, error->message);
+        log_error("walk", "transaction %" G_GINT64_FORMAT " is done, tidying up is not: %s", walk->txn_id,
+                  error->message);
 }
 
 gboolean walk_run(Engine *engine, Walk *walk, GError **error)
@@ -279,7 +286,8 @@ gboolean walk_recover(Engine *engine, StoreTxn *txn, GError **error)
         return TRUE;
     }
     g_autofree char *where = interrupted_at(rows);
-    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error) || !walk_back(walk, TRUE, error))
+    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error) ||
+        !walk_back(walk, TRUE, error))
         return FALSE;
     for (guint i = 0; i < walk->apps->len; i++)
         if (((WalkApp *)walk->apps->pdata[i])->old)

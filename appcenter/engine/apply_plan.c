@@ -48,14 +48,16 @@ static gboolean check_open(Engine *engine, const PlanSet *set, GError **error)
             const char *app = ((StoreChange *)txn->changes->pdata[k])->app;
             if (set_changes(set, app))
                 return error_set(error, APPCENTER_ERROR_REFUSED,
-                                 "%s: transaction %" G_GINT64_FORMAT " is not finished and could not be undone; see its log",
+                                 "%s: transaction %" G_GINT64_FORMAT
+                                 " is not finished and could not be undone; see its log",
                                  app, txn->id);
         }
     }
     return open != NULL;
 }
 
-static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *request, GPtrArray *results, GError **error)
+static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *request, GPtrArray *results,
+                          GError **error)
 {
     g_autoptr(Walk) walk = check_open(engine, set, error) ? walk_new(engine, set, request, error) : NULL;
     if (!walk || !walk_begin(walk, set, error))
@@ -69,7 +71,8 @@ static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *req
     return ok && txn;
 }
 
-gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, GPtrArray **results, GError **error)
+gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, GPtrArray **results,
+                      GError **error)
 {
     guint n_done = 0;
     g_autoptr(GError) first = NULL;
@@ -92,5 +95,6 @@ gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, 
         g_propagate_error(error, g_steal_pointer(&first));
         return FALSE;
     }
-    return error_set(error, APPCENTER_ERROR_PARTLY, "%u of %u done; %s", n_done, plan->sets->len, first->message);
+    return error_set(error, APPCENTER_ERROR_PARTLY, "%u of %u done; %s", n_done, plan->sets->len,
+                     first->message);
 }

@@ -65,7 +65,8 @@ static gboolean drop_expired(Engine *engine, const StoreKept *kept, GError **err
     g_auto(Fd) tree = volume_kept_open(engine->volume, kept->tree, &absent);
     if (tree < 0 ? error_kind(absent) != APPCENTER_ERROR_NOT_FOUND : volume_has_user_data(tree, manifest))
         return TRUE;
-    return volume_kept_drop(engine->volume, kept->tree, error) && store_kept_remove(engine->store, kept->id, error);
+    return volume_kept_drop(engine->volume, kept->tree, error) &&
+           store_kept_remove(engine->store, kept->id, error);
 }
 
 static gboolean clear_removed(Engine *engine, GError **error)
@@ -157,11 +158,14 @@ gboolean engine_service(Engine *engine, const char *action, const char *name, GE
         return FALSE;
     gboolean is_enable = g_str_equal(action, "enable"), is_disable = g_str_equal(action, "disable");
     if (!is_enable && !is_disable && !g_str_equal(action, "start") && !g_str_equal(action, "stop"))
-        return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted start, stop, enable or disable", action);
+        return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted start, stop, enable or disable",
+                         action);
     if ((is_enable || is_disable) && !store_app_set_enabled(engine->store, name, is_enable, error))
         return FALSE;
-    gboolean ok = is_disable || g_str_equal(action, "stop") ? stop_app(engine, app, error) : start_app(engine, app, error);
+    gboolean ok = is_disable || g_str_equal(action, "stop") ? stop_app(engine, app, error)
+                                                            : start_app(engine, app, error);
     if (ok && app->has_failed)
         ok = store_app_set_failed(engine->store, name, NULL, error);
-    return engine_write_registration(engine, NULL, FALSE, ok ? error : NULL) && ok; /* enabled is so, running or not */
+    return engine_write_registration(engine, NULL, FALSE, ok ? error : NULL) &&
+           ok; /* enabled is so, running or not */
 }

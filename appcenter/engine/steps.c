@@ -12,13 +12,14 @@ static gboolean brings_tree(const WalkApp *app)
 }
 
 /* SNAP has no row yet: the content as of the upgrade is not kept apart, user data moves with the live app. */
+/* clang-format off */
 const Step engine_steps[] = {
     {"SPACE",  PHASE_STAGE,  step_space,     NULL,               "Checking space",     has_archive, FALSE},
     {"FETCH",  PHASE_STAGE,  step_fetch,     step_drop_download, "Downloading",        has_archive, FALSE},
     {"VERIFY", PHASE_STAGE,  step_verify,    NULL,               "Checking signature", has_archive, FALSE},
     {"UNPACK", PHASE_STAGE,  step_unpack,    step_drop_staging,  "Unpacking",          brings_tree, FALSE},
     {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      NULL,        FALSE},
-    {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE },
+    {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE},
     {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          NULL,        FALSE},
     {"DATA",   PHASE_SWITCH, step_carry,     step_carry_back,    "Carrying data over", brings_tree, FALSE},
     {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        NULL,        FALSE},
@@ -26,6 +27,7 @@ const Step engine_steps[] = {
     {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    brings_tree, FALSE},
     {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         NULL,        FALSE},
 };
+/* clang-format on */
 const gsize engine_n_steps = G_N_ELEMENTS(engine_steps);
 
 const Step *engine_step(const char *name)
@@ -56,13 +58,15 @@ char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
     if (g_str_equal(step->name, "STOP")) {
         if (app->old) {
             ServiceContext context = walk_context(walk, app, FALSE);
-            app->was_running = service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
+            app->was_running =
+                service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
         }
         data = json_pack("{s:b}", "was_running", app->was_running);
     } else if (g_str_equal(step->name, "SWAP")) {
         if (!volume_inodes(walk->engine->volume, app->app, app->stage, &app->inodes, error))
             return NULL;
-        data = json_pack("{s:I, s:I}", "live", (json_int_t)app->inodes.live_ino, "staged", (json_int_t)app->inodes.staged_ino);
+        data = json_pack("{s:I, s:I}", "live", (json_int_t)app->inodes.live_ino, "staged",
+                         (json_int_t)app->inodes.staged_ino);
     }
     return data ? json_to_text(data) : NULL;
 }

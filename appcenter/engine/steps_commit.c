@@ -15,7 +15,8 @@ static gboolean record(Walk *walk, const WalkApp *app, GError **error)
 {
     Store *store = walk->engine->store;
     if (app->op == CHANGE_REMOVE)
-        return (app->purge || put_away(walk, app, "removed", error)) && store_app_remove(store, app->app, error);
+        return (app->purge || put_away(walk, app, "removed", error)) &&
+               store_app_remove(store, app->app, error);
     if (app->data_kept_id && !store_kept_remove(store, app->data_kept_id, error))
         return FALSE; /* its data is in the new tree */
     if (app->old && !put_away(walk, app, "previous", error))

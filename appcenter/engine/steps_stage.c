@@ -8,8 +8,8 @@
 
 #include "engine/walk.h"
 
-#define MAX_LOCAL_FILES    1000000
-#define FRESH_TIMESTAMP_S  600
+#define MAX_LOCAL_FILES   1000000
+#define FRESH_TIMESTAMP_S 600
 
 /* --- SPACE --- */
 
@@ -19,16 +19,19 @@ static gint64 download_need(Walk *walk, const WalkApp *app)
     return root_dir_exists(walk->engine->root, path) ? 0 : app->release->size_bytes;
 }
 
-static gboolean enough(const char *where, const SystemSpace *have, gint64 need, gint64 files, gint64 reserve, GError **error)
+static gboolean enough(const char *where, const SystemSpace *have, gint64 need, gint64 files, gint64 reserve,
+                       GError **error)
 {
     if (have->free_inodes >= 0 && have->free_inodes < files)
-        return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %" G_GINT64_FORMAT " files, room for %" G_GINT64_FORMAT,
-                         where, files, have->free_inodes);
+        return error_set(error, APPCENTER_ERROR_NO_SPACE,
+                         "%s: need %" G_GINT64_FORMAT " files, room for %" G_GINT64_FORMAT, where, files,
+                         have->free_inodes);
     if (have->free_bytes >= need + reserve)
         return TRUE;
     g_autofree char *wanted = units_format_size(need), *kept = units_format_size(reserve);
     g_autofree char *found = units_format_size(have->free_bytes);
-    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s and %s in reserve, have %s free", where, wanted, kept, found);
+    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s and %s in reserve, have %s free", where,
+                     wanted, kept, found);
 }
 
 /* The whole group's need, asked for at every app of it: all of them are unpacked before the first is switched. */
@@ -47,14 +50,16 @@ gboolean step_space(Walk *walk, WalkApp *app, GError **error)
         unpacked += one->release->installed_bytes;
         files += one->release->files + 16;
     }
-    g_auto(Fd) cache_fd = root_dir_openat(walk->engine->root, STORE_CACHE_DIR, O_RDONLY | O_DIRECTORY, 0, error);
+    g_auto(Fd) cache_fd =
+        root_dir_openat(walk->engine->root, STORE_CACHE_DIR, O_RDONLY | O_DIRECTORY, 0, error);
     if (cache_fd < 0 || !system_space(cache_fd, &cache, error) ||
         !system_space(volume_fd(walk->engine->volume), &volume, error))
         return FALSE;
     if (fstat(cache_fd, &on_cache) != 0 || fstat(volume_fd(walk->engine->volume), &on_volume) != 0)
         return error_set_errno(error, "cannot look at the volume");
     gboolean is_same = on_cache.st_dev == on_volume.st_dev;
-    return enough(settings->volume, &volume, unpacked + (is_same ? download : 0), files, settings->reserve_bytes, error) &&
+    return enough(settings->volume, &volume, unpacked + (is_same ? download : 0), files,
+                  settings->reserve_bytes, error) &&
            (is_same || enough(STORE_CACHE_DIR, &cache, download, 1, 0, error));
 }
 
@@ -89,7 +94,8 @@ static gboolean check_digest(const Release *release, int fd, GError **error)
     if (!sha256)
         return FALSE;
     return digest_equal(sha256, release->sha256) ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256, sha256);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256,
+                     sha256);
 }
 
 /* A finished download of that digest; a file that is there with other content is dropped. */
@@ -120,9 +126,10 @@ static gboolean download(Walk *walk, WalkApp *app, const char *path, GError **er
     g_autofree char *part = g_strconcat(path, ".part", NULL);
     g_auto(GStrv) urls = engine_repository_urls(walk->engine, release->repository, error);
     g_autoptr(Fetcher) fetcher = urls ? engine_fetcher(walk->engine, error) : NULL;
-    g_auto(Fd) fd = fetcher ? root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error) : -1;
-    if (fd < 0 || !fetch_to_fd(fetcher, (const char *const *)urls, release->path, release->size_bytes, fd, on_bytes, &meter,
-                               &outcome, error))
+    g_auto(Fd) fd =
+        fetcher ? root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error) : -1;
+    if (fd < 0 || !fetch_to_fd(fetcher, (const char *const *)urls, release->path, release->size_bytes, fd,
+                               on_bytes, &meter, &outcome, error))
         return FALSE;
     if (!check_digest(release, fd, error)) {
         (void)!root_dir_unlink(walk->engine->root, part, NULL); /* a wrong one is not to be resumed */
@@ -143,7 +150,8 @@ gboolean step_drop_download(Walk *walk, WalkApp *app, GError **error)
 {
     g_autofree char *path = engine_download_path(app->release);
     g_autofree char *part = g_strconcat(path, ".part", NULL);
-    return root_dir_unlink(walk->engine->root, path, error) && root_dir_unlink(walk->engine->root, part, error);
+    return root_dir_unlink(walk->engine->root, path, error) &&
+           root_dir_unlink(walk->engine->root, part, error);
 }
 
 /* --- VERIFY --- */
@@ -152,11 +160,12 @@ static gboolean check_identity(const Release *release, const Package *package, G
 {
     const QpkgIdentity *id = package->identity;
     if (!g_str_equal(id->name, release->name) || version_compare(id->version, release->version) != 0)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "the archive announced is %s %s, the one found %s %s",
-                         release->name, release->version, id->name, id->version);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "the archive announced is %s %s, the one found %s %s", release->name,
+                         release->version, id->name, id->version);
     if (!g_str_equal(package->arch, release->arch))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "an archive for %s was announced, this one is for %s",
-                         release->arch, package->arch);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "an archive for %s was announced, this one is for %s", release->arch, package->arch);
     return TRUE;
 }
 
@@ -170,12 +179,13 @@ static gboolean check_signature(Walk *walk, WalkApp *app, GError **error)
     if (app->trust_sha256 && digest_equal(app->trust_sha256, release->sha256))
         return TRUE; /* the admin vouches for these very bytes */
     if (!engine_publisher_anchors(walk->engine, release, &anchors, &publisher, error) ||
-        !qpkg_verify_strong(app->package->fd, app->package->layout, anchors, engine_now(walk->engine), &signer, error))
+        !qpkg_verify_strong(app->package->fd, app->package->layout, anchors, engine_now(walk->engine),
+                            &signer, error))
         return FALSE;
     app->is_signed = g_strcmp0(signer.publisher, publisher) == 0;
     return app->is_signed ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"", publisher,
-                     signer.publisher);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"",
+                     publisher, signer.publisher);
 }
 
 gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
@@ -186,7 +196,8 @@ gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
         return FALSE;
     g_clear_pointer(&app->package, package_free);
     app->package = package_open(fd_steal(&fd), error);
-    return app->package && check_identity(app->release, app->package, error) && check_signature(walk, app, error);
+    return app->package && check_identity(app->release, app->package, error) &&
+           check_signature(walk, app, error);
 }
 
 /* --- UNPACK --- */
@@ -210,8 +221,8 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
     if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, &data_sha256, error))
         return FALSE;
     if (release->data_sha256 && !digest_equal(release->data_sha256, data_sha256))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "content's sha256 %s announced, %s found", release->data_sha256,
-                         data_sha256);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "content's sha256 %s announced, %s found",
+                         release->data_sha256, data_sha256);
     if (!walk_app_set_new(walk, app, config, routines, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);
@@ -301,10 +312,12 @@ static gboolean check_brake(Walk *walk, const WalkApp *app, GError **error)
     g_autoptr(StoreRepo) repo = store_repo_get(walk->engine->store, release->repository, error);
     if (!repo)
         return FALSE;
-    g_autoptr(Brake) brake = repo->brake_json ? brake_parse(repo->brake_json, strlen(repo->brake_json), error) : NULL;
+    g_autoptr(Brake) brake =
+        repo->brake_json ? brake_parse(repo->brake_json, strlen(repo->brake_json), error) : NULL;
     if (repo->brake_json && !brake)
         return FALSE;
-    const BrakeEntry *entry = brake ? brake_find(brake, release->name, release->version, release->arch) : NULL;
+    const BrakeEntry *entry =
+        brake ? brake_find(brake, release->name, release->version, release->arch) : NULL;
     return !entry || error_set(error, APPCENTER_ERROR_REFUSED, "the vendor halted this release");
 }
 

@@ -65,7 +65,8 @@ static int open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **err
         return volume_app_open(walk->engine->volume, app->app, error);
     if (inode != 0 && now.staged_ino == inode)
         return volume_stage_open(walk->engine->volume, app->stage, error);
-    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s: a tree of this transaction is neither live nor staged", app->app);
+    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s: a tree of this transaction is neither live nor staged",
+              app->app);
     return -1;
 }
 
@@ -73,7 +74,9 @@ static void tell_notes(Walk *walk, const WalkApp *app, const VolumeCarry *carry)
 {
     for (guint i = 0; carry->notes && i < carry->notes->len; i++) {
         g_autofree char *text = g_strdup_printf("%s: %s", app->app, (const char *)carry->notes->pdata[i]);
-        engine_emit(walk->engine, &(EngineEvent){.kind = ENGINE_EVENT_NOTE, .txn_id = walk->txn_id, .app = app->app, .text = text});
+        engine_emit(
+            walk->engine,
+            &(EngineEvent){.kind = ENGINE_EVENT_NOTE, .txn_id = walk->txn_id, .app = app->app, .text = text});
     }
 }
 
@@ -88,12 +91,12 @@ static gboolean note_beside(const char *path, const char *beside, gpointer user_
     const Collisions *collisions = user_data;
     g_hash_table_insert(collisions->app->beside, g_strdup(beside), g_strdup(path));
     g_autofree char *data = walk_app_beside_to_text(collisions->app);
-    return store_journal_put(collisions->walk->engine->store, collisions->walk->txn_id, collisions->app->app, "DATA",
-                             "doing", data, error);
+    return store_journal_put(collisions->walk->engine->store, collisions->walk->txn_id, collisions->app->app,
+                             "DATA", "doing", data, error);
 }
 
-static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Manifest *from, const Manifest *to,
-                      gboolean forward, GError **error)
+static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Manifest *from,
+                      const Manifest *to, gboolean forward, GError **error)
 {
     Collisions collisions = {walk, app};
     g_auto(VolumeCarry) result = {.user_data = &collisions};
@@ -195,7 +198,8 @@ gboolean step_configure(Walk *walk, WalkApp *app, GError **error)
 /* What the hooks left running goes, too: nothing may write while the trees are exchanged back. */
 gboolean step_unconfigure(Walk *walk, WalkApp *app, GError **error)
 {
-    return service_kill(walk->engine->root, app->app, error) && engine_write_registration(walk->engine, walk, FALSE, error);
+    return service_kill(walk->engine->root, app->app, error) &&
+           engine_write_registration(walk->engine, walk, FALSE, error);
 }
 
 /* --- START, HEALTH --- */

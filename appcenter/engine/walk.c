@@ -75,7 +75,8 @@ static gboolean find_kept(Engine *engine, WalkApp *app, const PlanChange *change
         return FALSE;
     const StoreKept *found = newest_kept(kept, change->use_previous ? change->to_version : NULL);
     if (change->use_previous && !found)
-        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app->app, change->to_version);
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app->app,
+                         change->to_version);
     if (change->use_previous) {
         app->kept_id = found->id;
         app->kept_tree = g_strdup(found->tree);
@@ -142,11 +143,12 @@ static json_t *app_to_json(const WalkApp *app)
         json_object_set_new(release, "repository", optional(app->release->repository));
     if (app->release)
         json_object_set_new(release, "publisher", optional(app->release->publisher));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:b, s:b, s:o}", "op", change_op_name(app->op), "app",
-                     app->app, "from", optional(app->from_version), "to", optional(app->to_version), "release", release,
-                     "kept_id", (json_int_t)app->kept_id, "kept_tree", optional(app->kept_tree), "data_kept_id",
-                     (json_int_t)app->data_kept_id, "data_kept_tree", optional(app->data_kept_tree), "purge", app->purge,
-                     "is_dependency", app->is_dependency, "trust_sha256", optional(app->trust_sha256));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:b, s:b, s:o}", "op",
+                     change_op_name(app->op), "app", app->app, "from", optional(app->from_version), "to",
+                     optional(app->to_version), "release", release, "kept_id", (json_int_t)app->kept_id,
+                     "kept_tree", optional(app->kept_tree), "data_kept_id", (json_int_t)app->data_kept_id,
+                     "data_kept_tree", optional(app->data_kept_tree), "purge", app->purge, "is_dependency",
+                     app->is_dependency, "trust_sha256", optional(app->trust_sha256));
 }
 
 static char *walk_to_text(const Walk *walk)
@@ -154,7 +156,8 @@ static char *walk_to_text(const Walk *walk)
     g_autoptr(json_t) apps = json_array();
     for (guint i = 0; i < walk->apps->len; i++)
         json_array_append_new(apps, app_to_json(walk->apps->pdata[i]));
-    g_autoptr(json_t) document = json_pack("{s:i, s:b, s:O}", "format", 1, "download_only", walk->download_only, "apps", apps);
+    g_autoptr(json_t) document =
+        json_pack("{s:i, s:b, s:O}", "format", 1, "download_only", walk->download_only, "apps", apps);
     return json_to_text(document);
 }
 
@@ -272,7 +275,8 @@ static gboolean load_apps(Walk *walk, JsonReader *reader, gboolean is_committed,
             return FALSE;
         g_ptr_array_add(walk->apps, app);
         app->stage = volume_stage_name(walk->txn_id, app->app);
-        if (!(is_committed ? load_committed(walk->engine, app, walk->txn_id, error) : load_old(walk->engine, app, error)))
+        if (!(is_committed ? load_committed(walk->engine, app, walk->txn_id, error)
+                           : load_old(walk->engine, app, error)))
             return FALSE;
         json_reader_leave(reader);
     }
@@ -296,7 +300,8 @@ Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed, GErr
 
 /* --- the new version, and what the journal holds of it --- */
 
-gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, const char *routines, GError **error)
+gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, const char *routines,
+                          GError **error)
 {
     g_autoptr(QpkgConfig) config = qpkg_config_parse(config_text, strlen(config_text), error);
     g_clear_pointer(&app->new_identity, qpkg_identity_free);
@@ -333,8 +338,9 @@ gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, con
 static json_t *entry_to_json(const ManifestEntry *entry)
 {
     char type[] = {entry->type, '\0'};
-    return json_pack("[s, s, i, I, o, o, b]", entry->path, type, (int)entry->mode, (json_int_t)entry->size_bytes,
-                     optional(entry->sha256), optional(entry->target), entry->is_config);
+    return json_pack("[s, s, i, I, o, o, b]", entry->path, type, (int)entry->mode,
+                     (json_int_t)entry->size_bytes, optional(entry->sha256), optional(entry->target),
+                     entry->is_config);
 }
 
 char *walk_app_tree_to_text(const WalkApp *app)
@@ -344,8 +350,8 @@ char *walk_app_tree_to_text(const WalkApp *app)
         json_array_append_new(files, entry_to_json(manifest_get(app->new_manifest, i)));
     const char *routines = app->new->routines; /* a script may have any bytes, JSON may not */
     g_autofree char *encoded = routines ? g_base64_encode((const guint8 *)routines, strlen(routines)) : NULL;
-    g_autoptr(json_t) document = json_pack("{s:s, s:o, s:O}", "config", app->new->config_text, "routines_base64",
-                                           optional(encoded), "files", files);
+    g_autoptr(json_t) document = json_pack("{s:s, s:o, s:O}", "config", app->new->config_text,
+                                           "routines_base64", optional(encoded), "files", files);
     return json_to_text(document);
 }
 
@@ -377,7 +383,8 @@ static void load_beside(WalkApp *app, const json_t *data)
 {
     gsize i;
     json_t *pair;
-    json_array_foreach(json_object_get(data, "beside_base64"), i, pair) {
+    json_array_foreach(json_object_get(data, "beside_base64"), i, pair)
+    {
         char *beside = decode(json_array_get(pair, 0)), *path = decode(json_array_get(pair, 1));
         if (beside && path) {
             g_hash_table_insert(app->beside, beside, path);
@@ -390,7 +397,8 @@ static void load_beside(WalkApp *app, const json_t *data)
 
 static void entry_from_json(Manifest *manifest, const json_t *row)
 {
-    const char *path = json_string_value(json_array_get(row, 0)), *type = json_string_value(json_array_get(row, 1));
+    const char *path = json_string_value(json_array_get(row, 0)),
+               *type = json_string_value(json_array_get(row, 1));
     if (!path || !type)
         return;
     ManifestEntry *entry = manifest_entry_new(path, *type, (guint)json_integer_value(json_array_get(row, 2)),
@@ -406,11 +414,11 @@ static gboolean load_tree(WalkApp *app, const json_t *data, GError **error)
     gsize i;
     json_t *row;
     const char *config_text = json_string_value(json_object_get(data, "config"));
-    g_autoptr(QpkgConfig) config = config_text ? qpkg_config_parse(config_text, strlen(config_text), error) : NULL;
+    g_autoptr(QpkgConfig) config =
+        config_text ? qpkg_config_parse(config_text, strlen(config_text), error) : NULL;
     app->new_identity = config ? qpkg_identity_from_config(config, error) : NULL;
     app->new_manifest = manifest_new();
-    json_array_foreach(json_object_get(data, "files"), i, row)
-        entry_from_json(app->new_manifest, row);
+    json_array_foreach(json_object_get(data, "files"), i, row) entry_from_json(app->new_manifest, row);
     if (!app->new_identity)
         return FALSE;
     app->new = g_new0(StoreApp, 1);

@@ -12,25 +12,25 @@ struct WalkApp {
     /* from the plan; kept in plan_json */
     ChangeOp op;
     char *app, *from_version, *to_version;
-    Release *release;      /* NULL for remove and for going back to a kept tree */
-    gint64 kept_id;        /* > 0: the kept tree that comes back instead of an archive */
+    Release *release; /* NULL for remove and for going back to a kept tree */
+    gint64 kept_id;   /* > 0: the kept tree that comes back instead of an archive */
     char *kept_tree;
-    gint64 data_kept_id;   /* > 0: a removed app's kept tree whose user data comes into a new install */
+    gint64 data_kept_id; /* > 0: a removed app's kept tree whose user data comes into a new install */
     char *data_kept_tree;
     gboolean purge, is_dependency;
-    char *trust_sha256;    /* the admin vouched for a local file */
+    char *trust_sha256; /* the admin vouched for a local file */
 
     /* found out on the way */
-    char *stage;           /* name of its staged tree */
-    StoreApp *old, *new;   /* as recorded; NULL: none */
+    char *stage;         /* name of its staged tree */
+    StoreApp *old, *new; /* as recorded; NULL: none */
     Manifest *old_manifest, *new_manifest;
     QpkgIdentity *old_identity, *new_identity;
-    Package *package;      /* open from VERIFY to UNPACK: one descriptor from hash to install */
-    VolumeInodes inodes;   /* before the exchange */
-    GHashTable *beside;    /* collisions of DATA: where it was put beside -> its own path */
-    gboolean is_signed;    /* VERIFY found a publisher's signature */
+    Package *package;    /* open from VERIFY to UNPACK: one descriptor from hash to install */
+    VolumeInodes inodes; /* before the exchange */
+    GHashTable *beside;  /* collisions of DATA: where it was put beside -> its own path */
+    gboolean is_signed;  /* VERIFY found a publisher's signature */
     gboolean was_running;
-    gboolean is_blamed;    /* its START or HEALTH failed: gets the veto */
+    gboolean is_blamed; /* its START or HEALTH failed: gets the veto */
 };
 
 struct Walk {
@@ -45,11 +45,13 @@ void walk_free(Walk *walk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Walk, walk_free)
 
 /* From a plan's set; looks up what is installed and kept. No transaction yet. */
-Walk *walk_new(Engine *engine, const PlanSet *set, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Walk *walk_new(Engine *engine, const PlanSet *set, const Request *request,
+               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Records the transaction (plan_json included) and names the staged trees. */
 gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The same again after a crash; committed: the store holds the new world already. */
-Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed,
+                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Fills an app from its journal rows (inodes, running set, manifest of the new tree). */
 gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

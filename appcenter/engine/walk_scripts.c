@@ -91,7 +91,8 @@ static gboolean is_installed(const GPtrArray *installed, const char *name)
 }
 
 /* Installed apps, with the walk's changes laid over where they count; names of what is not there go to removed. */
-static void collect(const Walk *walk, gboolean as_will_be, GPtrArray *installed, View *view, GPtrArray *removed)
+static void collect(const Walk *walk, gboolean as_will_be, GPtrArray *installed, View *view,
+                    GPtrArray *removed)
 {
     for (guint i = 0; i < installed->len; i++)
         if (!as_will_be || !find_change(walk, ((StoreApp *)installed->pdata[i])->name))
@@ -117,6 +118,6 @@ gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as
     g_autoptr(GPtrArray) removed = g_ptr_array_new();
     View view = {rows, identities, dates};
     collect(walk, as_will_be, installed, &view, removed);
-    return service_write_registration(engine->root, (const ServiceRegistration *)(void *)rows->data, rows->len,
-                                      (const char *const *)removed->pdata, error);
+    return service_write_registration(engine->root, (const ServiceRegistration *)(void *)rows->data,
+                                      rows->len, (const char *const *)removed->pdata, error);
 }

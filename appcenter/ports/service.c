@@ -191,8 +191,8 @@ static int open_program(const ServiceContext *context, GError **error)
     return fd;
 }
 
-static gboolean run_program(const ServiceContext *context, int program_fd, const char *action, gint64 timeout_s,
-                            gboolean may_be_cancelled, GError **error)
+static gboolean run_program(const ServiceContext *context, int program_fd, const char *action,
+                            gint64 timeout_s, gboolean may_be_cancelled, GError **error)
 {
     gboolean by_itself = runs_by_itself(program_fd);
     g_autofree char *path = service_path_seen(context, context->identity->service_program);
@@ -227,8 +227,8 @@ gboolean service_stop(const ServiceContext *context, GError **error)
     g_autoptr(GError) failure = NULL;
     g_auto(Fd) program = open_program(context, &failure);
     /* a script that cannot stop its app is no reason to leave it running: the proof below counts */
-    if (failure || (program >= 0 && !run_program(context, program, "stop", context->identity->stop_timeout_s, FALSE,
-                                                 &failure)))
+    if (failure || (program >= 0 && !run_program(context, program, "stop", context->identity->stop_timeout_s,
+                                                 FALSE, &failure)))
         log_warning("service", "%s: %s", context->app, failure->message);
     return marker_kill(context->root, context->app, TERM_WAIT_S, error);
 }

@@ -15,13 +15,14 @@ typedef struct {
     const char *volume_path;
     const char *app;
     const char *version;
-    const char *app_path;      /* product path of its folder */
+    const char *app_path; /* product path of its folder */
     const QpkgIdentity *identity;
-    const char *routines;      /* text of package_routines or NULL */
+    const char *routines; /* text of package_routines or NULL */
     gint64 health_timeout_s, health_settle_s;
     gboolean (*is_cancelled)(gpointer user_data); /* may be NULL */
     gpointer user_data;
-    void (*log_output)(const char *app, const char *what, const char *output, gpointer user_data); /* may be NULL */
+    void (*log_output)(const char *app, const char *what, const char *output,
+                       gpointer user_data); /* may be NULL */
 } ServiceContext;
 
 /* May scripts run at all here? DENIED says what is missing. For READY. */
@@ -29,7 +30,8 @@ gboolean service_may_run(const ServiceContext *context, GError **error) G_GNUC_W
 
 /* Runs the function `hook` of package_routines ("pkg_pre_install", ...), or expands and runs the text variable
  * ("PKG_PRE_REMOVE", ...); absent is success. err_log in it aborts. */
-gboolean service_run_hook(const ServiceContext *context, const char *hook, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean service_run_hook(const ServiceContext *context, const char *hook,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Service script start; within the time limit. An app without one is success. */
 gboolean service_start(const ServiceContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -53,6 +55,7 @@ typedef struct {
     guint16 service_port;
 } ServiceRegistration;
 gboolean service_write_registration(const RootDir *root, const ServiceRegistration *apps, gsize n_apps,
-                                    const char *const *removed_names, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                                    const char *const *removed_names,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

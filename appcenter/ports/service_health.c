@@ -15,11 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define POLL_US             (200 * 1000)
-#define PROBE_TIMEOUT_MS    5000
-#define EXEC_TIMEOUT_S      30
-#define PID_FILE_BYTES_MAX  64
-#define ANSWER_BYTES_MAX    1024
+#define POLL_US            (200 * 1000)
+#define PROBE_TIMEOUT_MS   5000
+#define EXEC_TIMEOUT_S     30
+#define PID_FILE_BYTES_MAX 64
+#define ANSWER_BYTES_MAX   1024
 
 /* ---- alive ---- */
 
@@ -43,7 +43,8 @@ static gboolean has_processes(const ServiceContext *context)
 /* A connected socket, or -1; waits up to timeout_ms. */
 static int connect_to(guint16 port, int timeout_ms)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     g_auto(Fd) fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -62,7 +63,8 @@ static gboolean is_alive(const ServiceContext *context)
 {
     const QpkgIdentity *identity = context->identity;
     if (identity->pid_file)
-        return marker_pid_is_of(context->root, context->app, read_pid_file(context->root, identity->pid_file));
+        return marker_pid_is_of(context->root, context->app,
+                                read_pid_file(context->root, identity->pid_file));
     if (identity->service_port == 0)
         return has_processes(context);
     g_auto(Fd) fd = connect_to(identity->service_port, POLL_US / 1000);
@@ -156,7 +158,8 @@ static gboolean probe_http(const ServiceContext *context, const char *path, GErr
 {
     guint16 port = context->identity->service_port;
     gint64 until_us = g_get_monotonic_time() + PROBE_TIMEOUT_MS * 1000;
-    g_autofree char *request = g_strdup_printf("GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", path);
+    g_autofree char *request =
+        g_strdup_printf("GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", path);
     g_auto(Fd) fd = connect_to(port, PROBE_TIMEOUT_MS);
     if (fd < 0)
         return error_set(error, APPCENTER_ERROR_HEALTH, "nothing answers on its port %u", port);
@@ -167,7 +170,8 @@ static gboolean probe_http(const ServiceContext *context, const char *path, GErr
     if (is_http && line[9] == '2' && g_ascii_isdigit(line[10]) && g_ascii_isdigit(line[11]))
         return TRUE;
     g_autofree char *shown = is_http ? g_strndup(line + 9, 3) : g_strdup(*line ? "no HTTP" : "nothing");
-    return error_set(error, APPCENTER_ERROR_HEALTH, "GET %s on port %u: wanted a status 2xx, found %s", path, port, shown);
+    return error_set(error, APPCENTER_ERROR_HEALTH, "GET %s on port %u: wanted a status 2xx, found %s", path,
+                     port, shown);
 }
 
 static gboolean probe_port(const ServiceContext *context, GError **error)

@@ -8,8 +8,8 @@
 extern const char service_prelude[];
 
 typedef struct {
-    const char *what;    /* for messages and the log: "start", "pkg_install" */
-    const char *program; /* host-independent path to execute, as the script sees it */
+    const char *what;             /* for messages and the log: "start", "pkg_install" */
+    const char *program;          /* host-independent path to execute, as the script sees it */
     const char *const *arguments; /* behind the program, NULL-terminated; or NULL */
     const char *const *extra_env; /* or NULL */
     const int *pass_fds;
@@ -19,7 +19,8 @@ typedef struct {
 } ServiceRun;
 
 /* Runs a program as the app, with its marker, in its private root, to its end: SCRIPT unless it exits with 0. */
-gboolean service_run(const ServiceContext *context, const ServiceRun *run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean service_run(const ServiceContext *context, const ServiceRun *run,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Path of a file of the app's folder as its scripts see it; free. */
 char *service_path_seen(const ServiceContext *context, const char *path_in_app);
 

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONFIG_DIR       "/etc/config"
-#define VIEW_FILE        CONFIG_DIR "/qpkg.conf"
-#define VIEW_BYTES_MAX   (4 * 1024 * 1024)
-#define QTS_FILE         CONFIG_DIR "/uLinux.conf"
-#define START_DIR        "/etc/rcS.d"
-#define STOP_DIR         "/etc/rcK.d"
+#define CONFIG_DIR     "/etc/config"
+#define VIEW_FILE      CONFIG_DIR "/qpkg.conf"
+#define VIEW_BYTES_MAX (4 * 1024 * 1024)
+#define QTS_FILE       CONFIG_DIR "/uLinux.conf"
+#define START_DIR      "/etc/rcS.d"
+#define STOP_DIR       "/etc/rcK.d"
 
 typedef struct {
     const RootDir *root;
@@ -54,7 +54,8 @@ static void add_section(GString *text, const ServiceRegistration *app)
 {
     g_autofree char *rc_num = g_strdup_printf("%" G_GINT64_FORMAT, app->rc_num);
     g_autofree char *port = app->service_port ? g_strdup_printf("%u", app->service_port) : NULL;
-    g_autofree char *program = app->service_program ? g_build_filename(app->install_path, app->service_program, NULL) : NULL;
+    g_autofree char *program =
+        app->service_program ? g_build_filename(app->install_path, app->service_program, NULL) : NULL;
     g_string_append_printf(text, "[%s]\n", app->name);
     add_key(text, "Name", app->name);
     add_key(text, "Version", app->version);
@@ -175,7 +176,8 @@ static gboolean is_linked(const ServiceRegistration *app)
     return app->enabled && app->service_program;
 }
 
-static gboolean drop_old_links(const View *view, const char *dir, int dir_fd, const char *prefix, GError **error)
+static gboolean drop_old_links(const View *view, const char *dir, int dir_fd, const char *prefix,
+                               GError **error)
 {
     g_auto(GStrv) links = root_dir_list(view->root, dir, error);
     for (char **link = links; link && *link; link++) {

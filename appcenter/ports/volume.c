@@ -17,7 +17,8 @@
 
 /* ---- opening ---- */
 
-static int open_part(const RootDir *root, const char *volume_path, const char *part, mode_t mode, GError **error)
+static int open_part(const RootDir *root, const char *volume_path, const char *part, mode_t mode,
+                     GError **error)
 {
     g_autofree char *path = g_strconcat(volume_path, part, NULL);
     if (!root_dir_make_dirs(root, path, mode, error))
@@ -73,7 +74,8 @@ gboolean volume_name_is_plain(const char *name, GError **error)
 {
     if (files_name_is_plain(name))
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_INVALID, "wanted the plain name of a tree, found \"%s\"", name ? name : "");
+    return error_set(error, APPCENTER_ERROR_INVALID, "wanted the plain name of a tree, found \"%s\"",
+                     name ? name : "");
 }
 
 char *volume_join(const char *dir, const char *name)
@@ -202,15 +204,17 @@ gboolean volume_app_is_movable(const Volume *volume, const char *app, GError **e
     if (fd < 0 && fstatat(volume->qpkg_fd, app, &folder, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         return TRUE; /* a first install */
     if (fd < 0 || fstat(fd, &folder) != 0 || fstat(volume->stage_fd, &volume_st) != 0)
-        return error_set(error, APPCENTER_ERROR_REFUSED, "the folder of %s is no plain folder (a link or a file)", app);
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "the folder of %s is no plain folder (a link or a file)", app);
     if (folder.st_dev != volume_st.st_dev)
-        return error_set(error, APPCENTER_ERROR_REFUSED, "the folder of %s lies on another file system than %s", app,
-                         volume->path);
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "the folder of %s lies on another file system than %s", app, volume->path);
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", fd);
     g_autofree char *host_path = g_file_read_link(self, NULL);
     g_autofree char *point = host_path ? mount_within(host_path) : NULL;
     if (point)
-        return error_set(error, APPCENTER_ERROR_REFUSED, "something is mounted in the folder of %s: %s", app, point);
+        return error_set(error, APPCENTER_ERROR_REFUSED, "something is mounted in the folder of %s: %s", app,
+                         point);
     return TRUE;
 }
 
@@ -299,6 +303,7 @@ int volume_kept_open(const Volume *volume, const char *kept_name, GError **error
 
 gboolean volume_sync(const Volume *volume, GError **error)
 {
-    return files_sync_filesystem(volume->fd, error) && files_fsync(volume->qpkg_fd, "the folder of all apps", error) &&
+    return files_sync_filesystem(volume->fd, error) &&
+           files_fsync(volume->qpkg_fd, "the folder of all apps", error) &&
            files_fsync(volume->stage_fd, "the staging folder", error);
 }

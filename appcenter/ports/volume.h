@@ -32,7 +32,8 @@ int volume_stage_open(const Volume *volume, const char *stage, GError **error) G
 /* rm -rf of a staged tree; idempotent. Never to be called with user data in it: volume_carry first. */
 gboolean volume_stage_drop(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Nothing may be mounted in the app's folder, and it must lie on the volume itself: REFUSED names what is in the way. */
-gboolean volume_app_is_movable(const Volume *volume, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_app_is_movable(const Volume *volume, const char *app,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Names of staged trees (leftovers). */
 char **volume_stage_list(const Volume *volume, GError **error);
 
@@ -53,16 +54,16 @@ gboolean volume_inodes(const Volume *volume, const char *app, const char *stage,
 gboolean volume_swap(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The inverse, idempotent, also after a half-done pair of renames or when swap never ran. */
-gboolean volume_swap_back(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_swap_back(const Volume *volume, const char *app, const char *stage,
+                          const VolumeInodes *before, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* For a removal: the live tree goes to the stage's place (and back by volume_swap_back with staged_ino 0). */
-gboolean volume_take_away(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
-                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_take_away(const Volume *volume, const char *app, const char *stage,
+                          const VolumeInodes *before, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- user data --- */
 typedef struct {
-    gint64 moved;       /* renames done */
-    GPtrArray *notes;   /* char*: "etc/x.conf: yours is kept, the new one is beside it as etc/x.conf.new" */
+    gint64 moved;     /* renames done */
+    GPtrArray *notes; /* char*: "etc/x.conf: yours is kept, the new one is beside it as etc/x.conf.new" */
     /* Told before something is put beside a path that is taken, so that it can be journalled ("a/x", "a/x.local"); FALSE
      * ends the carry. NULL: nobody asks. */
     gboolean (*on_beside)(const char *path, const char *beside, gpointer user_data, GError **error);
@@ -83,7 +84,8 @@ gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, con
 gboolean volume_has_user_data(int tree_fd, const Manifest *manifest);
 /* Deletes what the package owns and nobody changed, and folders that are empty then; what is left is the user's.
  * *is_empty: nothing is. Idempotent. */
-gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean *is_empty, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean *is_empty,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- kept trees: previous versions, removed apps --- */
 /* Renames a staged tree to kept/NAME; idempotent (already there and stage gone: success). */
@@ -92,7 +94,8 @@ gboolean volume_keep(const Volume *volume, const char *stage, const char *kept_n
 /* The way back: kept/NAME becomes the staged tree (for rollback and undo); idempotent. */
 gboolean volume_unkeep(const Volume *volume, const char *kept_name, const char *stage,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean volume_kept_drop(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_kept_drop(const Volume *volume, const char *kept_name,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Names of all kept trees. */
 char **volume_kept_names(const Volume *volume, GError **error);
 int volume_kept_open(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -14,11 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOCAL_SUFFIX    ".local"
-#define NEW_SUFFIX      ".new"
-#define NAME_BYTES_MAX  230 /* of 255: the rest is for suffixes */
-#define DEPTH_MAX       200 /* two descriptors a level; what lies deeper is moved whole */
-#define BESIDE_TRIES    100
+#define LOCAL_SUFFIX   ".local"
+#define NEW_SUFFIX     ".new"
+#define NAME_BYTES_MAX 230 /* of 255: the rest is for suffixes */
+#define DEPTH_MAX      200 /* two descriptors a level; what lies deeper is moved whole */
+#define BESIDE_TRIES   100
 
 typedef struct {
     const Manifest *from, *to;
@@ -50,7 +50,7 @@ typedef struct {
     const char *name; /* in it */
     char *path;       /* in the source tree */
     struct stat st;
-    char *to_name;    /* name that it wants in the destination's folder; path it wants there: */
+    char *to_name; /* name that it wants in the destination's folder; path it wants there: */
     char *to_path;
     VolumeOwner owner;
 } Entry;
@@ -106,7 +106,8 @@ static gboolean dest_open(Dest *dest, GError **error)
     dest->fd = volume_open_dir(dest->parent->fd, dest->name);
     if (dest->fd >= 0)
         return TRUE;
-    return errno == ENOENT ? dest_make(dest, error) : error_set_errno(error, "open the folder %s", dest->path);
+    return errno == ENOENT ? dest_make(dest, error)
+                           : error_set_errno(error, "open the folder %s", dest->path);
 }
 
 /* What lies at a name in the destination, without making its folder. FALSE: nothing (a folder that cannot be opened
@@ -135,7 +136,8 @@ static gboolean told_beside(const Carrying *carrying, const char *path, const ch
 static char *beside_name(const char *name, guint try)
 {
     g_autofree char *base = g_strndup(name, NAME_BYTES_MAX);
-    return try == 1 ? g_strconcat(base, LOCAL_SUFFIX, NULL) : g_strdup_printf("%s" LOCAL_SUFFIX ".%u", base, try);
+    return try == 1 ? g_strconcat(base, LOCAL_SUFFIX, NULL)
+                    : g_strdup_printf("%s" LOCAL_SUFFIX ".%u", base, try);
 }
 
 /* The path is taken by one with more right to it. */
@@ -157,7 +159,8 @@ static gboolean move_beside(const Carrying *carrying, const Entry *entry, Dest *
             return error_set_errno(error, "move %s to %s", entry->path, beside);
         }
         carrying->carry->moved++;
-        add_note(carrying, "%s: the package has one of its own, yours is beside it as %s", entry->to_path, beside);
+        add_note(carrying, "%s: the package has one of its own, yours is beside it as %s", entry->to_path,
+                 beside);
         return TRUE;
     }
     return error_set(error, APPCENTER_ERROR_IO, "%s: no free name beside it", entry->to_path);
@@ -194,7 +197,8 @@ static gboolean move_with_new_beside(const Carrying *carrying, const Entry *entr
     if (strlen(new_name) > NAME_BYTES_MAX ||
         volume_rename_new(dest->fd, entry->to_name, dest->fd, new_name) != 0)
         return move_beside(carrying, entry, dest, error); /* NAME.new is taken */
-    add_note(carrying, "%s: yours is kept, the new one is beside it as %s%s", entry->to_path, entry->to_path, NEW_SUFFIX);
+    add_note(carrying, "%s: yours is kept, the new one is beside it as %s%s", entry->to_path, entry->to_path,
+             NEW_SUFFIX);
     return move_plain(carrying, entry, dest, error);
 }
 
@@ -207,7 +211,8 @@ static gboolean is_config(const Carrying *carrying, const Entry *entry)
 
 /* Both trees have a regular file there, with other content, and it is a config file. here: SHA-256 of what the
  * destination has. */
-static gboolean carry_config(const Carrying *carrying, const Entry *entry, Dest *dest, const char *here, GError **error)
+static gboolean carry_config(const Carrying *carrying, const Entry *entry, Dest *dest, const char *here,
+                             GError **error)
 {
     const ManifestEntry *from = manifest_find(carrying->from, entry->path);
     const ManifestEntry *to = manifest_find(carrying->to, entry->to_path);
@@ -221,7 +226,8 @@ static gboolean carry_config(const Carrying *carrying, const Entry *entry, Dest 
 
 /* ---- the walk ---- */
 
-static gboolean carry_dir(const Carrying *carrying, int dir_fd, const char *path, Dest *dest, guint depth, GError **error);
+static gboolean carry_dir(const Carrying *carrying, int dir_fd, const char *path, Dest *dest, guint depth,
+                          GError **error);
 
 /* The user's, and the destination has something of that name which is not a folder to descend. */
 static gboolean carry_onto(const Carrying *carrying, const Entry *entry, Dest *dest, const struct stat *there,
@@ -238,8 +244,8 @@ static gboolean carry_onto(const Carrying *carrying, const Entry *entry, Dest *d
 }
 
 /* A folder that the destination has as well, or that is the package's and may hold the user's. */
-static gboolean descend(const Carrying *carrying, const Entry *entry, Dest *dest, const char *to_name, guint depth,
-                        GError **error)
+static gboolean descend(const Carrying *carrying, const Entry *entry, Dest *dest, const char *to_name,
+                        guint depth, GError **error)
 {
     g_auto(Fd) fd = volume_open_dir(entry->dir_fd, entry->name);
     if (fd < 0)
@@ -251,7 +257,8 @@ static gboolean descend(const Carrying *carrying, const Entry *entry, Dest *dest
 
 /* A folder of the package in the way of which the destination has something else: what the user has in it goes to
  * NAME.local. That name is found again by the next run: it is a folder. */
-static gboolean descend_beside(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth, GError **error)
+static gboolean descend_beside(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth,
+                               GError **error)
 {
     for (guint try = 1; try <= BESIDE_TRIES; try++) {
         struct stat st;
@@ -267,7 +274,8 @@ static gboolean descend_beside(const Carrying *carrying, const Entry *entry, Des
     return error_set(error, APPCENTER_ERROR_IO, "%s: no free name beside it", entry->to_path);
 }
 
-static gboolean carry_folder(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth, GError **error)
+static gboolean carry_folder(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth,
+                             GError **error)
 {
     struct stat there;
     gboolean is_taken = dest_stat(dest, entry->to_name, &there);
@@ -277,10 +285,12 @@ static gboolean carry_folder(const Carrying *carrying, const Entry *entry, Dest 
     if (!is_taken || S_ISDIR(there.st_mode))
         return is_users && depth >= DEPTH_MAX ? move_beside(carrying, entry, dest, error)
                                               : descend(carrying, entry, dest, entry->to_name, depth, error);
-    return is_users ? move_beside(carrying, entry, dest, error) : descend_beside(carrying, entry, dest, depth, error);
+    return is_users ? move_beside(carrying, entry, dest, error)
+                    : descend_beside(carrying, entry, dest, depth, error);
 }
 
-static gboolean carry_entry(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth, GError **error)
+static gboolean carry_entry(const Carrying *carrying, const Entry *entry, Dest *dest, guint depth,
+                            GError **error)
 {
     struct stat there;
     if (S_ISDIR(entry->st.st_mode))
@@ -300,8 +310,8 @@ static const char *place_before(const Carrying *carrying, const char *path)
 }
 
 /* FALSE without an error: it is gone meanwhile. */
-static gboolean look_at(const Carrying *carrying, int dir_fd, const char *dir_path, const char *name, const Dest *dest,
-                        Entry *entry)
+static gboolean look_at(const Carrying *carrying, int dir_fd, const char *dir_path, const char *name,
+                        const Dest *dest, Entry *entry)
 {
     *entry = (Entry){.dir_fd = dir_fd, .name = name, .path = volume_join(dir_path, name)};
     if (fstatat(dir_fd, name, &entry->st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -309,11 +319,13 @@ static gboolean look_at(const Carrying *carrying, int dir_fd, const char *dir_pa
     const char *before = place_before(carrying, entry->path);
     entry->to_name = before ? g_path_get_basename(before) : g_strdup(name);
     entry->to_path = volume_join(dest->path, entry->to_name);
-    entry->owner = before ? VOLUME_USERS : volume_owner(dir_fd, name, entry->path, &entry->st, carrying->from);
+    entry->owner =
+        before ? VOLUME_USERS : volume_owner(dir_fd, name, entry->path, &entry->st, carrying->from);
     return TRUE;
 }
 
-static gboolean carry_dir(const Carrying *carrying, int dir_fd, const char *path, Dest *dest, guint depth, GError **error)
+static gboolean carry_dir(const Carrying *carrying, int dir_fd, const char *path, Dest *dest, guint depth,
+                          GError **error)
 {
     g_auto(GStrv) names = volume_names_in(dir_fd, error);
     if (!names) {
@@ -334,8 +346,8 @@ static gboolean carry_dir(const Carrying *carrying, int dir_fd, const char *path
     return TRUE;
 }
 
-gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, const Manifest *to_manifest, gboolean forward,
-                      VolumeCarry *carry, GError **error)
+gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, const Manifest *to_manifest,
+                      gboolean forward, VolumeCarry *carry, GError **error)
 {
     Carrying carrying = {.from = from_manifest, .to = to_manifest, .forward = forward, .carry = carry};
     g_auto(Dest) top = {.path = g_strdup(""), .source_fd = from_fd, .fd = to_fd};

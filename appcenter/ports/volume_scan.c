@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEPTH_MAX   256
-#define NEW_SUFFIX  ".new"
+#define DEPTH_MAX      256
+#define NEW_SUFFIX     ".new"
 #define LINK_MAX_BYTES 4096
 
 char *volume_hash_file(int dir_fd, const char *name)
@@ -40,8 +40,8 @@ typedef struct {
 
 static gboolean scan_dir(const Scan *scan, int dir_fd, const char *path, guint depth, GError **error);
 
-static gboolean add_file(const Scan *scan, int dir_fd, const char *name, const char *path, const struct stat *st,
-                         GError **error)
+static gboolean add_file(const Scan *scan, int dir_fd, const char *name, const char *path,
+                         const struct stat *st, GError **error)
 {
     g_autofree char *sha256 = volume_hash_file(dir_fd, name);
     if (!sha256)
@@ -61,8 +61,8 @@ static gboolean add_link(const Scan *scan, int dir_fd, const char *name, const c
     return TRUE;
 }
 
-static gboolean add_dir(const Scan *scan, int dir_fd, const char *name, const char *path, const struct stat *st,
-                        guint depth, GError **error)
+static gboolean add_dir(const Scan *scan, int dir_fd, const char *name, const char *path,
+                        const struct stat *st, guint depth, GError **error)
 {
     g_auto(Fd) fd = volume_open_dir(dir_fd, name);
     if (fd < 0)
@@ -71,7 +71,8 @@ static gboolean add_dir(const Scan *scan, int dir_fd, const char *name, const ch
     return scan_dir(scan, fd, path, depth + 1, error);
 }
 
-static gboolean scan_entry(const Scan *scan, int dir_fd, const char *name, const char *path, guint depth, GError **error)
+static gboolean scan_entry(const Scan *scan, int dir_fd, const char *name, const char *path, guint depth,
+                           GError **error)
 {
     struct stat st;
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -82,7 +83,8 @@ static gboolean scan_entry(const Scan *scan, int dir_fd, const char *name, const
         return add_link(scan, dir_fd, name, path, error);
     if (S_ISDIR(st.st_mode))
         return add_dir(scan, dir_fd, name, path, &st, depth, error);
-    return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted a file, a folder or a link, found something else", path);
+    return error_set(error, APPCENTER_ERROR_CORRUPT,
+                     "%s: wanted a file, a folder or a link, found something else", path);
 }
 
 static gboolean scan_dir(const Scan *scan, int dir_fd, const char *path, guint depth, GError **error)
@@ -91,7 +93,8 @@ static gboolean scan_dir(const Scan *scan, int dir_fd, const char *path, guint d
     if (!names)
         return FALSE;
     if (depth > DEPTH_MAX)
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: folders lie more than %d deep", path, DEPTH_MAX);
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: folders lie more than %d deep", path,
+                         DEPTH_MAX);
     for (char **name = names; *name; name++) {
         g_autofree char *entry_path = volume_join(path, *name);
         if (!scan_entry(scan, dir_fd, *name, entry_path, depth, error))
@@ -125,7 +128,8 @@ static gboolean is_laid_beside(int dir_fd, const char *name, const char *path, c
     return g_strcmp0(sha256, entry->sha256) == 0;
 }
 
-static gboolean file_is_as_shipped(int dir_fd, const char *name, const struct stat *st, const ManifestEntry *entry)
+static gboolean file_is_as_shipped(int dir_fd, const char *name, const struct stat *st,
+                                   const ManifestEntry *entry)
 {
     if (!S_ISREG(st->st_mode) || st->st_size != entry->size_bytes)
         return FALSE;
@@ -133,7 +137,8 @@ static gboolean file_is_as_shipped(int dir_fd, const char *name, const struct st
     return g_strcmp0(sha256, entry->sha256) == 0;
 }
 
-static gboolean link_is_as_shipped(int dir_fd, const char *name, const struct stat *st, const ManifestEntry *entry)
+static gboolean link_is_as_shipped(int dir_fd, const char *name, const struct stat *st,
+                                   const ManifestEntry *entry)
 {
     g_autofree char *target = S_ISLNK(st->st_mode) ? read_link(dir_fd, name) : NULL;
     return target && g_strcmp0(target, entry->target) == 0;
@@ -151,7 +156,8 @@ static gboolean is_as_shipped(int dir_fd, const char *name, const struct stat *s
     }
 }
 
-VolumeOwner volume_owner(int dir_fd, const char *name, const char *path, const struct stat *st, const Manifest *manifest)
+VolumeOwner volume_owner(int dir_fd, const char *name, const char *path, const struct stat *st,
+                         const Manifest *manifest)
 {
     const ManifestEntry *entry = manifest_find(manifest, path);
     if (entry)
@@ -184,10 +190,11 @@ gboolean volume_has_user_data(int tree_fd, const Manifest *manifest)
 
 /* ---- leaving only the user's ---- */
 
-static gboolean prune_dir(int dir_fd, const char *path, const Manifest *manifest, guint depth, GError **error);
+static gboolean prune_dir(int dir_fd, const char *path, const Manifest *manifest, guint depth,
+                          GError **error);
 
-static gboolean prune_entry(int dir_fd, const char *name, const char *path, const Manifest *manifest, guint depth,
-                            GError **error)
+static gboolean prune_entry(int dir_fd, const char *name, const char *path, const Manifest *manifest,
+                            guint depth, GError **error)
 {
     struct stat st;
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)

@@ -48,7 +48,8 @@ static gboolean inode_at(const Exchange *exchange, Place place, guint64 *inode, 
     return TRUE;
 }
 
-gboolean volume_inodes(const Volume *volume, const char *app, const char *stage, VolumeInodes *inodes, GError **error)
+gboolean volume_inodes(const Volume *volume, const char *app, const char *stage, VolumeInodes *inodes,
+                       GError **error)
 {
     Exchange exchange = {.volume = volume, .app = app, .stage = stage};
     return volume_name_is_plain(app, error) && volume_name_is_plain(stage, error) &&
@@ -74,7 +75,8 @@ static gboolean move_to(const Exchange *exchange, Place from, Place to, GError *
 {
     if (volume_rename_new(place_dir(exchange, from), place_name(exchange, from), place_dir(exchange, to),
                           place_name(exchange, to)) != 0)
-        return error_set_errno(error, "rename %s to %s", place_name(exchange, from), place_name(exchange, to));
+        return error_set_errno(error, "rename %s to %s", place_name(exchange, from),
+                               place_name(exchange, to));
     return TRUE;
 }
 
@@ -100,17 +102,19 @@ static gboolean step(const Exchange *exchange, Place live_tree, Place stage_tree
     return move_to(exchange, PLACE_LIVE, PLACE_ASIDE, error);
 }
 
-static gboolean must_be_somewhere(const Exchange *exchange, const char *which, guint64 inode, Place place, GError **error)
+static gboolean must_be_somewhere(const Exchange *exchange, const char *which, guint64 inode, Place place,
+                                  GError **error)
 {
     if (inode == 0 || place != PLACE_NONE)
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_IO, "%s: the %s tree (inode %" G_GUINT64_FORMAT ") is neither live nor staged",
+    return error_set(error, APPCENTER_ERROR_IO,
+                     "%s: the %s tree (inode %" G_GUINT64_FORMAT ") is neither live nor staged",
                      exchange->app, which, inode);
 }
 
 /* Puts the two trees (inode 0: none) where they belong. may_be_gone: the tree for the stage may have been dropped. */
-static gboolean arrange(const Volume *volume, const char *app, const char *stage, guint64 live_ino, guint64 stage_ino,
-                        gboolean may_be_gone, GError **error)
+static gboolean arrange(const Volume *volume, const char *app, const char *stage, guint64 live_ino,
+                        guint64 stage_ino, gboolean may_be_gone, GError **error)
 {
     g_autofree char *aside = g_strconcat(stage, ASIDE_SUFFIX, NULL);
     Exchange exchange = {.volume = volume, .app = app, .stage = stage, .aside = aside};
@@ -118,7 +122,8 @@ static gboolean arrange(const Volume *volume, const char *app, const char *stage
         return FALSE;
     for (;;) {
         Place live_tree, stage_tree;
-        if (!find_tree(&exchange, live_ino, &live_tree, error) || !find_tree(&exchange, stage_ino, &stage_tree, error) ||
+        if (!find_tree(&exchange, live_ino, &live_tree, error) ||
+            !find_tree(&exchange, stage_ino, &stage_tree, error) ||
             !must_be_somewhere(&exchange, "wanted", live_ino, live_tree, error) ||
             (!may_be_gone && !must_be_somewhere(&exchange, "other", stage_ino, stage_tree, error)))
             return FALSE;
@@ -131,21 +136,22 @@ static gboolean arrange(const Volume *volume, const char *app, const char *stage
     }
 }
 
-gboolean volume_swap(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before, GError **error)
+gboolean volume_swap(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
+                     GError **error)
 {
     if (before->staged_ino == 0)
         return error_set(error, APPCENTER_ERROR_IO, "%s: no tree is staged", app);
     return arrange(volume, app, stage, before->staged_ino, before->live_ino, FALSE, error);
 }
 
-gboolean volume_swap_back(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
-                          GError **error)
+gboolean volume_swap_back(const Volume *volume, const char *app, const char *stage,
+                          const VolumeInodes *before, GError **error)
 {
     return arrange(volume, app, stage, before->live_ino, before->staged_ino, TRUE, error);
 }
 
-gboolean volume_take_away(const Volume *volume, const char *app, const char *stage, const VolumeInodes *before,
-                          GError **error)
+gboolean volume_take_away(const Volume *volume, const char *app, const char *stage,
+                          const VolumeInodes *before, GError **error)
 {
     if (before->live_ino == 0)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s has no folder on the volume", app);

@@ -31,10 +31,10 @@ gint64 certificate_expires_at(const Certificate *certificate);
 GPtrArray *certificates_from_pem(const void *pem, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
-    char *publisher;   /* the leaf's subject O */
-    char *subject;     /* the leaf's whole subject, one line, for people */
+    char *publisher; /* the leaf's subject O */
+    char *subject;   /* the leaf's whole subject, one line, for people */
     char *leaf_sha256;
-    char *ca_sha256;   /* the anchor that the chain ends in */
+    char *ca_sha256; /* the anchor that the chain ends in */
     gint64 signed_at;
 } CmsSigner;
 
@@ -43,23 +43,24 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CmsSigner, cms_signer_clear)
 
 /* anchors: array of Certificate*. UNTRUSTED names what did not hold; CORRUPT when the DER is no such CMS. now: to refuse
  * a signing time in the future (one day of grace). */
-gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now, CmsSigner *signer,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now,
+                    CmsSigner *signer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Who claims to have signed, unverified, for `inspect`. */
-gboolean cms_describe(const void *der, gsize len, CmsSigner *signer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean cms_describe(const void *der, gsize len, CmsSigner *signer,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Self-signed certificates inside the CMS (an anchor candidate when the catalogue pins it by ca_sha256). */
 GPtrArray *cms_embedded_certificates(const void *der, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* signer_pem may hold the leaf followed by intermediates; key_pem PKCS#8, passphrase or NULL. */
-GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase, gint64 now,
-                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase,
+                 gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A publisher's CA (self-signed, CA:TRUE pathlen 0, keyCertSign) and a signer below it (EKU codeSigning, CA:FALSE,
  * digitalSignature), ECDSA P-256. organization: the publisher's name, subject O of both. Texts out: PEM. */
 gboolean cms_make_ca(const char *organization, gint64 now, gint64 days, const char *passphrase, char **ca_pem,
                      char **ca_key_pem, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean cms_make_signer(const char *ca_pem, const char *ca_key_pem, const char *organization, gint64 now, gint64 days,
-                         const char *passphrase, char **signer_pem, char **signer_key_pem,
+gboolean cms_make_signer(const char *ca_pem, const char *ca_key_pem, const char *organization, gint64 now,
+                         gint64 days, const char *passphrase, char **signer_pem, char **signer_key_pem,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

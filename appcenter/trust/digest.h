@@ -16,7 +16,8 @@ char *digest_finish_hex(Digest *digest);
 
 char *digest_hex_of(DigestKind kind, const void *data, gsize len);
 /* Reads fd with pread from offset for len bytes (len -1: to the end); NULL with IO, or CORRUPT when it ends early. */
-char *digest_hex_of_fd(DigestKind kind, int fd, gint64 offset, gint64 len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *digest_hex_of_fd(DigestKind kind, int fd, gint64 offset, gint64 len,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Constant-time compare of two hex texts of the same kind. */
 gboolean digest_equal(const char *a, const char *b);
 /* First 8 bytes of SHA-256(data) as a big-endian number (roll-out cohorts). */

@@ -23,19 +23,22 @@ const json_t *public_key_json(const PublicKey *key);
 /* SHA-256 of the public key itself (SubjectPublicKeyInfo): equal for two ids of one key. Owned by the key. */
 const char *public_key_material(const PublicKey *key);
 /* TRUE only for a good signature; malformed ones are FALSE, never an error. */
-gboolean public_key_verify(const PublicKey *key, const void *data, gsize len, const guint8 *sig, gsize sig_len);
+gboolean public_key_verify(const PublicKey *key, const void *data, gsize len, const guint8 *sig,
+                           gsize sig_len);
 
 PrivateKey *private_key_generate(KeyKind kind, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* PKCS#8 PEM, encrypted or not; passphrase NULL: none. UNTRUSTED on a wrong passphrase, CORRUPT on bad PEM. */
 PrivateKey *private_key_from_pem(const void *pem, gsize len, const char *passphrase,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* passphrase NULL: not encrypted; else PBES2 with scrypt or PBKDF2. Wiped on free by the caller with private_pem_free. */
-char *private_key_to_pem(const PrivateKey *key, const char *passphrase, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *private_key_to_pem(const PrivateKey *key, const char *passphrase,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void private_pem_free(char *pem);
 void private_key_free(PrivateKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PrivateKey, private_key_free)
 /* The public half; borrowed. */
 const PublicKey *private_key_public(const PrivateKey *key);
-GBytes *private_key_sign(const PrivateKey *key, const void *data, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GBytes *private_key_sign(const PrivateKey *key, const void *data, gsize len,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

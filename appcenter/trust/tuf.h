@@ -20,17 +20,17 @@
 typedef struct TufClient TufClient;
 
 /* Caps of the reference client (python-tuf). */
-#define TUF_MAX_ROOT_BYTES        512000
-#define TUF_MAX_TIMESTAMP_BYTES   16384
-#define TUF_MAX_SNAPSHOT_BYTES    2000000
-#define TUF_MAX_TARGETS_BYTES     5000000
-#define TUF_MAX_ROOT_STEPS        256
-#define TUF_MAX_DELEGATIONS       32
+#define TUF_MAX_ROOT_BYTES      512000
+#define TUF_MAX_TIMESTAMP_BYTES 16384
+#define TUF_MAX_SNAPSHOT_BYTES  2000000
+#define TUF_MAX_TARGETS_BYTES   5000000
+#define TUF_MAX_ROOT_STEPS      256
+#define TUF_MAX_DELEGATIONS     32
 
 typedef struct {
-    char *role;          /* "root", "timestamp", "snapshot", "targets" or a delegated name; as signed, not quoted */
-    char *file_name;     /* below metadata/: percent-quoted ("7.root.json", "3.%3F.json") */
-    gint64 max_bytes;    /* stop the transfer at one more */
+    char *role; /* "root", "timestamp", "snapshot", "targets" or a delegated name; as signed, not quoted */
+    char *file_name;        /* below metadata/: percent-quoted ("7.root.json", "3.%3F.json") */
+    gint64 max_bytes;       /* stop the transfer at one more */
     gboolean may_be_absent; /* the root probe: 403 and 404 mean that there is no newer one */
 } TufWant;
 
@@ -39,7 +39,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TufWant, tuf_want_clear)
 
 /* stored: role name -> GBytes as once served; may be empty or NULL. Whatever in it no longer verifies is ignored, but
  * for root. first_root: the shipped root, used when stored has none (it must be signed by itself). */
-TufClient *tuf_client_new(GHashTable *stored, GBytes *first_root, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+TufClient *tuf_client_new(GHashTable *stored, GBytes *first_root, gint64 now,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void tuf_client_free(TufClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TufClient, tuf_client_free)
 
@@ -62,13 +63,14 @@ typedef struct {
 gboolean tuf_client_role(const TufClient *client, const char *role, TufRoleInfo *info);
 
 typedef struct {
-    char *path;        /* the target path that was asked for */
-    char *file_path;   /* below targets/: hash prefixed on the last segment when snapshots are consistent, percent-quoted */
-    char *role;        /* who vouches for it */
+    char *path; /* the target path that was asked for */
+    char *
+        file_path; /* below targets/: hash prefixed on the last segment when snapshots are consistent, percent-quoted */
+    char *role; /* who vouches for it */
     gint64 length;
-    char *sha256;      /* hex or NULL; at least one of the two is there */
+    char *sha256; /* hex or NULL; at least one of the two is there */
     char *sha512;
-    json_t *custom;    /* or NULL */
+    json_t *custom; /* or NULL */
 } TufTarget;
 
 void tuf_target_free(TufTarget *target);
@@ -96,8 +98,8 @@ gboolean tuf_target_check(const TufTarget *target, gint64 length, const char *sh
 GBytes *tuf_sign(json_t *signed_part, GPtrArray *private_keys, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* How many distinct keys of `role` in delegator ("root", or a targets metadata that delegates) signed this metadata, and
  * the threshold. Both arguments are whole metadata (with signatures). CORRUPT when a shape is wrong. */
-gboolean tuf_count_signatures(json_t *metadata, json_t *delegator, const char *role, guint *n_valid, guint *threshold,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean tuf_count_signatures(json_t *metadata, json_t *delegator, const char *role, guint *n_valid,
+                              guint *threshold, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Percent-quotes a role name for a file name: everything but unreserved characters. */
 char *tuf_quote_role(const char *role);
 

@@ -28,8 +28,7 @@ guint tuf_verify_count(const TufMetadata *metadata, const TufSigners *signers, g
             continue;
         /* a key of a kind that we do not know, or a weak one, is one that never signs */
         g_autoptr(PublicKey) key = public_key_from_json(object, NULL);
-        if (key && !g_hash_table_contains(counted, public_key_material(key)) &&
-            signature_is_good(metadata, key, sig))
+        if (key && signature_is_good(metadata, key, sig))
             g_hash_table_add(counted, g_strdup(public_key_material(key)));
     }
     return g_hash_table_size(counted);

@@ -79,7 +79,9 @@ static void a_stubborn_process_and_its_children_are_killed(void)
     g_auto(Scratch) scratch = {0};
     g_autoptr(GError) error = NULL;
     scratch_init(&scratch);
-    pid_t pid = start_marked(&scratch, "Photo", "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 61' & echo; wait; wait; sleep 60");
+    pid_t pid =
+        start_marked(&scratch, "Photo",
+                     "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 61' & echo; wait; wait; sleep 60");
     g_assert_true(marker_kill(scratch.root, "Photo", 1, &error));
     g_assert_no_error(error);
     g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, pid);
@@ -121,7 +123,8 @@ void marker_tests_add(void)
 {
     g_test_add_func("/marker/a_process_that_execs_again_and_again_stays_alive",
                     a_process_that_execs_again_and_again_stays_alive);
-    g_test_add_func("/marker/only_processes_with_both_words_are_found", only_processes_with_both_words_are_found);
+    g_test_add_func("/marker/only_processes_with_both_words_are_found",
+                    only_processes_with_both_words_are_found);
     g_test_add_func("/marker/a_polite_process_ends_by_sigterm", a_polite_process_ends_by_sigterm);
     g_test_add_func("/marker/a_stubborn_process_and_its_children_are_killed",
                     a_stubborn_process_and_its_children_are_killed);

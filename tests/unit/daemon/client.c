@@ -1,4 +1,4 @@
-/* client.c - the tests' own little HTTP client: raw bytes over the Unix socket, in the server's own thread. */
+/* client.c - the tests' own little HTTP client: raw bytes over the socket, in the server's own thread. */
 #include "tests.h"
 
 #include <errno.h>

@@ -11,15 +11,23 @@
 static const WalkPackage packages[] = {
     {.name = "Lib", .version = "1", .files = "lib=1"},
     {.name = "Lib", .version = "2", .files = "lib=2"},
-    {.name = "App", .version = "1", .config = "QPKG_CONFIG=\"app.conf\"\n", .files = "app.conf=shipped1 web/index=1 old=1"},
-    {.name = "App", .version = "2", .config = "QPKG_CONFIG=\"app.conf\"\n", .files = "app.conf=shipped2 web/index=2 new=2"},
+    {.name = "App",
+     .version = "1",
+     .config = "QPKG_CONFIG=\"app.conf\"\n",
+     .files = "app.conf=shipped1 web/index=1 old=1"},
+    {.name = "App",
+     .version = "2",
+     .config = "QPKG_CONFIG=\"app.conf\"\n",
+     .files = "app.conf=shipped2 web/index=2 new=2"},
     {.name = "App", .version = "3", .on_start = SICK},
     {.name = "App",
      .version = "4",
      .config = "QPKG_CONFIG=\"app.conf\"\nQPKG_SERVICE_PIDFILE=\"/var/run/App.pid\"\n",
      .files = "app.conf=shipped4 web/index=4",
      .on_start = "echo upload > uploads/during; " DIES},
-    {.name = "App", .version = "5", .routines = "pkg_install() { echo made > made; err_log \"no database\"; }\n"},
+    {.name = "App",
+     .version = "5",
+     .routines = "pkg_install() { echo made > made; err_log \"no database\"; }\n"},
     {.name = "App", .version = "6", .routines = "pkg_install() { sleep 1000 >/dev/null 2>&1 & false; }\n"},
     {.name = "App",
      .version = "7",
@@ -78,7 +86,8 @@ static void test_an_app_is_installed_and_runs(void)
     g_auto(WalkNas) nas = {0};
     init(&nas, NULL);
     walk_nas_must(&nas, "install App 1");
-    assert_app(&nas, "App: 1, 1 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
+    assert_app(&nas,
+               "App: 1, 1 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
     assert_last(&nas, "done");
     assert_nothing_lies_about(&nas);
     g_autofree char *registration = walk_nas_read(&nas, "/etc/config/qpkg.conf");
@@ -100,7 +109,8 @@ static void test_an_upgrade_carries_the_users_data(void)
     assert_app(&nas, "App: 2, 1 running, 1 previous, 0 removed; app.conf=mine app.conf.new=shipped2 new=2 "
                      "uploads/photo=p version=2 web/index=2 web/index.local=edited");
     assert_nothing_lies_about(&nas);
-    g_assert_nonnull(strstr(nas.notes->str, "App: app.conf: yours is kept, the new one is beside it as app.conf.new\n"));
+    g_assert_nonnull(
+        strstr(nas.notes->str, "App: app.conf: yours is kept, the new one is beside it as app.conf.new\n"));
     g_assert_nonnull(strstr(nas.notes->str, "App: web/index: the package has one of its own"));
 }
 
@@ -147,7 +157,8 @@ static void test_a_stopped_app_stays_stopped(void)
         g_assert_true(engine_service(engine, "disable", "App", &error));
     }
     walk_nas_must(&nas, "upgrade App 1 2");
-    assert_app(&nas, "App: 2, 0 running, 1 previous, 0 removed; app.conf=shipped2 new=2 version=2 web/index=2");
+    assert_app(&nas,
+               "App: 2, 0 running, 1 previous, 0 removed; app.conf=shipped2 new=2 version=2 web/index=2");
 }
 
 static void test_a_download_is_only_fetched_and_checked(void)
@@ -167,7 +178,6 @@ static void test_a_download_is_only_fetched_and_checked(void)
 static void test_a_failed_health_check_brings_everything_back(void)
 {
     g_auto(WalkNas) nas = {0};
-    g_autoptr(GError) error = NULL;
     init(&nas, "health_settle = 1s");
     walk_nas_must(&nas, "install Lib 1, install App 1");
     user_writes(&nas, "uploads/photo", "p");
@@ -178,8 +188,9 @@ static void test_a_failed_health_check_brings_everything_back(void)
     fails(&nas, "upgrade Lib 1 2, upgrade App 1 4", APPCENTER_ERROR_HEALTH, "pid file /var/run/App.pid");
     assert_last(&nas, "rolled_back health: ");
     g_autofree char *order = walk_nas_read(&nas, "/share/order");
-    g_assert_cmpstr(order, ==, "stop App 1\nstop Lib 1\nstart Lib 2\nstart App 4\nstop App 4\nstop Lib 2\nstart Lib 1\n"
-                               "start App 1\n");
+    g_assert_cmpstr(order, ==,
+                    "stop App 1\nstop Lib 1\nstart Lib 2\nstart App 4\nstop App 4\nstop Lib 2\nstart Lib 1\n"
+                    "start App 1\n");
     g_autofree char *during = walk_app_file("App", "uploads/during");
     g_autofree char *uploaded = walk_nas_read(&nas, during); /* what came while the new one was live stays */
     g_assert_cmpstr(uploaded, ==, "upload\n");
@@ -236,7 +247,8 @@ static void test_a_failed_first_install_leaves_nothing_but_what_was_written(void
     g_autofree char *made = g_build_filename(WALK_VOLUME "/.qpkg/.appcenter/kept", kept[0], "made", NULL);
     g_autofree char *text = walk_nas_read(&nas, made);
     g_assert_cmpstr(text, ==, "made\n");
-    g_autofree char *version = g_build_filename(WALK_VOLUME "/.qpkg/.appcenter/kept", kept[0], "version", NULL);
+    g_autofree char *version =
+        g_build_filename(WALK_VOLUME "/.qpkg/.appcenter/kept", kept[0], "version", NULL);
     g_autofree char *packages_own = walk_nas_read(&nas, version);
     g_assert_null(packages_own);
 }
@@ -261,7 +273,6 @@ static void refused(WalkNas *nas, void (*change)(WalkNas *, Engine *, Release *)
     g_autoptr(GPtrArray) results = NULL;
     g_autoptr(Request) request = request_new(REQUEST_INSTALL);
     PlanChange *install = g_new0(PlanChange, 1);
-    request->trigger = g_strdup("admin");
     install->op = CHANGE_INSTALL;
     install->app = g_strdup("App");
     install->to_version = g_strdup("1");
@@ -353,7 +364,8 @@ static void test_a_rollback_takes_the_data_along(void)
     walk_nas_must(&nas, "upgrade App 1 2");
     user_writes(&nas, "uploads/later", "l");
     walk_nas_must(&nas, "back App 2 1");
-    assert_app(&nas, "App: 1, 1 running, 1 previous, 0 removed; app.conf=shipped1 old=1 uploads/later=l version=1 web/index=1");
+    assert_app(&nas, "App: 1, 1 running, 1 previous, 0 removed; app.conf=shipped1 old=1 uploads/later=l "
+                     "version=1 web/index=1");
     assert_nothing_lies_about(&nas);
     g_autoptr(Engine) engine = walk_nas_engine(&nas);
     g_assert_true(store_is_skipped(engine->store, "App", "2")); /* not again by itself */
@@ -387,7 +399,8 @@ static void test_a_new_install_finds_the_data_of_the_removed_app(void)
     fails(&nas, "install App 3", APPCENTER_ERROR_HEALTH, "exit code 3");
     assert_app(&nas, "App: not installed, 0 running, 0 previous, 1 removed;");
     walk_nas_must(&nas, "install App 2");
-    assert_app(&nas, "App: 2, 1 running, 0 previous, 0 removed; app.conf=shipped2 new=2 uploads/photo=p version=2 web/index=2");
+    assert_app(&nas, "App: 2, 1 running, 0 previous, 0 removed; app.conf=shipped2 new=2 uploads/photo=p "
+                     "version=2 web/index=2");
     assert_nothing_lies_about(&nas);
 }
 
@@ -486,12 +499,15 @@ static void test_apps_start_in_their_order_and_one_failure_stops_nobody(void)
     g_autofree char *good = walk_nas_read(&nas, script);
     walk_nas_write(&nas, script, "#!/bin/sh\nexit 6\n");
     walk_nas_start_apps(&nas);
-    assert_app(&nas, "App: 1 FAILED, 0 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
+    assert_app(
+        &nas,
+        "App: 1 FAILED, 0 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
     assert_app(&nas, "Lib: 1, 1 running, 0 previous, 0 removed; lib=1 version=1");
     walk_nas_write(&nas, script, good);
     walk_nas_start_apps(&nas);
     walk_nas_start_apps(&nas); /* who runs is left alone */
-    assert_app(&nas, "App: 1, 1 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
+    assert_app(&nas,
+               "App: 1, 1 running, 0 previous, 0 removed; app.conf=shipped1 old=1 version=1 web/index=1");
     g_autoptr(Engine) engine = walk_nas_engine(&nas);
     g_assert_true(engine_service(engine, "stop", "App", &error));
     g_assert_false(engine_service(engine, "dance", "App", &error));

@@ -8,13 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PUBLISHER  "Acme"
-#define DIED       42
-#define SCRIPT                                                                                                         \
-    "#!/bin/sh\n"                                                                                                      \
-    "echo \"$1 $QPKG_NAME $(cat version)\" >> $APPCENTER_ROOT/share/order\n"                                           \
-    "case $1 in\n"                                                                                                     \
-    "start) %s ;;\n"                                                                                                   \
+#define PUBLISHER "Acme"
+#define DIED      42
+#define SCRIPT                                                                                               \
+    "#!/bin/sh\n"                                                                                            \
+    "echo \"$1 $QPKG_NAME $(cat version)\" >> $APPCENTER_ROOT/share/order\n"                                 \
+    "case $1 in\n"                                                                                           \
+    "start) %s ;;\n"                                                                                         \
     "esac\n"
 #define DAEMON "sleep 1000 </dev/null >/dev/null 2>&1 & echo $! > $APPCENTER_ROOT/var/run/$QPKG_NAME.pid"
 
@@ -71,8 +71,8 @@ static const Keys *keys(void)
         g_autoptr(GError) error = NULL;
         g_autofree char *ca_key = NULL;
         g_assert_true(cms_make_ca(PUBLISHER, WALK_NOW - 86400, 30, NULL, &made.ca_pem, &ca_key, &error));
-        g_assert_true(cms_make_signer(made.ca_pem, ca_key, PUBLISHER, WALK_NOW - 86400, 20, NULL, &made.sign_pem,
-                                      &made.sign_key, &error));
+        g_assert_true(cms_make_signer(made.ca_pem, ca_key, PUBLISHER, WALK_NOW - 86400, 20, NULL,
+                                      &made.sign_pem, &made.sign_key, &error));
         ok(error);
     }
     return &made;
@@ -125,7 +125,7 @@ static void write_parts(const WalkPackage *package, const char *config, int cont
     g_autofree char *dir = g_dir_make_tmp("appcenter-package-XXXXXX", &error);
     const char *routines = package->routines ? package->routines : "";
     const ArchiveMember members[] = {
-        {"qpkg.cfg",         config,   strlen(config),   0644},
+        {"qpkg.cfg", config, strlen(config), 0644},
         {"package_routines", routines, strlen(routines), 0644},
     };
     make_tree(package, dir);
@@ -163,7 +163,8 @@ static GBytes *archive_of(const WalkPackage *package, gboolean is_signed)
     g_autoptr(QpkgLayout) layout = qpkg_layout_read(plain, &error);
     ok(error);
     g_autoptr(CmsSource) source = qpkg_signed_source_new(plain, layout);
-    g_autoptr(GBytes) signature = cms_sign(source, keys()->sign_pem, keys()->sign_key, NULL, WALK_NOW - 3600, &error);
+    g_autoptr(GBytes) signature =
+        cms_sign(source, keys()->sign_pem, keys()->sign_key, NULL, WALK_NOW - 3600, &error);
     ok(error);
     g_assert_true(qpkg_write_with_record(plain, layout, QPKG_RECORD_STRONG, signature, out, &error));
     int result = is_signed ? out : plain;
@@ -217,10 +218,10 @@ Release *walk_nas_put(WalkNas *nas, Engine *engine, const char *app, const char 
 
 static void set_up(WalkNas *nas)
 {
-    g_autoptr(GError) error = NULL;
     /* everything is synced again and again: where that costs nothing, the sweeps take seconds */
     gboolean has_memory = access("/dev/shm", W_OK) == 0;
-    g_autofree char *template = g_build_filename(has_memory ? "/dev/shm" : g_get_tmp_dir(), "appcenter-walk-XXXXXX", NULL);
+    g_autofree char *template =
+        g_build_filename(has_memory ? "/dev/shm" : g_get_tmp_dir(), "appcenter-walk-XXXXXX", NULL);
     g_assert_nonnull(g_mkdtemp(template));
     g_assert_cmpint(setenv("APPCENTER_UNCONFINED_SCRIPTS", "1", 1), ==, 0);
     nas->dir = g_steal_pointer(&template);
@@ -229,20 +230,29 @@ static void set_up(WalkNas *nas)
     nas->now = WALK_NOW;
 }
 
+/* A file of the ballast's size without its blocks: hundreds of worlds are copied here. */
+static void lay_hollow_ballast(const WalkNas *nas)
+{
+    g_autofree char *path = walk_nas_path(nas, STORE_STATE_DIR "/ballast");
+    walk_nas_write(nas, STORE_STATE_DIR "/ballast", "");
+    g_assert_cmpint(truncate(path, 16 * 1024 * 1024), ==, 0);
+}
+
 void walk_nas_init(WalkNas *nas, const WalkPackage *packages, gsize n_packages, const char *settings)
 {
     *nas = (WalkNas){.packages = g_ptr_array_new()};
     for (gsize i = 0; i < n_packages; i++)
         g_ptr_array_add(nas->packages, (gpointer)&packages[i]);
     set_up(nas);
-    g_autofree char *text =
-        g_strdup_printf("[host]\nos_version = 5.1.0\narch = x86_64\ncohort = test\n[safety]\nhealth_settle = 0s\n"
-                        "health_timeout = 3s\nreserve = 0\n%s\n",
-                        settings ? settings : "");
+    g_autofree char *text = g_strdup_printf(
+        "[host]\nos_version = 5.1.0\narch = x86_64\ncohort = test\n[safety]\nhealth_settle = 0s\n"
+        "health_timeout = 3s\nreserve = 0\n%s\n",
+        settings ? settings : "");
     walk_nas_write(nas, "/etc/appcenter/appcenter.conf", text);
     walk_nas_write(nas, "/etc/appcenter/publishers.d/acme.pem", keys()->ca_pem);
     walk_nas_write(nas, "/var/run/none", "");
     walk_nas_write(nas, "/share/order", "");
+    lay_hollow_ballast(nas);
 }
 
 void walk_nas_copy(WalkNas *nas, const WalkNas *from)
@@ -314,12 +324,12 @@ static PlanChange *new_change(WalkNas *nas, Engine *engine, char **words)
         ChangeOp op;
         gboolean has_from, has_to, use_previous, purge;
     } verbs[] = {
-        {"install", CHANGE_INSTALL,   FALSE, TRUE,  FALSE, FALSE},
-        {"again",   CHANGE_INSTALL,   FALSE, TRUE,  TRUE,  FALSE},
-        {"upgrade", CHANGE_UPGRADE,   TRUE,  TRUE,  FALSE, FALSE},
-        {"back",    CHANGE_DOWNGRADE, TRUE,  TRUE,  TRUE,  FALSE},
-        {"remove",  CHANGE_REMOVE,    TRUE,  FALSE, FALSE, FALSE},
-        {"purge",   CHANGE_REMOVE,    TRUE,  FALSE, FALSE, TRUE },
+        {"install", CHANGE_INSTALL, FALSE, TRUE, FALSE, FALSE},
+        {"again", CHANGE_INSTALL, FALSE, TRUE, TRUE, FALSE},
+        {"upgrade", CHANGE_UPGRADE, TRUE, TRUE, FALSE, FALSE},
+        {"back", CHANGE_DOWNGRADE, TRUE, TRUE, TRUE, FALSE},
+        {"remove", CHANGE_REMOVE, TRUE, FALSE, FALSE, FALSE},
+        {"purge", CHANGE_REMOVE, TRUE, FALSE, FALSE, TRUE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(words[0], verbs[i].word) != 0)
@@ -346,7 +356,6 @@ gboolean walk_nas_apply(WalkNas *nas, Engine *engine, const char *changes, GErro
     g_autoptr(Request) request = request_new(REQUEST_INSTALL);
     g_auto(GStrv) texts = g_strsplit(changes, ", ", -1);
     PlanSet *set = plan_add_set(plan);
-    request->trigger = g_strdup("admin");
     request->trust_sha256 = g_strdup(nas->trust_sha256);
     for (char **text = texts; *text; text++) {
         g_auto(GStrv) words = g_strsplit(*text, " ", -1);
@@ -457,8 +466,9 @@ static void tell_app(Engine *engine, const char *app, const StoreApp *recorded, 
     g_autoptr(GPtrArray) previous = store_kept_list(engine->store, app, "previous", NULL);
     g_autoptr(GPtrArray) removed = store_kept_list(engine->store, app, "removed", NULL);
     g_string_append_printf(text, "%s: %s%s, %u running, %u previous, %u removed;", app,
-                           recorded ? recorded->version : "not installed", recorded && recorded->has_failed ? " FAILED" : "",
-                           pids->len, previous->len, removed->len);
+                           recorded ? recorded->version : "not installed",
+                           recorded && recorded->has_failed ? " FAILED" : "", pids->len, previous->len,
+                           removed->len);
     g_auto(Fd) fd = volume_app_open(engine->volume, app, NULL);
     if (fd >= 0)
         tell_tree(fd, "", text);
@@ -484,7 +494,8 @@ char *walk_nas_world(WalkNas *nas)
     ok(error);
     g_autofree char *registration = walk_nas_read(nas, "/etc/config/qpkg.conf");
     g_string_append_printf(text, "%u staged, %d kept without a row, %u open\n%s", g_strv_length(staged),
-                           (int)g_strv_length(kept) - (int)rows->len, open->len, registration ? registration : "");
+                           (int)g_strv_length(kept) - (int)rows->len, open->len,
+                           registration ? registration : "");
     return g_string_free(text, FALSE);
 }
 

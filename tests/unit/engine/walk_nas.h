@@ -21,14 +21,14 @@ typedef struct {
 } WalkPackage;
 
 typedef struct {
-    char *dir;    /* host folder */
-    char *root;   /* of the NAS */
+    char *dir;           /* host folder */
+    char *root;          /* of the NAS */
     GPtrArray *packages; /* WalkPackage*, borrowed: what can be had */
     GString *notes;      /* NOTE events */
     gint64 now;
     /* what the engine is told */
-    gint die_at;         /* the job dies at that event, 0: never */
-    gint cancel_at;      /* the job is cancelled from that event on, 0: never */
+    gint die_at;    /* the job dies at that event, 0: never */
+    gint cancel_at; /* the job is cancelled from that event on, 0: never */
     gint n_events;
     const char *trust_sha256;
 } WalkNas;

@@ -14,24 +14,25 @@ typedef struct {
 
 static const Case cases[] = {
     {"nothing of the user, nothing is carried", "a=1 c=1", "", "a=2 c=2", "a=2 c=2", "", "a=1 c=1"},
-    {"a folder of the user's moves whole", "a=1", "photos/p=1 photos/q/r=2", "a=2", "a=2 photos/p=1 photos/q/r=2",
-     "photos/n=3", "a=1 photos/n=3 photos/p=1 photos/q/r=2"},
+    {"a folder of the user's moves whole", "a=1", "photos/p=1 photos/q/r=2", "a=2",
+     "a=2 photos/p=1 photos/q/r=2", "photos/n=3", "a=1 photos/n=3 photos/p=1 photos/q/r=2"},
     {"files in a shared folder move one by one", "web/a=1", "web/u=9 web/d/v=8", "web/a=2",
      "web/a=2 web/d/v=8 web/u=9", "web/d/w=7", "web/a=1 web/d/v=8 web/d/w=7 web/u=9"},
-    {"a folder that is no longer shipped is made for the user's files", "x/y/a=1", "x/y/u=5", "b=2", "b=2 x/y/u=5", "",
-     "x/y/a=1 x/y/u=5"},
+    {"a folder that is no longer shipped is made for the user's files", "x/y/a=1", "x/y/u=5", "b=2",
+     "b=2 x/y/u=5", "", "x/y/a=1 x/y/u=5"},
     {"edited, no longer shipped: carried", "a=1 b=1", "b=mine", "a=2", "a=2 b=mine", "", "a=1 b=mine"},
-    {"edited, both ship it: beside, and back in place", "a=1", "a=mine", "a=2", "a=2 a.local=mine", "", "a=mine"},
-    {"the user's file where the new package ships one", "a=1", "n=mine", "a=2 n=2", "a=2 n=2 n.local=mine", "",
-     "a=1 n=mine"},
+    {"edited, both ship it: beside, and back in place", "a=1", "a=mine", "a=2", "a=2 a.local=mine", "",
+     "a=mine"},
+    {"the user's file where the new package ships one", "a=1", "n=mine", "a=2 n=2", "a=2 n=2 n.local=mine",
+     "", "a=1 n=mine"},
     {"the user's folder where the new package ships a file", "a=1", "n/p=1", "a=2 n=2", "a=2 n=2 n.local/p=1",
      "n.local/q=2", "a=1 n/p=1 n/q=2"},
-    {"the user's file where the new package ships a folder", "a=1", "n=mine", "a=2 n/x=2", "a=2 n/x=2 n.local=mine", "",
-     "a=1 n=mine"},
-    {"the package's folder becomes a file, the user's files in it", "d/a=1", "d/u=1", "d=2", "d=2 d.local/u=1",
-     "d.local/v=2", "d/a=1 d/u=1 d/v=2"},
-    {"the package's folder became the user's link", "d/a=1", "-d/a -d d->/big", "d/a=2", "d/a=2 d.local->/big", "",
-     "d->/big"},
+    {"the user's file where the new package ships a folder", "a=1", "n=mine", "a=2 n/x=2",
+     "a=2 n/x=2 n.local=mine", "", "a=1 n=mine"},
+    {"the package's folder becomes a file, the user's files in it", "d/a=1", "d/u=1", "d=2",
+     "d=2 d.local/u=1", "d.local/v=2", "d/a=1 d/u=1 d/v=2"},
+    {"the package's folder became the user's link", "d/a=1", "-d/a -d d->/big", "d/a=2",
+     "d/a=2 d.local->/big", "", "d->/big"},
     {"a name that is taken twice", "a=1", "a=mine a.local=other", "a=2 a.local=2",
      "a=2 a.local=2 a.local.2=mine a.local.local=other", "", "a=mine a.local=other"},
     {"the user's own NAME.local stays one", "a=1", "n.local=mine", "a=2 n=2", "a=2 n=2 n.local=mine", "",
@@ -39,19 +40,25 @@ static const Case cases[] = {
     {"edited to what the new one ships", "a=1", "a=2", "a=2", "a=2", "", "a=2"},
     {"config: user unchanged, take new", "c=1", "", "c=2", "c=2", "", "c=1"},
     {"config: shipped unchanged, keep the user's", "c=1", "c=mine", "c=1", "c=mine", "", "c=mine"},
-    {"config: both changed, the user's stays, new beside", "c=1", "c=mine", "c=2", "c=mine c.new=2", "", "c=mine"},
+    {"config: both changed, the user's stays, new beside", "c=1", "c=mine", "c=2", "c=mine c.new=2", "",
+     "c=mine"},
     {"config: no longer shipped, touched", "a=1 c=1", "c=mine", "a=2", "a=2 c=mine", "", "a=1 c=mine"},
     {"config: no longer shipped, untouched", "a=1 c=1", "", "a=2", "a=2", "", "a=1 c=1"},
-    {"config: newly shipped, the user has one", "a=1", "c=mine", "a=2 c=2", "a=2 c=mine c.new=2", "", "a=1 c=mine"},
-    {"config: an old NAME.new that nobody touched is left", "c=1", "c=mine c.new=1", "c=2", "c=mine c.new=2", "",
-     "c=mine c.new=1"},
-    {"config: edited again while the new one was live", "c=1", "c=mine", "c=1", "c=mine", "c=later", "c=later"},
+    {"config: newly shipped, the user has one", "a=1", "c=mine", "a=2 c=2", "a=2 c=mine c.new=2", "",
+     "a=1 c=mine"},
+    {"config: an old NAME.new that nobody touched is left", "c=1", "c=mine c.new=1", "c=2", "c=mine c.new=2",
+     "", "c=mine c.new=1"},
+    {"config: edited again while the new one was live", "c=1", "c=mine", "c=1", "c=mine", "c=later",
+     "c=later"},
     {"config: edited only while the new one was live", "c=1", "", "c=1", "c=1", "c=later", "c=later"},
     {"config: other versions, edited only while the new one was live", "c=1", "", "c=2", "c=2", "c=later",
      "c=1 c.local=later"},
-    {"made by the new app, then undo: carried", "a=1", "", "a=2", "a=2", "log=x cache/y=1", "a=1 cache/y=1 log=x"},
-    {"made by the new app at a path of the old package", "a=1 b=1", "", "a=2", "a=2", "b=hook", "a=1 b=1 b.local=hook"},
-    {"the new app edited what it ships, the old one has its own", "a=1", "", "a=2", "a=2", "a=run", "a=1 a.local=run"},
+    {"made by the new app, then undo: carried", "a=1", "", "a=2", "a=2", "log=x cache/y=1",
+     "a=1 cache/y=1 log=x"},
+    {"made by the new app at a path of the old package", "a=1 b=1", "", "a=2", "a=2", "b=hook",
+     "a=1 b=1 b.local=hook"},
+    {"the new app edited what it ships, the old one has its own", "a=1", "", "a=2", "a=2", "a=run",
+     "a=1 a.local=run"},
 };
 
 /* Old and new tree of a case, what was journalled of collisions. */
@@ -105,8 +112,8 @@ static gint64 carry_forward(const Trees *trees)
 {
     g_autoptr(GError) error = NULL;
     g_auto(VolumeCarry) carry = {.on_beside = note_beside, .user_data = trees->beside};
-    g_assert_true(volume_carry(trees->old_fd, trees->new_fd, trees->old_manifest, trees->new_manifest, TRUE, &carry,
-                               &error));
+    g_assert_true(volume_carry(trees->old_fd, trees->new_fd, trees->old_manifest, trees->new_manifest, TRUE,
+                               &carry, &error));
     g_assert_no_error(error);
     return carry.moved;
 }
@@ -115,8 +122,8 @@ static gint64 carry_back(const Trees *trees)
 {
     g_autoptr(GError) error = NULL;
     g_auto(VolumeCarry) carry = {.beside = trees->beside};
-    g_assert_true(volume_carry(trees->new_fd, trees->old_fd, trees->new_manifest, trees->old_manifest, FALSE, &carry,
-                               &error));
+    g_assert_true(volume_carry(trees->new_fd, trees->old_fd, trees->new_manifest, trees->old_manifest, FALSE,
+                               &carry, &error));
     g_assert_no_error(error);
     return carry.moved;
 }
@@ -156,7 +163,8 @@ static void a_carry_that_ended_half_way_is_undone(void)
         trees_init(&trees, &cases[i]);
         g_autofree char *before = tree_text(trees.old_dir);
         g_test_message("%s", cases[i].name);
-        if (volume_carry(trees.old_fd, trees.new_fd, trees.old_manifest, trees.new_manifest, TRUE, &carry, &error))
+        if (volume_carry(trees.old_fd, trees.new_fd, trees.old_manifest, trees.new_manifest, TRUE, &carry,
+                         &error))
             continue;
         assert_error(&error, APPCENTER_ERROR_IO, "carry data over: the power fails");
         carry_back(&trees);
@@ -171,7 +179,8 @@ static void a_carry_that_ended_half_way_is_finished(void)
         g_autoptr(GError) error = NULL;
         g_auto(VolumeCarry) carry = {.on_beside = stop_at, .user_data = &trees};
         trees_init(&trees, &cases[i]);
-        if (volume_carry(trees.old_fd, trees.new_fd, trees.old_manifest, trees.new_manifest, TRUE, &carry, &error))
+        if (volume_carry(trees.old_fd, trees.new_fd, trees.old_manifest, trees.new_manifest, TRUE, &carry,
+                         &error))
             continue;
         g_test_message("%s", cases[i].name);
         g_clear_error(&error);

@@ -19,7 +19,11 @@ static void make_one(const char *dir, const char *word)
 {
     g_auto(GStrv) link = g_strsplit(word, "->", 2);
     g_auto(GStrv) file = g_strsplit(word, "=", 2);
-    g_autofree char *path = g_build_filename(dir, *word == '-' ? word + 1 : link[1] ? link[0] : file[0], NULL);
+    g_autofree char *path = g_build_filename(dir,
+                                             *word == '-' ? word + 1
+                                             : link[1]    ? link[0]
+                                                          : file[0],
+                                             NULL);
     g_autofree char *parent = g_path_get_dirname(path);
     if (*word == '-') {
         g_assert_cmpint(remove(path), ==, 0);
@@ -173,12 +177,7 @@ static void swap_restores_whatever_the_file_system_can(void)
 static const struct {
     const char *v1, *v2; /* l(ive), s(tage), a(side) */
 } half_done[] = {
-    {"l", "s"},
-    {"a", "s"},
-    {"a", "l"},
-    {"s", "l"},
-    {"s", "a"},
-    {"l", "a"},
+    {"l", "s"}, {"a", "s"}, {"a", "l"}, {"s", "l"}, {"s", "a"}, {"l", "a"},
 };
 
 static void put(const Nas *nas, const char *place, const char *text)
@@ -297,6 +296,7 @@ static void a_staged_tree_begins_empty(void)
     nas_init(&nas, NULL, "left=1 over/x=2");
     g_auto(Fd) fd = volume_stage_create(nas.volume, "7-Photo", &error);
     g_assert_no_error(error);
+    g_assert_cmpint(fd, >=, 0);
     assert_tree(nas.stage, "");
     g_auto(GStrv) names = volume_stage_list(nas.volume, &error);
     g_assert_cmpstr(names[0], ==, "7-Photo");
@@ -361,16 +361,11 @@ static const struct {
     const char *change;
     gboolean is_users;
 } user_changes[] = {
-    {"",             FALSE},
-    {"bin/a=1",      FALSE}, /* the same again */
-    {"-bin/b",       FALSE}, /* missing is not the user's */
-    {"conf.new=k",   FALSE}, /* laid beside by us, untouched */
-    {"conf.new=x",   TRUE },
-    {"bin/a=2",      TRUE },
-    {"bin/a=11",     TRUE },
-    {"bin/c=1",      TRUE },
-    {"bin/deep/",    TRUE },
-    {"link->bin/b",  TRUE },
+    {"", FALSE},           {"bin/a=1", FALSE}, /* the same again */
+    {"-bin/b", FALSE},                         /* missing is not the user's */
+    {"conf.new=k", FALSE},                     /* laid beside by us, untouched */
+    {"conf.new=x", TRUE},  {"bin/a=2", TRUE},   {"bin/a=11", TRUE},
+    {"bin/c=1", TRUE},     {"bin/deep/", TRUE}, {"link->bin/b", TRUE},
 };
 
 static void user_data_is_told_from_the_packages(void)

@@ -452,6 +452,21 @@ static void test_hashes(void)
     assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "announced by snapshot 3, found", "1 3 3 2");
 }
 
+/* A stored snapshot of the right version, but not the announced one: it is fetched anew. */
+static void test_stored_snapshot_of_other_hash(void)
+{
+    g_autoptr(Repo) repo = repo_new();
+    g_autoptr(Box) box = box_new(repo);
+    assert_refreshes(box, repo);
+    repo->announces_hashes = TRUE;
+    repo_set(repo, "snapshot", "expires", json_string("2028-11-22T09:00:00Z"));
+    repo_publish(repo, "snapshot"); /* version 1 again, other content */
+    repo_bump(repo, "timestamp");
+    assert_refreshes(box, repo);
+    g_assert_cmpstr(box->asked->str, ==, "2.root.json timestamp.json 1.snapshot.json");
+    g_assert_true(g_bytes_equal(g_hash_table_lookup(box->stored, "snapshot"), repo_file(repo, "snapshot")));
+}
+
 static void test_length(void)
 {
     g_autoptr(Repo) repo = repo_new();
@@ -562,6 +577,8 @@ void refresh_tests_add(void)
     g_test_add_func("/refresh/a_long_chain_of_roots_goes_on_next_time", test_many_roots);
     g_test_add_func("/refresh/the_version_inside_must_be_the_announced_one", test_version_mismatch);
     g_test_add_func("/refresh/announced_hashes_are_checked", test_hashes);
+    g_test_add_func("/refresh/a_stored_snapshot_must_fit_the_announced_hash",
+                    test_stored_snapshot_of_other_hash);
     g_test_add_func("/refresh/announced_lengths_are_checked", test_length);
     g_test_add_func("/refresh/an_unknown_hash_is_as_none", test_unknown_hash);
     g_test_add_func("/refresh/endless_data_is_refused", test_endless_data);

@@ -262,6 +262,21 @@ static void test_freeze(void)
                    "timestamp 2 expired at 2026-11-23T09:00:00Z, it is 2026-11-24T09:00:00Z", "1 2 1 1");
 }
 
+/* The same version with a later date is the same timestamp, and that one is over. */
+static void test_redated(void)
+{
+    g_autoptr(Repo) repo = repo_new();
+    g_autoptr(Box) box = box_new(repo);
+    repo_set(repo, "timestamp", "expires", json_string("2026-11-23T09:00:00Z"));
+    repo_bump(repo, "timestamp");
+    assert_refreshes(box, repo);
+    box->now = NOW + 2 * DAY;
+    repo_set(repo, "timestamp", "expires", json_string(FRESH));
+    repo_publish(repo, "timestamp");
+    assert_refused(box, repo, APPCENTER_ERROR_EXPIRED, "timestamp 2 expired at 2026-11-23T09:00:00Z",
+                   "1 2 1 1");
+}
+
 /* ---- power ---- */
 
 /* After each single persisted file the power fails; the next run must come through to the same end. */
@@ -314,5 +329,6 @@ void rollback_tests_add(void)
     g_test_add_func("/expiry/the_second_itself_is_too_late", test_expiry_is_exact);
     g_test_add_func("/expiry/what_expired_in_the_store_is_no_hindrance", test_expired_in_the_store);
     g_test_add_func("/expiry/a_frozen_repository_is_noticed", test_freeze);
+    g_test_add_func("/expiry/the_same_version_with_a_later_date_is_refused", test_redated);
     g_test_add_func("/power/after_each_persisted_file_the_next_run_works", test_power_failure);
 }
