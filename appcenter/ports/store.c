@@ -24,8 +24,10 @@ static const char *const statement_files[] = {"store.sql", "meta.sql", "reposito
 static gboolean check_identity(Database *state, GError **error)
 {
     gint64 application_id = 0, version = 0;
-    if (!database_ask_integer(state, "application_id", &application_id, error) ||
-        !database_ask_integer(state, "user_version", &version, error))
+    /* In this order: another process may be making the database, and both come with one commit. Whoever sees its schema
+     * sees its id after that; the other way round a good file could look like a stranger's. */
+    if (!database_ask_integer(state, "user_version", &version, error) ||
+        !database_ask_integer(state, "application_id", &application_id, error))
         return FALSE;
     if (application_id != STATE_APPLICATION_ID && (application_id != 0 || version != 0))
         return error_set(error, APPCENTER_ERROR_CORRUPT,
