@@ -56,7 +56,8 @@ GBytes *files_read_fd(int fd, gsize max_bytes, GError **error)
         }
         if (n == 0)
             /* An empty file is "", never NULL: a caller may make a text of it without another question. */
-            return content->len ? g_byte_array_free_to_bytes(g_steal_pointer(&content)) : g_bytes_new_static("", 0);
+            return content->len ? g_byte_array_free_to_bytes(g_steal_pointer(&content))
+                                : g_bytes_new_static("", 0);
         if ((gsize)n > max_bytes - content->len) {
             error_set(error, APPCENTER_ERROR_CORRUPT, "wanted at most %" G_GSIZE_FORMAT " bytes, found more",
                       max_bytes);

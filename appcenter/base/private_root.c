@@ -39,19 +39,10 @@ static const struct {
     const char *path;
     mode_t mode;
 } nas_folders[] = {
-    {"/share",      0755 },
-    {"/opt",        0755 },
-    {"/var",        0755 },
-    {"/run",        0755 },
-    {"/tmp",        01777},
-    {"/var/log",    0755 },
-    {"/dev",        0755 },
-    {"/dev/shm",    01777},
-    {"/usr/local",  0755 },
-    {"/etc/config", 0755 },
-    {"/etc/init.d", 0755 },
-    {"/etc/rcS.d",  0755 },
-    {"/etc/rcK.d",  0755 },
+    {"/share", 0755},     {"/opt", 0755},        {"/var", 0755},        {"/run", 0755},
+    {"/tmp", 01777},      {"/var/log", 0755},    {"/dev", 0755},        {"/dev/shm", 01777},
+    {"/usr/local", 0755}, {"/etc/config", 0755}, {"/etc/init.d", 0755}, {"/etc/rcS.d", 0755},
+    {"/etc/rcK.d", 0755},
 };
 #define N_TOP_FOLDERS 5
 

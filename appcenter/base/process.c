@@ -259,10 +259,8 @@ static int poll_timeout_ms(const Run *run)
 static void supervise(Run *run)
 {
     for (;;) {
-        struct pollfd fds[] = {
-            {.fd = run->pid_fd,    .events = POLLIN},
-            {.fd = run->output_fd, .events = POLLIN}
-        };
+        struct pollfd fds[] = {{.fd = run->pid_fd, .events = POLLIN},
+                               {.fd = run->output_fd, .events = POLLIN}};
         (void)poll(fds, G_N_ELEMENTS(fds),
                    poll_timeout_ms(run)); /* EINTR: the limits are due for a look anyway */
         if (fds[1].revents)

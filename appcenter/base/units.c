@@ -76,13 +76,7 @@ char *units_format_time(gint64 at)
 static const struct {
     char letter;
     gint64 seconds;
-} duration_units[] = {
-    {'w', 604800},
-    {'d', 86400 },
-    {'h', 3600  },
-    {'m', 60    },
-    {'s', 1     }
-};
+} duration_units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 
 gboolean units_parse_duration(const char *text, gint64 *seconds)
 {

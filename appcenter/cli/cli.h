@@ -27,8 +27,8 @@ typedef struct {
 typedef gboolean (*CliRun)(Cli *cli, int *exit_code, GError **error);
 
 typedef struct {
-    const char *name;    /* "advisory list" has two words */
-    const char *words;   /* "[APP...]" */
+    const char *name;  /* "advisory list" has two words */
+    const char *words; /* "[APP...]" */
     const char *summary;
     int min_words, max_words;
     const CliOption *options; /* of its own; NULL: none */
@@ -47,7 +47,8 @@ gsize cli_n_words(const Cli *cli);
 
 /* Finds the command and sorts words from options, which may stand anywhere. argv without the program's name. INVALID with a
  * sentence that helps. */
-const CliCommand *cli_parse(char **argv, GPtrArray *words, GHashTable *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const CliCommand *cli_parse(char **argv, GPtrArray *words, GHashTable *options,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The command whose name is nearest to a misspelt one, or NULL. Pure. */
 const CliCommand *cli_nearest(const char *word);
 void cli_print_help(const CliCommand *command); /* NULL: of all */

@@ -62,9 +62,10 @@ char *client_escape(const char *word)
 
 static gboolean no_daemon(const Client *client, GError **error)
 {
-    return error_set(error, APPCENTER_ERROR_NO_DAEMON,
-                     "no daemon answers on %s; start it with: systemctl start appcenterd (or: appcenterd --foreground)",
-                     client->socket_path);
+    return error_set(
+        error, APPCENTER_ERROR_NO_DAEMON,
+        "no daemon answers on %s; start it with: systemctl start appcenterd (or: appcenterd --foreground)",
+        client->socket_path);
 }
 
 static gboolean resolve(Client *client, GError **error)
@@ -80,7 +81,8 @@ static gboolean resolve(Client *client, GError **error)
     return TRUE;
 }
 
-static CURL *new_request(Client *client, const char *method, const char *path, struct curl_slist **headers, GError **error)
+static CURL *new_request(Client *client, const char *method, const char *path, struct curl_slist **headers,
+                         GError **error)
 {
     if (!resolve(client, error))
         return NULL;
@@ -127,7 +129,8 @@ static gboolean transfer_failed(const Client *client, CURLcode code, GError **er
 {
     if (code == CURLE_COULDNT_CONNECT)
         return no_daemon(client, error);
-    return error_set(error, code == CURLE_OPERATION_TIMEDOUT ? APPCENTER_ERROR_TIMEOUT : APPCENTER_ERROR_NO_DAEMON,
+    return error_set(error,
+                     code == CURLE_OPERATION_TIMEDOUT ? APPCENTER_ERROR_TIMEOUT : APPCENTER_ERROR_NO_DAEMON,
                      "the daemon's answer: %s", curl_easy_strerror(code));
 }
 
@@ -156,7 +159,8 @@ static json_t *perform(Client *client, CURL *curl, GError **error)
     return value;
 }
 
-json_t *client_request(Client *client, const char *method, const char *path, const json_t *body, GError **error)
+json_t *client_request(Client *client, const char *method, const char *path, const json_t *body,
+                       GError **error)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     g_autofree char *text = body ? json_to_text(body) : NULL;
@@ -186,7 +190,8 @@ char *client_upload(Client *client, const char *file, GError **error)
         return error_set_errno(error, "cannot read %s", file), NULL;
     if (fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode)) {
         fclose(in);
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted a package file, %s is something else", file), NULL;
+        return error_set(error, APPCENTER_ERROR_INVALID, "wanted a package file, %s is something else", file),
+               NULL;
     }
     g_autoptr(json_t) answer = NULL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/octet-stream");
@@ -262,8 +267,8 @@ static gboolean run_stream(Client *client, Stream *stream, GError **error)
     return code == CURLE_OK || stream->is_ended || transfer_failed(client, code, error);
 }
 
-gboolean client_stream(Client *client, const char *path, gint64 *last_id, ClientOnEvent on_event, ClientGoOn go_on,
-                       gpointer user_data, GError **error)
+gboolean client_stream(Client *client, const char *path, gint64 *last_id, ClientOnEvent on_event,
+                       ClientGoOn go_on, gpointer user_data, GError **error)
 {
     g_autofree char *resume = g_strdup_printf("Last-Event-ID: %" G_GINT64_FORMAT, *last_id);
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");

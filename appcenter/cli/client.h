@@ -23,8 +23,8 @@ typedef gboolean (*ClientOnEvent)(json_t *event, gpointer user_data);
 /* Asked about twice a second; FALSE ends the stream. */
 typedef gboolean (*ClientGoOn)(gpointer user_data);
 /* Reads an event stream until the daemon or a callback ends it; *last_id (in and out) resumes. */
-gboolean client_stream(Client *client, const char *path, gint64 *last_id, ClientOnEvent on_event, ClientGoOn go_on,
-                       gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean client_stream(Client *client, const char *path, gint64 *last_id, ClientOnEvent on_event,
+                       ClientGoOn go_on, gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* %-escapes a word for a path or query. */
 char *client_escape(const char *word);

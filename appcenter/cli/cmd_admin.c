@@ -58,7 +58,8 @@ gboolean cmd_repo_add(Cli *cli, int *exit_code, GError **error)
     gsize len = 0;
     g_autoptr(GError) wrong = NULL;
     if (!file)
-        return error_set(error, APPCENTER_ERROR_INVALID, "--root-key FILE is needed: the repository's first root.json");
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--root-key FILE is needed: the repository's first root.json");
     if (!g_file_get_contents(file, &text, &len, &wrong))
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "--root-key: %s", wrong->message);
     if (len > ROOT_MAX_BYTES || !g_utf8_validate(text, (gssize)len, NULL))
@@ -68,7 +69,8 @@ gboolean cmd_repo_add(Cli *cli, int *exit_code, GError **error)
         *exit_code = error_exit_code(APPCENTER_ERROR_CANCELLED);
         return TRUE;
     }
-    g_autoptr(json_t) body = json_pack("{s:s, s:s, s:s}", "name", cli->words[0], "url", cli->words[1], "root", text);
+    g_autoptr(json_t) body =
+        json_pack("{s:s, s:s, s:s}", "name", cli->words[0], "url", cli->words[1], "root", text);
     g_autoptr(json_t) answer = client_request(cli->client, "PUT", "/v1/repositories", body, error);
     if (!answer)
         return FALSE;
@@ -112,7 +114,8 @@ gboolean cmd_config_show(Cli *cli, int *exit_code, GError **error)
             printf("%s[%s]\n", i ? "\n" : "", render_string(one, "section"));
         section = render_string(one, "section");
         if (cli_has(cli, "origin"))
-            printf("%s = %s    # %s\n", render_string(one, "key"), render_string(one, "value"), render_string(one, "origin"));
+            printf("%s = %s    # %s\n", render_string(one, "key"), render_string(one, "value"),
+                   render_string(one, "origin"));
         else
             printf("%s = %s\n", render_string(one, "key"), render_string(one, "value"));
     }
@@ -151,7 +154,8 @@ gboolean cmd_completion(Cli *cli, int *exit_code, GError **error)
     printf("        COMPREPLY=($(compgen -W \"$options");
     print_names(cli_global_options);
     puts("\" -- \"$word\"))\n    else\n"
-         "        COMPREPLY=($(compgen -W \"$(appctl list 2>/dev/null | awk 'NR > 1 {print $1}')\" -- \"$word\"))\n"
+         "        COMPREPLY=($(compgen -W \"$(appctl list 2>/dev/null | awk 'NR > 1 {print $1}')\" -- "
+         "\"$word\"))\n"
          "    fi\n}\ncomplete -F _appctl appctl");
     return TRUE;
 }

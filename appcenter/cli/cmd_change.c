@@ -31,10 +31,10 @@ static gsize print_plan(const json_t *plan)
     json_t *set, *change;
     json_array_foreach(json_object_get(plan, "sets"), s, set)
         json_array_foreach(json_object_get(set, "changes"), c, change)
-        {
-            print_change(change);
-            n++;
-        }
+    {
+        print_change(change);
+        n++;
+    }
     print_left_out(plan);
     if (n == 0)
         puts("nothing to do");
@@ -46,16 +46,16 @@ static gboolean has_downgrade(const json_t *plan)
     gsize s, c;
     json_t *set, *change;
     json_array_foreach(json_object_get(plan, "sets"), s, set)
-        json_array_foreach(json_object_get(set, "changes"), c, change)
-            if (g_str_equal(render_string(change, "op"), "downgrade"))
-                return TRUE;
+        json_array_foreach(json_object_get(set, "changes"), c,
+                           change) if (g_str_equal(render_string(change, "op"), "downgrade")) return TRUE;
     return FALSE;
 }
 
 /* A result that is a failure, as the error that it is. */
 static gboolean result_error(const json_t *result, GError **error)
 {
-    return error_set(error, error_kind_from_code(render_string(result, "code")), "%s", render_string(result, "message"));
+    return error_set(error, error_kind_from_code(render_string(result, "code")), "%s",
+                     render_string(result, "message"));
 }
 
 static json_t *ask_plan(Cli *cli, const json_t *body, GError **error)
@@ -138,10 +138,11 @@ static void print_transaction(const json_t *transaction)
     g_autofree char *time = how_long(transaction);
     const char *message = render_string(json_object_get(transaction, "error"), "message");
     if (g_str_equal(result, "done"))
-        printf("done: transaction %" G_GINT64_FORMAT "%s; undo with: appctl undo %" G_GINT64_FORMAT "\n", id, time, id);
+        printf("done: transaction %" G_GINT64_FORMAT "%s; undo with: appctl undo %" G_GINT64_FORMAT "\n", id,
+               time, id);
     else
-        printf("%s: transaction %" G_GINT64_FORMAT "%s: %s\n", g_str_equal(result, "rolled_back") ? "rolled back" : result, id,
-               time, message);
+        printf("%s: transaction %" G_GINT64_FORMAT "%s: %s\n",
+               g_str_equal(result, "rolled_back") ? "rolled back" : result, id, time, message);
 }
 
 /* One transaction is appctl.transaction/1, several (or none) appctl.job/1; a failure without any is appctl.error/1. */
@@ -157,8 +158,9 @@ static void print_result_json(json_t *result)
     } else if (failed && n == 0) {
         document = json_pack("{s:s}", "schema", "appctl.error/1");
     } else {
-        document = json_pack("{s:s, s:O?, s:O?, s:O?}", "schema", "appctl.job/1", "id", json_object_get(result, "id"), "state",
-                             json_object_get(result, "state"), "transactions", transactions);
+        document = json_pack("{s:s, s:O?, s:O?, s:O?}", "schema", "appctl.job/1", "id",
+                             json_object_get(result, "id"), "state", json_object_get(result, "state"),
+                             "transactions", transactions);
     }
     if (failed) {
         json_object_set(document, "code", json_object_get(result, "code"));
@@ -176,8 +178,7 @@ static void print_result(Cli *cli, json_t *result)
     if (cli_has(cli, "json")) {
         print_result_json(result);
     } else {
-        json_array_foreach(transactions, i, transaction)
-            print_transaction(transaction);
+        json_array_foreach(transactions, i, transaction) print_transaction(transaction);
         print_left_out(json_object_get(result, "plan"));
         if (i == 0 && !failed && !cli_has(cli, "quiet"))
             puts(json_object_get(result, "plan") ? "nothing to do" : "done");

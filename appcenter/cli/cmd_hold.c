@@ -18,7 +18,8 @@ static gint64 parse_date(const char *text, GError **error)
                                     ? g_date_time_new_local(year, month, day, 0, 0, 0)
                                     : NULL;
     if (!date) {
-        error_set(error, APPCENTER_ERROR_INVALID, "--until: wanted 2026-12-24 or 2026-12-24T06:00:00Z, found \"%s\"", text);
+        error_set(error, APPCENTER_ERROR_INVALID,
+                  "--until: wanted 2026-12-24 or 2026-12-24T06:00:00Z, found \"%s\"", text);
         return 0;
     }
     return g_date_time_to_unix(date);
@@ -33,7 +34,8 @@ static gboolean hold_until(const Cli *cli, gint64 *until, GError **error)
     if (span && date)
         return error_set(error, APPCENTER_ERROR_INVALID, "--for or --until, not both");
     if (span && !units_parse_duration(span, &seconds))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--for: wanted a time such as 72h or 14d, found \"%s\"", span);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--for: wanted a time such as 72h or 14d, found \"%s\"", span);
     if (span)
         *until = cli->now + seconds;
     if (date && !(*until = parse_date(date, error)))
@@ -45,10 +47,10 @@ static gboolean put_hold(Cli *cli, const char *app, gint64 until, GError **error
 {
     g_autofree char *text = until ? units_format_time(until) : NULL;
     const char *reason = cli_value(cli, "reason");
-    g_autoptr(json_t) hold = json_pack("{s:o, s:o, s:o, s:b}", "app", app ? json_string(app) : json_null(), "until",
-                                       text ? json_string(text) : json_null(), "note",
-                                       reason ? json_string(reason) : json_null(), "except_emergency",
-                                       cli_has(cli, "except-emergency"));
+    g_autoptr(json_t) hold =
+        json_pack("{s:o, s:o, s:o, s:b}", "app", app ? json_string(app) : json_null(), "until",
+                  text ? json_string(text) : json_null(), "note", reason ? json_string(reason) : json_null(),
+                  "except_emergency", cli_has(cli, "except-emergency"));
     g_autoptr(json_t) answer = client_request(cli->client, "PUT", "/v1/holds", hold, error);
     if (!answer)
         return FALSE;

@@ -78,7 +78,8 @@ static void print_repositories(const json_t *status, gint64 now)
         else
             printf("metadata:  %s was never read\n", render_string(repository, "name"));
         if (json_is_true(json_object_get(repository, "stale")))
-            printf("           ALARM: nothing fresh from %s for twice its time; somebody may be freezing this box\n",
+            printf("           ALARM: nothing fresh from %s for twice its time; somebody may be freezing "
+                   "this box\n",
                    render_string(repository, "name"));
         if (json_is_object(problem))
             printf("           last try failed: %s\n", render_string(problem, "message"));
@@ -102,8 +103,8 @@ gboolean cmd_status(Cli *cli, int *exit_code, GError **error)
     gsize i;
     json_t *warning;
     print_protected(status, cli->now);
-    printf("updates:   %" G_GINT64_FORMAT " wait, %" G_GINT64_FORMAT " of them for security; %" G_GINT64_FORMAT
-           " apps installed\n",
+    printf("updates:   %" G_GINT64_FORMAT " wait, %" G_GINT64_FORMAT
+           " of them for security; %" G_GINT64_FORMAT " apps installed\n",
            number(updates, "available"), number(updates, "security"), number(status, "installed"));
     printf("consent:   emergency = %s   security = %s   other = %s\n", render_string(consent, "emergency"),
            render_string(consent, "security"), render_string(consent, "other"));
@@ -112,7 +113,8 @@ gboolean cmd_status(Cli *cli, int *exit_code, GError **error)
     if (json_is_true(json_object_get(clock, "ok")))
         printf("clock:     ok   space: %s free\n", space);
     else
-        printf("clock:     WRONG, before %s, a time that was signed already   space: %s free\n", floor, space);
+        printf("clock:     WRONG, before %s, a time that was signed already   space: %s free\n", floor,
+               space);
     json_array_foreach(json_object_get(status, "warnings"), i, warning)
         printf("warning:   %s\n", json_string_value(warning));
     return TRUE;
@@ -129,8 +131,12 @@ static void add_update_row(Table *table, const json_t *app)
 {
     const json_t *candidate = json_object_get(app, "candidate");
     g_autofree char *size = render_size(json_object_get(candidate, "size"));
-    const char *cells[] = {render_string(app, "name"),       render_string(app, "version"), render_string(candidate, "version"),
-                           render_string(candidate, "class"), size,                          when_or_why(candidate)};
+    const char *cells[] = {render_string(app, "name"),
+                           render_string(app, "version"),
+                           render_string(candidate, "version"),
+                           render_string(candidate, "class"),
+                           size,
+                           when_or_why(candidate)};
     table_add(table, cells);
 }
 
@@ -138,9 +144,11 @@ static void add_app_row(Table *table, const json_t *app, gint64 now)
 {
     const json_t *hold = json_object_get(app, "hold"), *candidate = json_object_get(app, "candidate");
     g_autofree char *until = render_time(json_object_get(hold, "until"), now);
-    g_autofree char *held = json_is_object(hold) ? g_strdup_printf("held%s%s", *until ? " until " : "", until) : g_strdup("");
-    const char *cells[] = {render_string(app, "name"),  render_string(app, "version"), render_string(app, "state"),
-                           render_string(app, "previous"), render_string(candidate, "version"), held};
+    g_autofree char *held =
+        json_is_object(hold) ? g_strdup_printf("held%s%s", *until ? " until " : "", until) : g_strdup("");
+    const char *cells[] = {render_string(app, "name"),          render_string(app, "version"),
+                           render_string(app, "state"),         render_string(app, "previous"),
+                           render_string(candidate, "version"), held};
     table_add(table, cells);
 }
 
@@ -150,7 +158,8 @@ static gboolean is_wanted(const Cli *cli, const json_t *app)
         return FALSE;
     if (cli_has(cli, "held") && !json_is_object(json_object_get(app, "hold")))
         return FALSE;
-    return cli_n_words(cli) == 0 || g_strv_contains((const char *const *)cli->words, render_string(app, "name"));
+    return cli_n_words(cli) == 0 ||
+           g_strv_contains((const char *const *)cli->words, render_string(app, "name"));
 }
 
 /* The document with the unwanted apps left out. NOT_FOUND for a named app that is not installed. */
@@ -159,13 +168,12 @@ static json_t *filtered(const Cli *cli, json_t *document, GError **error)
     gsize i;
     json_t *app;
     g_autoptr(json_t) wanted = json_array();
-    json_array_foreach(json_object_get(document, "apps"), i, app)
-        if (is_wanted(cli, app))
-            json_array_append(wanted, app);
+    json_array_foreach(json_object_get(document, "apps"), i, app) if (is_wanted(cli, app))
+        json_array_append(wanted, app);
     for (char **word = cli->words; *word; word++) {
         gboolean is_there = FALSE;
-        json_array_foreach(json_object_get(document, "apps"), i, app)
-            is_there = is_there || g_str_equal(render_string(app, "name"), *word);
+        json_array_foreach(json_object_get(document, "apps"), i, app) is_there =
+            is_there || g_str_equal(render_string(app, "name"), *word);
         if (!is_there) {
             error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", *word);
             return NULL;
@@ -177,8 +185,10 @@ static json_t *filtered(const Cli *cli, json_t *document, GError **error)
 
 gboolean cmd_list(Cli *cli, int *exit_code, GError **error)
 {
-    static const char *const update_headers[] = {"APP", "INSTALLED", "AVAILABLE", "CLASS", ">SIZE", "WHEN, OR WHY NOT YET", NULL};
-    static const char *const app_headers[] = {"APP", "VERSION", "STATE", "PREVIOUS", "AVAILABLE", "HOLD", NULL};
+    static const char *const update_headers[] = {
+        "APP", "INSTALLED", "AVAILABLE", "CLASS", ">SIZE", "WHEN, OR WHY NOT YET", NULL};
+    static const char *const app_headers[] = {"APP",       "VERSION", "STATE", "PREVIOUS",
+                                              "AVAILABLE", "HOLD",    NULL};
     (void)exit_code;
     g_autoptr(json_t) document = get(cli, "/v1/apps", error);
     if (!document || !filtered(cli, document, error))
@@ -206,7 +216,8 @@ gboolean cmd_list(Cli *cli, int *exit_code, GError **error)
 
 gboolean cmd_search(Cli *cli, int *exit_code, GError **error)
 {
-    static const char *const headers[] = {"APP", "VERSION", "INSTALLED", "PUBLISHER", ">SIZE", "SUMMARY", NULL};
+    static const char *const headers[] = {"APP",   "VERSION", "INSTALLED", "PUBLISHER",
+                                          ">SIZE", "SUMMARY", NULL};
     (void)exit_code;
     g_autofree char *word = client_escape(cli->words[0]);
     g_autofree char *path = g_strconcat("/v1/search?q=", word, NULL);
@@ -223,8 +234,12 @@ gboolean cmd_search(Cli *cli, int *exit_code, GError **error)
     json_array_foreach(json_object_get(found, "apps"), i, app)
     {
         g_autofree char *size = render_size(json_object_get(app, "size"));
-        const char *cells[] = {render_string(app, "name"),      render_string(app, "version"), render_string(app, "installed"),
-                               render_string(app, "publisher"), size,                          render_string(app, "summary")};
+        const char *cells[] = {render_string(app, "name"),
+                               render_string(app, "version"),
+                               render_string(app, "installed"),
+                               render_string(app, "publisher"),
+                               size,
+                               render_string(app, "summary")};
         table_add(table, cells);
     }
     table_print(table);
@@ -252,9 +267,10 @@ gboolean cmd_info(Cli *cli, int *exit_code, GError **error)
     const json_t *candidate = json_object_get(app, "candidate"), *hold = json_object_get(app, "hold");
     static const struct {
         const char *label, *member;
-    } texts[] = {{"name", "name"},           {"display name", "display_name"}, {"summary", "summary"}, {"version", "version"},
-                 {"architecture", "arch"},   {"publisher", "publisher"},       {"state", "state"},     {"failure", "failure"},
-                 {"folder", "install_path"}, {"previous", "previous"}};
+    } texts[] = {{"name", "name"},        {"display name", "display_name"}, {"summary", "summary"},
+                 {"version", "version"},  {"architecture", "arch"},         {"publisher", "publisher"},
+                 {"state", "state"},      {"failure", "failure"},           {"folder", "install_path"},
+                 {"previous", "previous"}};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
         print_pair(texts[i].label, render_string(app, texts[i].member));
     g_autofree char *requires = render_list(json_object_get(app, "requires"));
@@ -295,7 +311,8 @@ gboolean cmd_check(Cli *cli, int *exit_code, GError **error)
                       json_object_get(status, "protected"), "exit", *exit_code);
         render_json(document);
     } else if (!cli_has(cli, "quiet")) {
-        printf("%" G_GINT64_FORMAT " updates, %" G_GINT64_FORMAT " for security, %" G_GINT64_FORMAT " emergencies\n",
+        printf("%" G_GINT64_FORMAT " updates, %" G_GINT64_FORMAT " for security, %" G_GINT64_FORMAT
+               " emergencies\n",
                number(updates, "available"), number(updates, "security"), number(updates, "emergency"));
     }
     return TRUE;
@@ -317,8 +334,8 @@ gboolean cmd_why(Cli *cli, int *exit_code, GError **error)
     if (json_array_size(json_object_get(explanation, "problems")) == 0)
         printf("%s %s is the newest that is offered\n", app, render_string(explanation, "installed"));
     json_array_foreach(json_object_get(explanation, "problems"), i, one)
-        printf("%s %s -> %s: %s\n", app, render_string(explanation, "installed"), render_string(explanation, "version"),
-               render_string(one, "message"));
+        printf("%s %s -> %s: %s\n", app, render_string(explanation, "installed"),
+               render_string(explanation, "version"), render_string(one, "message"));
     json_array_foreach(json_object_get(explanation, "solutions"), i, one)
     {
         g_autofree char *steps = render_list(one);

@@ -17,8 +17,8 @@ static char *changes_text(const json_t *transaction)
     json_array_foreach(json_object_get(transaction, "changes"), i, change)
     {
         const char *from = render_string(change, "from"), *to = render_string(change, "to");
-        g_string_append_printf(text, "%s%s %s %s%s%s", i ? ", " : "", render_string(change, "op"), render_string(change, "app"),
-                               from, *from && *to ? " -> " : "", to);
+        g_string_append_printf(text, "%s%s %s %s%s%s", i ? ", " : "", render_string(change, "op"),
+                               render_string(change, "app"), from, *from && *to ? " -> " : "", to);
     }
     return g_string_free(text, FALSE);
 }
@@ -35,7 +35,8 @@ static void print_history(const json_t *history, gint64 now)
             g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(transaction, "id")));
         g_autofree char *when = render_time(json_object_get(transaction, "started_at"), now);
         g_autofree char *changes = changes_text(transaction);
-        const char *cells[] = {id, when, render_string(transaction, "trigger"), render_string(transaction, "result"), changes};
+        const char *cells[] = {id, when, render_string(transaction, "trigger"),
+                               render_string(transaction, "result"), changes};
         table_add(table, cells);
     }
     table_print(table);
@@ -76,7 +77,8 @@ gboolean cmd_history(Cli *cli, int *exit_code, GError **error)
         return show_transaction(cli, cli->words[0], error);
     const char *limit = cli_value(cli, "limit");
     g_autofree char *escaped = limit ? client_escape(limit) : NULL;
-    g_autofree char *path = limit ? g_strconcat("/v1/history?limit=", escaped, NULL) : g_strdup("/v1/history");
+    g_autofree char *path =
+        limit ? g_strconcat("/v1/history?limit=", escaped, NULL) : g_strdup("/v1/history");
     g_autoptr(json_t) history = client_request(cli->client, "GET", path, NULL, error);
     if (!history)
         return FALSE;
@@ -141,9 +143,8 @@ static json_t *find_advisory(const json_t *list, const char *id)
         gsize a;
         if (g_str_equal(render_string(one, "id"), id))
             return one;
-        json_array_foreach(json_object_get(one, "aliases"), a, alias)
-            if (g_strcmp0(json_string_value(alias), id) == 0)
-                return one;
+        json_array_foreach(json_object_get(one, "aliases"), a,
+                           alias) if (g_strcmp0(json_string_value(alias), id) == 0) return one;
     }
     return NULL;
 }
@@ -157,7 +158,8 @@ static void print_advisories(const json_t *list)
     json_array_foreach(json_object_get(list, "advisories"), i, one)
     {
         g_autofree char *affects = render_list(json_object_get(one, "affects_installed"));
-        const char *cells[] = {render_string(one, "id"), render_string(one, "class"), affects, render_string(one, "summary")};
+        const char *cells[] = {render_string(one, "id"), render_string(one, "class"), affects,
+                               render_string(one, "summary")};
         table_add(table, cells);
     }
     table_print(table);
@@ -187,8 +189,8 @@ gboolean cmd_advisories(Cli *cli, int *exit_code, GError **error)
     }
     g_autofree char *aliases = render_list(json_object_get(one, "aliases"));
     g_autofree char *affects = render_list(json_object_get(one, "affects_installed"));
-    printf("%s  %s  %s\n%s\naffects here: %s\n", render_string(one, "id"), render_string(one, "class"), aliases,
-           render_string(one, "summary"), *affects ? affects : "nothing");
+    printf("%s  %s  %s\n%s\naffects here: %s\n", render_string(one, "id"), render_string(one, "class"),
+           aliases, render_string(one, "summary"), *affects ? affects : "nothing");
     return TRUE;
 }
 
@@ -205,7 +207,8 @@ gboolean cmd_audit(Cli *cli, int *exit_code, GError **error)
     {
         const char *cls = render_string(finding, "class");
         const char *cells[] = {render_string(finding, "app"), render_string(finding, "version"),
-                               render_string(finding, "advisory"), cls, render_string(finding, "fixed_version")};
+                               render_string(finding, "advisory"), cls,
+                               render_string(finding, "fixed_version")};
         table_add(table, cells);
         *exit_code = MAX(*exit_code, g_str_equal(cls, "emergency") ? EXIT_EMERGENCY : EXIT_SECURITY);
     }

@@ -5,99 +5,104 @@
 #include "cli/cli.h"
 
 const CliOption cli_global_options[] = {
-    {"json",    OPTION_FLAG,  NULL,   "print JSON"                                              },
-    {"root",    OPTION_VALUE, "DIR",  "talk to the NAS below DIR (also APPCENTER_ROOT)"         },
-    {"socket",  OPTION_VALUE, "PATH", "the daemon's socket"                                     },
-    {"quiet",   OPTION_FLAG,  NULL,   "print results and errors only"                           },
-    {"help",    OPTION_FLAG,  NULL,   "show this help"                                          },
-    {"version", OPTION_FLAG,  NULL,   "print the version"                                       },
-    {NULL,      OPTION_FLAG,  NULL,   NULL                                                      },
+    {"json", OPTION_FLAG, NULL, "print JSON"},
+    {"root", OPTION_VALUE, "DIR", "talk to the NAS below DIR (also APPCENTER_ROOT)"},
+    {"socket", OPTION_VALUE, "PATH", "the daemon's socket"},
+    {"quiet", OPTION_FLAG, NULL, "print results and errors only"},
+    {"help", OPTION_FLAG, NULL, "show this help"},
+    {"version", OPTION_FLAG, NULL, "print the version"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 
 const CliOption cli_change_options[] = {
-    {"yes",         OPTION_FLAG,        NULL,       "do not ask"                                                  },
-    {"dry-run",     OPTION_FLAG,        NULL,       "show the plan, change nothing"                               },
-    {"wait",        OPTION_MAYBE_VALUE, "DURATION", "follow it to its end (the default), at most for DURATION"    },
-    {"no-wait",     OPTION_FLAG,        NULL,       "queue it and print the job's id; exit 7 when the box is busy"},
-    {"no-progress", OPTION_FLAG,        NULL,       "no progress lines"                                           },
-    {NULL,          OPTION_FLAG,        NULL,       NULL                                                          },
+    {"yes", OPTION_FLAG, NULL, "do not ask"},
+    {"dry-run", OPTION_FLAG, NULL, "show the plan, change nothing"},
+    {"wait", OPTION_MAYBE_VALUE, "DURATION", "follow it to its end (the default), at most for DURATION"},
+    {"no-wait", OPTION_FLAG, NULL, "queue it and print the job's id; exit 7 when the box is busy"},
+    {"no-progress", OPTION_FLAG, NULL, "no progress lines"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 
 static const CliOption list_options[] = {
     {"updates", OPTION_FLAG, NULL, "only apps with a newer release"},
-    {"held",    OPTION_FLAG, NULL, "only apps that are held"       },
-    {NULL,      OPTION_FLAG, NULL, NULL                            },
+    {"held", OPTION_FLAG, NULL, "only apps that are held"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption install_options[] = {
     {"trust-sha256", OPTION_VALUE, "HEX", "vouch for an unsigned file by its digest"},
-    {NULL,           OPTION_FLAG,  NULL,  NULL                                      },
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption upgrade_options[] = {
-    {"security",      OPTION_FLAG, NULL, "security fixes only, the lowest release that has them"},
-    {"download-only", OPTION_FLAG, NULL, "download and check, install later"                    },
-    {NULL,            OPTION_FLAG, NULL, NULL                                                   },
+    {"security", OPTION_FLAG, NULL, "security fixes only, the lowest release that has them"},
+    {"download-only", OPTION_FLAG, NULL, "download and check, install later"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption remove_options[] = {
-    {"purge",   OPTION_FLAG, NULL, "its data, too, and for good"  },
-    {"cascade", OPTION_FLAG, NULL, "and the apps that need it"    },
-    {NULL,      OPTION_FLAG, NULL, NULL                           },
+    {"purge", OPTION_FLAG, NULL, "its data, too, and for good"},
+    {"cascade", OPTION_FLAG, NULL, "and the apps that need it"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption hold_options[] = {
-    {"for",              OPTION_VALUE, "TIME", "such as 72h or 14d"                          },
-    {"until",            OPTION_VALUE, "DATE", "2026-12-24, or 2026-12-24T06:00:00Z"         },
-    {"reason",           OPTION_VALUE, "TEXT", "a note, shown wherever the hold is"          },
-    {"except-emergency", OPTION_FLAG,  NULL,   "emergency fixes still install by themselves" },
-    {NULL,               OPTION_FLAG,  NULL,   NULL                                          },
+    {"for", OPTION_VALUE, "TIME", "such as 72h or 14d"},
+    {"until", OPTION_VALUE, "DATE", "2026-12-24, or 2026-12-24T06:00:00Z"},
+    {"reason", OPTION_VALUE, "TEXT", "a note, shown wherever the hold is"},
+    {"except-emergency", OPTION_FLAG, NULL, "emergency fixes still install by themselves"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption repo_add_options[] = {
     {"root-key", OPTION_VALUE, "FILE", "the repository's first trusted root.json"},
-    {"yes",      OPTION_FLAG,  NULL,   "do not ask"                              },
-    {NULL,       OPTION_FLAG,  NULL,   NULL                                      },
+    {"yes", OPTION_FLAG, NULL, "do not ask"},
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption config_show_options[] = {
     {"origin", OPTION_FLAG, NULL, "with the file and line that each value comes from"},
-    {NULL,     OPTION_FLAG, NULL, NULL                                               },
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption history_options[] = {
     {"limit", OPTION_VALUE, "N", "how many, newest first (default 50)"},
-    {NULL,    OPTION_FLAG,  NULL, NULL                                },
+    {NULL, OPTION_FLAG, NULL, NULL},
 };
 
 #define MANY 1000
 
 const CliCommand cli_commands[] = {
-    {"status",         "",                          "is this box protected, what waits, when",      0, 0,    NULL,                FALSE, cmd_status     },
-    {"list",           "[APP...]",           "installed apps and what waits for them",       0, MANY, list_options,        FALSE, cmd_list       },
-    {"search",         "WORD",                      "apps in the repositories",                     1, 1,    NULL,                FALSE, cmd_search     },
-    {"info",           "APP",                       "all about one app",                            1, 1,    NULL,                FALSE, cmd_info       },
-    {"check",          "",                          "exit 100, 101 or 103 when updates wait",       0, 0,    NULL,                FALSE, cmd_check      },
-    {"why",            "APP",                       "why its update is not installed yet",          1, 1,    NULL,                FALSE, cmd_why        },
-    {"why-not",        "APP",                       "why its update is not installed yet",          1, 1,    NULL,                FALSE, cmd_why        },
-    {"next",           "",                          "what will happen by itself, and when",         0, 0,    NULL,                FALSE, cmd_next       },
-    {"refresh",        "",                          "ask the repositories now",                     0, 0,    NULL,                TRUE,  cmd_refresh    },
-    {"install",        "APP[=VERSION]|FILE.qpkg...", "install apps with what they need",            1, MANY, install_options,     TRUE,  cmd_install    },
-    {"upgrade",        "[APP[=VERSION]...]",        "upgrade all apps, or these",                   0, MANY, upgrade_options,     TRUE,  cmd_upgrade    },
-    {"remove",         "APP...",                    "remove apps; their data stays",                1, MANY, remove_options,      TRUE,  cmd_remove     },
-    {"rollback",       "APP",                       "back to its previous version",                 1, 1,    NULL,                TRUE,  cmd_rollback   },
-    {"undo",           "ID",                        "undo a transaction",                           1, 1,    NULL,                TRUE,  cmd_undo       },
-    {"start",          "APP",                       "start an app",                                 1, 1,    NULL,                TRUE,  cmd_start      },
-    {"stop",           "APP",                       "stop an app",                                  1, 1,    NULL,                TRUE,  cmd_stop       },
-    {"enable",         "APP",                       "start an app, now and at every boot",          1, 1,    NULL,                TRUE,  cmd_enable     },
-    {"disable",        "APP",                       "stop an app and leave it stopped",             1, 1,    NULL,                TRUE,  cmd_disable    },
-    {"hold",           "[APP...]",                  "no automatic updates for these, or for all",   0, MANY, hold_options,        FALSE, cmd_hold       },
-    {"unhold",         "[APP...]",                  "take a hold back",                             0, MANY, NULL,                FALSE, cmd_unhold     },
-    {"skip",           "APP=VERSION",               "never offer this version",                     1, 1,    NULL,                FALSE, cmd_skip       },
-    {"history",        "[ID]",                      "what was done, by whom, with what result",     0, 1,    history_options,     FALSE, cmd_history    },
-    {"watch",          "[JOB]",                     "what happens, as it happens",                  0, 1,    NULL,                FALSE, cmd_watch      },
-    {"advisory list",  "",                          "security advisories",                          0, 0,    NULL,                FALSE, cmd_advisories },
-    {"advisory show",  "ID",                        "one security advisory",                        1, 1,    NULL,                FALSE, cmd_advisories },
-    {"audit",          "",                          "installed apps with known holes",              0, 0,    NULL,                FALSE, cmd_audit      },
-    {"repo list",      "",                          "configured repositories",                      0, 0,    NULL,                FALSE, cmd_repo_list  },
-    {"repo add",       "NAME URL --root-key FILE",  "trust a repository",                           2, 2,    repo_add_options,    FALSE, cmd_repo_add   },
-    {"repo remove",    "NAME",                      "forget a repository; its apps stay",           1, 1,    NULL,                FALSE, cmd_repo_remove},
-    {"config show",    "",                          "every setting and its value",                  0, 0,    config_show_options, FALSE, cmd_config_show},
-    {"completion bash", "",                         "completion script for bash",                   0, 0,    NULL,                FALSE, cmd_completion },
-    {NULL,             NULL,                        NULL,                                           0, 0,    NULL,                FALSE, NULL           },
+    {"status", "", "is this box protected, what waits, when", 0, 0, NULL, FALSE, cmd_status},
+    {"list", "[APP...]", "installed apps and what waits for them", 0, MANY, list_options, FALSE, cmd_list},
+    {"search", "WORD", "apps in the repositories", 1, 1, NULL, FALSE, cmd_search},
+    {"info", "APP", "all about one app", 1, 1, NULL, FALSE, cmd_info},
+    {"check", "", "exit 100, 101 or 103 when updates wait", 0, 0, NULL, FALSE, cmd_check},
+    {"why", "APP", "why its update is not installed yet", 1, 1, NULL, FALSE, cmd_why},
+    {"why-not", "APP", "why its update is not installed yet", 1, 1, NULL, FALSE, cmd_why},
+    {"next", "", "what will happen by itself, and when", 0, 0, NULL, FALSE, cmd_next},
+    {"refresh", "", "ask the repositories now", 0, 0, NULL, TRUE, cmd_refresh},
+    {"install", "APP[=VERSION]|FILE.qpkg...", "install apps with what they need", 1, MANY, install_options,
+     TRUE, cmd_install},
+    {"upgrade", "[APP[=VERSION]...]", "upgrade all apps, or these", 0, MANY, upgrade_options, TRUE,
+     cmd_upgrade},
+    {"remove", "APP...", "remove apps; their data stays", 1, MANY, remove_options, TRUE, cmd_remove},
+    {"rollback", "APP", "back to its previous version", 1, 1, NULL, TRUE, cmd_rollback},
+    {"undo", "ID", "undo a transaction", 1, 1, NULL, TRUE, cmd_undo},
+    {"start", "APP", "start an app", 1, 1, NULL, TRUE, cmd_start},
+    {"stop", "APP", "stop an app", 1, 1, NULL, TRUE, cmd_stop},
+    {"enable", "APP", "start an app, now and at every boot", 1, 1, NULL, TRUE, cmd_enable},
+    {"disable", "APP", "stop an app and leave it stopped", 1, 1, NULL, TRUE, cmd_disable},
+    {"hold", "[APP...]", "no automatic updates for these, or for all", 0, MANY, hold_options, FALSE,
+     cmd_hold},
+    {"unhold", "[APP...]", "take a hold back", 0, MANY, NULL, FALSE, cmd_unhold},
+    {"skip", "APP=VERSION", "never offer this version", 1, 1, NULL, FALSE, cmd_skip},
+    {"history", "[ID]", "what was done, by whom, with what result", 0, 1, history_options, FALSE,
+     cmd_history},
+    {"watch", "[JOB]", "what happens, as it happens", 0, 1, NULL, FALSE, cmd_watch},
+    {"advisory list", "", "security advisories", 0, 0, NULL, FALSE, cmd_advisories},
+    {"advisory show", "ID", "one security advisory", 1, 1, NULL, FALSE, cmd_advisories},
+    {"audit", "", "installed apps with known holes", 0, 0, NULL, FALSE, cmd_audit},
+    {"repo list", "", "configured repositories", 0, 0, NULL, FALSE, cmd_repo_list},
+    {"repo add", "NAME URL --root-key FILE", "trust a repository", 2, 2, repo_add_options, FALSE,
+     cmd_repo_add},
+    {"repo remove", "NAME", "forget a repository; its apps stay", 1, 1, NULL, FALSE, cmd_repo_remove},
+    {"config show", "", "every setting and its value", 0, 0, config_show_options, FALSE, cmd_config_show},
+    {"completion bash", "", "completion script for bash", 0, 0, NULL, FALSE, cmd_completion},
+    {NULL, NULL, NULL, 0, 0, NULL, FALSE, NULL},
 };
 
 gboolean cli_has(const Cli *cli, const char *option)
@@ -180,11 +185,13 @@ const CliCommand *cli_nearest(const char *word)
 static gboolean unknown_command(const char *word, GError **error)
 {
     if (g_str_equal(word, "update"))
-        return error_set(error, APPCENTER_ERROR_INVALID,
-                         "no command \"update\": refresh asks the repositories, upgrade installs; which one?");
+        return error_set(
+            error, APPCENTER_ERROR_INVALID,
+            "no command \"update\": refresh asks the repositories, upgrade installs; which one?");
     const CliCommand *nearest = cli_nearest(word);
     if (nearest)
-        return error_set(error, APPCENTER_ERROR_INVALID, "no command \"%s\"; did you mean %s?", word, nearest->name);
+        return error_set(error, APPCENTER_ERROR_INVALID, "no command \"%s\"; did you mean %s?", word,
+                         nearest->name);
     return error_set(error, APPCENTER_ERROR_INVALID, "no command \"%s\"; see appctl --help", word);
 }
 
@@ -192,7 +199,8 @@ static gboolean unknown_command(const char *word, GError **error)
 static const CliCommand *take_command(GPtrArray *words, GError **error)
 {
     const char *first = words->pdata[0];
-    g_autofree char *two = words->len > 1 ? g_strdup_printf("%s %s", first, (const char *)words->pdata[1]) : NULL;
+    g_autofree char *two =
+        words->len > 1 ? g_strdup_printf("%s %s", first, (const char *)words->pdata[1]) : NULL;
     gboolean is_family = FALSE;
     for (const CliCommand *command = cli_commands; command->name; command++) {
         gboolean is_two = g_strcmp0(command->name, two) == 0;
@@ -224,7 +232,8 @@ static gboolean take_option(char **argv, gsize *i, GHashTable *options, GError *
     const char *value = equals ? equals + 1 : "";
     if (!equals && option->kind == OPTION_VALUE) {
         if (!argv[*i + 1])
-            return error_set(error, APPCENTER_ERROR_INVALID, "--%s wants %s", option->name, option->value_name);
+            return error_set(error, APPCENTER_ERROR_INVALID, "--%s wants %s", option->name,
+                             option->value_name);
         value = argv[++*i];
         if (!g_utf8_validate(value, -1, NULL))
             return error_set(error, APPCENTER_ERROR_INVALID, "--%s wants UTF-8", option->name);
@@ -240,8 +249,8 @@ static gboolean options_fit(const CliCommand *command, GHashTable *options, GErr
     g_hash_table_iter_init(&iter, options);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         if (!find_option(command, name, strlen(name)))
-            return error_set(error, APPCENTER_ERROR_INVALID, "%s: no option --%s; see appctl %s --help", command->name,
-                             (const char *)name, command->name);
+            return error_set(error, APPCENTER_ERROR_INVALID, "%s: no option --%s; see appctl %s --help",
+                             command->name, (const char *)name, command->name);
     return TRUE;
 }
 
@@ -296,7 +305,8 @@ static void print_options(const char *title, const CliOption *options)
 void cli_print_help(const CliCommand *command)
 {
     if (!command) {
-        puts("usage: appctl COMMAND ...\n\napps on this NAS: what is installed, what waits and why\n\ncommands:");
+        puts("usage: appctl COMMAND ...\n\napps on this NAS: what is installed, what waits and "
+             "why\n\ncommands:");
         for (const CliCommand *one = cli_commands; one->name; one++)
             printf("  %-15s %s\n", one->name, one->summary);
         print_options("options", cli_global_options);

@@ -66,12 +66,13 @@ static gboolean cancel(Cli *cli, gint64 id, Follow *follow, GError **error)
     g_autoptr(GError) refused = NULL;
     follow->seen_interrupts = interrupts;
     if (follow->seen_interrupts > 1)
-        return error_set(error, APPCENTER_ERROR_CANCELLED, "job %" G_GINT64_FORMAT " is left to the daemon; it is being undone",
-                         id);
+        return error_set(error, APPCENTER_ERROR_CANCELLED,
+                         "job %" G_GINT64_FORMAT " is left to the daemon; it is being undone", id);
     g_autoptr(json_t) answer = client_request(cli->client, "DELETE", path, NULL, &refused);
     if (follow->progress)
         progress_end(follow->progress);
-    fprintf(stderr, "%s\n", answer ? "asked the daemon to cancel; what was begun is undone" : refused->message);
+    fprintf(stderr, "%s\n",
+            answer ? "asked the daemon to cancel; what was begun is undone" : refused->message);
     return TRUE;
 }
 
@@ -89,8 +90,9 @@ static gboolean follow_job(Cli *cli, gint64 id, Follow *follow, GError **error)
             if (!cancel(cli, id, follow, error))
                 return FALSE;
         } else if (follow->deadline_us && g_get_monotonic_time() >= follow->deadline_us) {
-            return error_set(error, APPCENTER_ERROR_TIMEOUT,
-                             "job %" G_GINT64_FORMAT " goes on; follow it with: appctl watch %" G_GINT64_FORMAT, id, id);
+            return error_set(
+                error, APPCENTER_ERROR_TIMEOUT,
+                "job %" G_GINT64_FORMAT " goes on; follow it with: appctl watch %" G_GINT64_FORMAT, id, id);
         } else if (!ok && ++failures > FOLLOW_RETRIES) {
             g_propagate_prefixed_error(error, g_steal_pointer(&broken), "job %" G_GINT64_FORMAT ": ", id);
             return FALSE;
@@ -116,7 +118,8 @@ static gboolean set_deadline(Cli *cli, Follow *follow, GError **error)
     if (!text || !*text)
         return TRUE;
     if (!units_parse_duration(text, &seconds))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--wait: wanted a time such as 90s or 5m, found \"%s\"", text);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--wait: wanted a time such as 90s or 5m, found \"%s\"", text);
     follow->deadline_us = g_get_monotonic_time() + MAX(seconds, 1) * G_USEC_PER_SEC;
     return TRUE;
 }
@@ -128,10 +131,12 @@ static gboolean refuse_when_busy(Cli *cli, GError **error)
         return FALSE;
     gint64 job = json_integer_value(json_object_get(status, "job"));
     return job == 0 ||
-           error_set(error, APPCENTER_ERROR_BUSY, "job %" G_GINT64_FORMAT " is running; without --no-wait this would wait", job);
+           error_set(error, APPCENTER_ERROR_BUSY,
+                     "job %" G_GINT64_FORMAT " is running; without --no-wait this would wait", job);
 }
 
-gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean show_progress, json_t **result, GError **error)
+gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean show_progress, json_t **result,
+                     GError **error)
 {
     Follow follow = {0};
     *result = NULL;
@@ -147,10 +152,12 @@ gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean sh
         if (cli_has(cli, "json"))
             render_json(answer);
         else
-            printf("queued as job %" G_GINT64_FORMAT "; follow it with: appctl watch %" G_GINT64_FORMAT "\n", id, id);
+            printf("queued as job %" G_GINT64_FORMAT "; follow it with: appctl watch %" G_GINT64_FORMAT "\n",
+                   id, id);
         return TRUE;
     }
-    show_progress = show_progress && !cli_has(cli, "json") && !cli_has(cli, "quiet") && !cli_has(cli, "no-progress");
+    show_progress =
+        show_progress && !cli_has(cli, "json") && !cli_has(cli, "quiet") && !cli_has(cli, "no-progress");
     g_autoptr(Progress) progress = show_progress ? progress_new(!is_plain_terminal()) : NULL;
     follow.progress = progress;
     struct sigaction action = {.sa_handler = on_interrupt};

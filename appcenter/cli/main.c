@@ -13,8 +13,9 @@ static int fail(const char *command, gboolean as_json, const GError *error)
 {
     AppcenterError kind = error_kind(error);
     if (as_json) {
-        g_autoptr(json_t) document = json_pack("{s:s, s:s, s:s, s:i}", "schema", "appctl.error/1", "code",
-                                               error_code_name(kind), "message", error->message, "exit", error_exit_code(kind));
+        g_autoptr(json_t) document =
+            json_pack("{s:s, s:s, s:s, s:i}", "schema", "appctl.error/1", "code", error_code_name(kind),
+                      "message", error->message, "exit", error_exit_code(kind));
         render_json(document);
     }
     fprintf(stderr, "appctl: %s%s%s\n", command ? command : "", command ? ": " : "", error->message);

@@ -51,7 +51,8 @@ static gsize terminal_columns(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
 }
 
-char *progress_bar(const char *app, const char *words, gint64 done, gint64 total, gint64 elapsed_us, gsize columns)
+char *progress_bar(const char *app, const char *words, gint64 done, gint64 total, gint64 elapsed_us,
+                   gsize columns)
 {
     GString *text = g_string_new(NULL);
     gint64 share = total > 0 ? CLAMP(done * 100 / total, 0, 100) : 0;
@@ -76,8 +77,8 @@ char *progress_bar(const char *app, const char *words, gint64 done, gint64 total
     return g_string_free(text, FALSE);
 }
 
-static void begin_step(Progress *progress, const char *app, const char *step, const char *words, gboolean is_undo,
-                       gint64 now_us)
+static void begin_step(Progress *progress, const char *app, const char *step, const char *words,
+                       gboolean is_undo, gint64 now_us)
 {
     progress_end(progress);
     g_free(progress->app);
@@ -99,7 +100,8 @@ static void begin_step(Progress *progress, const char *app, const char *step, co
 
 static void end_step(Progress *progress, const char *app, const char *step)
 {
-    if (!progress->has_open_line || g_strcmp0(progress->app, app) != 0 || g_strcmp0(progress->step, step) != 0)
+    if (!progress->has_open_line || g_strcmp0(progress->app, app) != 0 ||
+        g_strcmp0(progress->step, step) != 0)
         return;
     printf(" ok");
     progress_end(progress);
@@ -108,7 +110,8 @@ static void end_step(Progress *progress, const char *app, const char *step)
 static void show_bytes(Progress *progress, const json_t *event, gint64 now_us)
 {
     const char *app = render_string(event, "app");
-    gint64 done = json_integer_value(json_object_get(event, "done")), total = json_integer_value(json_object_get(event, "total"));
+    gint64 done = json_integer_value(json_object_get(event, "done")),
+           total = json_integer_value(json_object_get(event, "total"));
     const char *words = progress->words ? progress->words : render_string(event, "step");
     if (progress->is_fancy) {
         g_autofree char *bar =
@@ -129,8 +132,8 @@ void progress_event(Progress *progress, const json_t *event, gint64 now_us)
     const char *kind = render_string(event, "event");
     const char *app = render_string(event, "app"), *step = render_string(event, "step");
     if (g_str_equal(kind, "step") && g_str_equal(render_string(event, "when"), "begin"))
-        begin_step(progress, app, step, render_string(event, "words"), g_str_equal(render_string(event, "phase"), "undo"),
-                   now_us);
+        begin_step(progress, app, step, render_string(event, "words"),
+                   g_str_equal(render_string(event, "phase"), "undo"), now_us);
     else if (g_str_equal(kind, "step"))
         end_step(progress, app, step);
     else if (g_str_equal(kind, "bytes"))

@@ -16,6 +16,7 @@ void progress_event(Progress *progress, const json_t *event, gint64 now_us);
 void progress_end(Progress *progress);
 /* The bar's text: "PhotoStation  Downloading  ████░░  31.0 MB  100 %  9.8 MB/s", shorter than columns
  * (0: any length, no bar); pure. free with g_free. */
-char *progress_bar(const char *app, const char *words, gint64 done, gint64 total, gint64 elapsed_us, gsize columns);
+char *progress_bar(const char *app, const char *words, gint64 done, gint64 total, gint64 elapsed_us,
+                   gsize columns);
 
 #endif

@@ -113,8 +113,8 @@ char *render_list(const json_t *strings)
     gsize i;
     json_t *one;
     GString *text = g_string_new(NULL);
-    json_array_foreach(strings, i, one)
-        g_string_append_printf(text, "%s%s", i ? ", " : "", json_string_value(one) ? json_string_value(one) : "");
+    json_array_foreach(strings, i, one) g_string_append_printf(
+        text, "%s%s", i ? ", " : "", json_string_value(one) ? json_string_value(one) : "");
     return g_string_free(text, FALSE);
 }
 

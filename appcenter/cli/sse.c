@@ -29,8 +29,8 @@ static void take_field(SseParser *parser, const char *line)
     }
 }
 
-gboolean sse_feed(SseParser *parser, const char *bytes, gsize len, gboolean (*on_data)(const char *data, gpointer user_data),
-                  gpointer user_data)
+gboolean sse_feed(SseParser *parser, const char *bytes, gsize len,
+                  gboolean (*on_data)(const char *data, gpointer user_data), gpointer user_data)
 {
     for (gsize i = 0; i < len; i++) {
         if (bytes[i] != '\n') {

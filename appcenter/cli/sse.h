@@ -14,7 +14,7 @@ typedef struct {
 void sse_init(SseParser *parser);
 void sse_clear(SseParser *parser);
 /* FALSE when the callback said so, or an event is longer than 16 MiB. */
-gboolean sse_feed(SseParser *parser, const char *bytes, gsize len, gboolean (*on_data)(const char *data, gpointer user_data),
-                  gpointer user_data);
+gboolean sse_feed(SseParser *parser, const char *bytes, gsize len,
+                  gboolean (*on_data)(const char *data, gpointer user_data), gpointer user_data);
 
 #endif

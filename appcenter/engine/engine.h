@@ -11,21 +11,26 @@
 #include "ports/store.h"
 
 /* What happens, as typed events; the job writes each as one line of JSON (one write(2)). */
-typedef enum { ENGINE_EVENT_STEP, ENGINE_EVENT_BYTES, ENGINE_EVENT_NOTE, ENGINE_EVENT_TRANSACTION } EngineEventKind;
+typedef enum {
+    ENGINE_EVENT_STEP,
+    ENGINE_EVENT_BYTES,
+    ENGINE_EVENT_NOTE,
+    ENGINE_EVENT_TRANSACTION
+} EngineEventKind;
 typedef struct {
     EngineEventKind kind;
     gint64 txn_id;
     const char *app;
-    const char *step;     /* "FETCH" */
-    const char *words;    /* "Downloading" */
-    gboolean is_undo;     /* STEP: do or undo */
-    gboolean is_end;      /* STEP: before or after it */
+    const char *step;               /* "FETCH" */
+    const char *words;              /* "Downloading" */
+    gboolean is_undo;               /* STEP: do or undo */
+    gboolean is_end;                /* STEP: before or after it */
     gint64 done_bytes, total_bytes; /* BYTES */
-    const char *text;     /* NOTE: a sentence; TRANSACTION: its result ("done", "rolled_back", ...) */
+    const char *text; /* NOTE: a sentence; TRANSACTION: its result ("done", "rolled_back", ...) */
 } EngineEvent;
 
 typedef struct {
-    const char *root;     /* host path or NULL */
+    const char *root; /* host path or NULL */
     gint64 wall_now;
     gint64 job_id;
     void (*on_event)(const EngineEvent *event, gpointer user_data);
@@ -49,7 +54,8 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error) G_GNUC_WARN_UN
  * not stop the others. */
 gboolean engine_start_apps(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* start|stop|enable|disable one app. */
-gboolean engine_service(Engine *engine, const char *action, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean engine_service(Engine *engine, const char *action, const char *app,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Every enabled repository: TUF, catalogue, brake, advisories, then offers and ledger. A repository's failure is
  * recorded with it; the first one is returned as error after all were tried. force: also without If-None-Match. */

@@ -18,8 +18,8 @@ struct Engine {
     Volume *volume;
     GPtrArray *repositories; /* RepositoryConfig* */
     char *os_version, *arch;
-    char *cohort;   /* this box's lasting id, for roll-outs */
-    gint64 now;     /* trusted, as it was at the start; engine_now runs on from it */
+    char *cohort; /* this box's lasting id, for roll-outs */
+    gint64 now;   /* trusted, as it was at the start; engine_now runs on from it */
     gint64 opened_at_us;
     int lock_fd;
 };
@@ -30,8 +30,9 @@ char *engine_download_path(const Release *release);
 /* base URL list (url, mirrors...) of a release's repository, NULL-terminated; free with g_strfreev. */
 char **engine_repository_urls(const Engine *engine, const char *repository, GError **error);
 /* The publisher's binding for a release: CA fingerprint, CA, whether it may speak for this app. UNTRUSTED otherwise. */
-gboolean engine_publisher_anchors(Engine *engine, const Release *release, GPtrArray **anchors /* Certificate* */,
-                                  char **publisher, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean engine_publisher_anchors(Engine *engine, const Release *release,
+                                  GPtrArray **anchors /* Certificate* */, char **publisher,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The enabled repository of that name, or NULL; its URLs (g_strfreev). */
 const RepositoryConfig *engine_repository(const Engine *engine, const char *name);
 char **engine_urls(const RepositoryConfig *config);
@@ -48,12 +49,12 @@ typedef struct Walk Walk;
 typedef enum { PHASE_STAGE, PHASE_SWITCH, PHASE_KEEP } StepPhase;
 typedef struct WalkApp WalkApp;
 typedef struct {
-    const char *name;  /* "SPACE" */
+    const char *name; /* "SPACE" */
     StepPhase phase;
     gboolean (*run)(Walk *walk, WalkApp *app, GError **error);
     gboolean (*undo)(Walk *walk, WalkApp *app, GError **error); /* NULL: nothing to undo */
-    const char *words; /* "Checking space" */
-    gboolean (*applies)(const WalkApp *app); /* NULL: to every op */
+    const char *words;                                          /* "Checking space" */
+    gboolean (*applies)(const WalkApp *app);                    /* NULL: to every op */
     gboolean dependents_first; /* STOP: dependents before dependencies; others dependencies first */
 } Step;
 extern const Step engine_steps[];

@@ -54,10 +54,9 @@ int main(int argc, char **argv)
     g_autofree char *root = NULL;
     gboolean show_version = FALSE;
     const GOptionEntry entries[] = {
-        {"root",    0, 0, G_OPTION_ARG_FILENAME, &root,         "Every path of the product is below DIR", "DIR"},
-        {"version", 0, 0, G_OPTION_ARG_NONE,     &show_version, "Print the version",                      NULL },
-        {NULL,      0, 0, G_OPTION_ARG_NONE,     NULL,          NULL,                                     NULL }
-    };
+        {"root", 0, 0, G_OPTION_ARG_FILENAME, &root, "Every path of the product is below DIR", "DIR"},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &show_version, "Print the version", NULL},
+        {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_autoptr(GError) error = NULL;
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     setlocale(LC_ALL, "");

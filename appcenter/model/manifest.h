@@ -8,12 +8,12 @@
 #include <glib.h>
 
 typedef struct {
-    char *path;    /* relative to the app's folder, no leading "./" */
-    char type;     /* 'f' file, 'd' directory, 'l' symlink */
-    guint mode;    /* permission bits */
+    char *path; /* relative to the app's folder, no leading "./" */
+    char type;  /* 'f' file, 'd' directory, 'l' symlink */
+    guint mode; /* permission bits */
     gint64 size_bytes;
-    char *sha256;  /* files only, else NULL */
-    char *target;  /* links only, else NULL */
+    char *sha256;       /* files only, else NULL */
+    char *target;       /* links only, else NULL */
     gboolean is_config; /* listed in QPKG_CONFIG */
 } ManifestEntry;
 
@@ -24,8 +24,8 @@ void manifest_free(Manifest *manifest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manifest, manifest_free)
 /* Takes the entry. A second entry of one path replaces the first. */
 void manifest_add(Manifest *manifest, ManifestEntry *entry);
-ManifestEntry *manifest_entry_new(const char *path, char type, guint mode, gint64 size_bytes, const char *sha256,
-                                  const char *target);
+ManifestEntry *manifest_entry_new(const char *path, char type, guint mode, gint64 size_bytes,
+                                  const char *sha256, const char *target);
 void manifest_entry_free(ManifestEntry *entry);
 const ManifestEntry *manifest_find(const Manifest *manifest, const char *path);
 gsize manifest_length(const Manifest *manifest);

@@ -9,12 +9,12 @@
 #include "model/release.h"
 
 typedef enum {
-    REQUEST_INSTALL,   /* apps (with versions or a file) */
-    REQUEST_UPGRADE,   /* apps, or all when there are none */
+    REQUEST_INSTALL, /* apps (with versions or a file) */
+    REQUEST_UPGRADE, /* apps, or all when there are none */
     REQUEST_REMOVE,
-    REQUEST_ROLLBACK,  /* to the kept previous version */
-    REQUEST_AUTO,      /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
-    REQUEST_UNDO       /* a finished transaction, by id */
+    REQUEST_ROLLBACK, /* to the kept previous version */
+    REQUEST_AUTO, /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
+    REQUEST_UNDO /* a finished transaction, by id */
 } RequestKind;
 
 typedef struct {
@@ -51,13 +51,13 @@ gboolean change_op_from_name(const char *name, ChangeOp *op);
 typedef struct {
     ChangeOp op;
     char *app;
-    char *from_version; /* NULL for install */
-    char *to_version;   /* NULL for remove */
-    Release *release;   /* NULL for remove and for going back to a kept tree */
-    gboolean use_previous; /* go back to the kept previous version instead of an archive */
+    char *from_version;     /* NULL for install */
+    char *to_version;       /* NULL for remove */
+    Release *release;       /* NULL for remove and for going back to a kept tree */
+    gboolean use_previous;  /* go back to the kept previous version instead of an archive */
     gboolean is_dependency; /* came in because another needed it */
     gboolean purge;
-    char *reason;       /* "exploited, QSA-22-24", "needed by PhotoStation 6.1.2", "asked for" */
+    char *reason; /* "exploited, QSA-22-24", "needed by PhotoStation 6.1.2", "asked for" */
     UrgencyClass cls;
 } PlanChange;
 void plan_change_free(PlanChange *change);
@@ -68,7 +68,7 @@ typedef struct {
 } PlanSet;
 
 typedef struct {
-    GPtrArray *sets;    /* PlanSet*, security first */
+    GPtrArray *sets;     /* PlanSet*, security first */
     GPtrArray *left_out; /* char* sentences: what was asked for and is not in it, and why */
 } Plan;
 Plan *plan_new(void);
@@ -94,11 +94,11 @@ const InstalledApp *installed_find(GPtrArray *installed, const char *name);
 
 /* All that a plan must respect; arrays may be NULL. */
 typedef struct {
-    GPtrArray *installed;  /* InstalledApp* */
+    GPtrArray *installed; /* InstalledApp* */
     const char *os_version;
     const char *box_arch;
     const Request *request;
-    GPtrArray *locked;     /* char*: apps that must not change (holds), unless asked for by name */
+    GPtrArray *locked; /* char*: apps that must not change (holds), unless asked for by name */
 } PlanContext;
 
 /* TRUE when after all sets every requirement of every app holds, no conflict, no app twice, no downgrade or publisher

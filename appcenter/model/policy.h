@@ -30,20 +30,20 @@ typedef enum {
     REASON_CONSENT_SECURITY,  /* ask: security = notify | download | off */
     REASON_CONSENT_OTHER,     /* ask: other = notify | download | off */
     REASON_FEATURE,           /* ask: features are never automatic */
-    REASON_WITHDRAWN_ASK,     /* ask: the installed version was withdrawn, withdrawn = notify or nowhere to go */
-    REASON_HALTED,            /* refuse: the vendor halted this release */
-    REASON_WITHDRAWN,         /* refuse: this release was withdrawn */
-    REASON_DEPENDENCY,        /* refuse: the solver's sentence */
-    REASON_OS,                /* refuse: wants another OS version */
-    REASON_PUBLISHER,         /* refuse: another publisher than the installed app's */
-    REASON_STALE,             /* wait: the metadata has expired, nothing new is believed */
+    REASON_WITHDRAWN_ASK, /* ask: the installed version was withdrawn, withdrawn = notify or nowhere to go */
+    REASON_HALTED,        /* refuse: the vendor halted this release */
+    REASON_WITHDRAWN,     /* refuse: this release was withdrawn */
+    REASON_DEPENDENCY,    /* refuse: the solver's sentence */
+    REASON_OS,            /* refuse: wants another OS version */
+    REASON_PUBLISHER,     /* refuse: another publisher than the installed app's */
+    REASON_STALE,         /* wait: the metadata has expired, nothing new is believed */
 } ReasonCode;
 #define REASON_COUNT (REASON_STALE + 1)
 const char *reason_code_name(ReasonCode code); /* "emergency", "window-open", ... stable in JSON */
 gboolean reason_code_from_name(const char *name, ReasonCode *code);
 
 typedef struct {
-    char *app;  /* NULL: all apps */
+    char *app;    /* NULL: all apps */
     gint64 until; /* 0: without end */
     char *note;
     gboolean except_emergency;
@@ -54,30 +54,30 @@ typedef struct {
 typedef struct {
     const Release *release;
     const char *installed_version;
-    UrgencyClass cls;          /* effective class: the release's, or inherited from the fix that pulls it in */
-    gint64 urgent_at;          /* of the mark that counts; 0: none */
-    gint64 install_within_s;   /* the vendor's, 0: none */
-    const char *pulled_in_by;  /* the app whose fix needs it, or NULL */
-    const Hold *hold;          /* an active hold that covers it, or NULL (expiry is checked against now, too) */
+    UrgencyClass cls;         /* effective class: the release's, or inherited from the fix that pulls it in */
+    gint64 urgent_at;         /* of the mark that counts; 0: none */
+    gint64 install_within_s;  /* the vendor's, 0: none */
+    const char *pulled_in_by; /* the app whose fix needs it, or NULL */
+    const Hold *hold; /* an active hold that covers it, or NULL (expiry is checked against now, too) */
     gboolean is_skipped;
-    gint64 veto_until;         /* 0: no veto */
+    gint64 veto_until; /* 0: no veto */
     const char *veto_cause;
-    const BrakeEntry *brake;   /* for this release, or NULL */
+    const BrakeEntry *brake;           /* for this release, or NULL */
     const BrakeEntry *installed_brake; /* a withdrawal of what is installed, or NULL */
-    const char *problem;       /* the solver's sentence why it cannot be, or NULL */
-    gboolean problem_is_os;    /* the problem is the OS version */
+    const char *problem;               /* the solver's sentence why it cannot be, or NULL */
+    gboolean problem_is_os;            /* the problem is the OS version */
     gboolean publisher_differs;
-    guint cohort_permyriad;    /* this box's place in this roll-out, 0..9999 */
+    guint cohort_permyriad; /* this box's place in this roll-out, 0..9999 */
     gboolean metadata_expired;
 } OfferFacts;
 
 typedef struct {
     Verdict verdict;
     ReasonCode code;
-    gint64 at;       /* when it will be looked at again or done; 0: unknown */
-    gint64 deadline; /* absolute, 0: none */
+    gint64 at;         /* when it will be looked at again or done; 0: unknown */
+    gint64 deadline;   /* absolute, 0: none */
     gint64 offered_at; /* from when it is offered to this box (phase); 0: not offered */
-    char *sentence;  /* "now: exploited, QSA-22-24; at the latest today 20:05" */
+    char *sentence;    /* "now: exploited, QSA-22-24; at the latest today 20:05" */
 } PolicyVerdict;
 void policy_verdict_clear(PolicyVerdict *verdict);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PolicyVerdict, policy_verdict_clear)
@@ -97,8 +97,8 @@ gint64 policy_veto_backoff_s(guint n_failures);
 /* Next poll: the first one with full jitter over the poll interval, later ones interval +-10 %, phase from seed; after
  * n_failures in a row decorrelated back-off capped at 4 intervals; never before retry_after_at. Loopback/file-only
  * repositories may poll down to 1 s. Pure: the seed is a hash of cohort and n_polls. */
-gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at, guint n_failures,
-                           gint64 retry_after_at, guint64 seed, gint64 now);
+gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
+                           guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now);
 /* Trusted now: never below the floor. */
 gint64 policy_trusted_now(gint64 wall_now, gint64 floor);
 

@@ -90,15 +90,16 @@ typedef struct {
 void catalogue_header_free(CatalogueHeader *header);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogueHeader, catalogue_header_free)
 const PublisherBinding *catalogue_header_publisher(const CatalogueHeader *header, const char *publisher);
-CatalogueHeader *catalogue_header_from_json(json_t *value, const char *what, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+CatalogueHeader *catalogue_header_from_json(json_t *value, const char *what,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *catalogue_header_to_json(const CatalogueHeader *header);
 
 /* Streams an uncompressed catalogue: feed pieces of any size, each whole release goes to the callback (which takes it).
  * Checks order, duplicates, count against the header, publisher, line length. */
 typedef struct CatalogueReader CatalogueReader;
 typedef gboolean (*CatalogueSink)(Release *release, gpointer user_data, GError **error);
-CatalogueReader *catalogue_reader_new(const char *repository, const char *expected_publisher, CatalogueSink sink,
-                                      gpointer user_data);
+CatalogueReader *catalogue_reader_new(const char *repository, const char *expected_publisher,
+                                      CatalogueSink sink, gpointer user_data);
 gboolean catalogue_reader_feed(CatalogueReader *reader, const void *data, gsize len,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Ends it: the last line must be complete and the count right. The header is borrowed until free. */
@@ -144,15 +145,16 @@ typedef struct {
     gint64 published_at;
     gboolean withdrawn;
     GPtrArray *ranges; /* AffectedRange* */
-    char **archive_sha256; /* our member ecosystem_specific.archive_sha256: archives that are malicious; never NULL */
+    char **
+        archive_sha256; /* our member ecosystem_specific.archive_sha256: archives that are malicious; never NULL */
 } Advisory;
 void advisory_free(Advisory *advisory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Advisory, advisory_free)
 /* Array of Advisory*; one entry for each (record, affected app). CORRUPT names the line. */
 GPtrArray *advisories_parse(const void *data, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is this installed version affected on a box of that OS version? *fixed (borrowed, may be NULL) is the fix. */
-gboolean advisory_affects(const Advisory *advisory, const char *app, const char *version, const char *os_version,
-                          const char **fixed);
+gboolean advisory_affects(const Advisory *advisory, const char *app, const char *version,
+                          const char *os_version, const char **fixed);
 /* Is the installed archive one that the advisory calls malicious, whatever its version? sha256 may be NULL. */
 gboolean advisory_names_archive(const Advisory *advisory, const char *app, const char *sha256);
 

@@ -20,13 +20,8 @@ static const struct {
     const char *text;
     RequireOp op;
 } operators[] = {
-    {"=",  REQUIRE_EQ},
-    {"==", REQUIRE_EQ},
-    {"!=", REQUIRE_NE},
-    {"<",  REQUIRE_LT},
-    {"<=", REQUIRE_LE},
-    {">",  REQUIRE_GT},
-    {">=", REQUIRE_GE},
+    {"=", REQUIRE_EQ},  {"==", REQUIRE_EQ}, {"!=", REQUIRE_NE}, {"<", REQUIRE_LT},
+    {"<=", REQUIRE_LE}, {">", REQUIRE_GT},  {">=", REQUIRE_GE},
 };
 
 static void require_term_free(RequireTerm *term)

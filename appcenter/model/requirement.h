@@ -7,10 +7,18 @@
 
 #include <glib.h>
 
-typedef enum { REQUIRE_ANY, REQUIRE_EQ, REQUIRE_NE, REQUIRE_LT, REQUIRE_LE, REQUIRE_GT, REQUIRE_GE } RequireOp;
+typedef enum {
+    REQUIRE_ANY,
+    REQUIRE_EQ,
+    REQUIRE_NE,
+    REQUIRE_LT,
+    REQUIRE_LE,
+    REQUIRE_GT,
+    REQUIRE_GE
+} RequireOp;
 
 typedef struct {
-    char *name;    /* an app, "QNAP_FW" for the system's version, or "OPT/x" which nothing provides */
+    char *name; /* an app, "QNAP_FW" for the system's version, or "OPT/x" which nothing provides */
     RequireOp op;
     char *version; /* NULL when op is REQUIRE_ANY */
 } RequireTerm;
@@ -27,7 +35,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Requirement, requirement_free)
 Requirement *requirement_parse(const char *item, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Splits the value of QPKG_REQUIRE / QPKG_CONFLICT at ',' into items, trimmed, empty ones dropped; each is parsed to
  * check it. g_strfreev. */
-char **requirement_split(const char *value, gboolean alternatives_allowed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char **requirement_split(const char *value, gboolean alternatives_allowed,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Canonical text: "MediaLibrary >= 2.0 | Other". */
 char *requirement_to_text(const Requirement *requirement);
 /* Does this version of that name satisfy the term? version NULL (unknown): the test is skipped and holds. */

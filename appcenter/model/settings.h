@@ -8,7 +8,12 @@
 
 #include "base/base.h"
 
-typedef enum { CONSENT_OFF, CONSENT_NOTIFY, CONSENT_DOWNLOAD, CONSENT_AUTO } Consent; /* emergency: AUTO = "install" */
+typedef enum {
+    CONSENT_OFF,
+    CONSENT_NOTIFY,
+    CONSENT_DOWNLOAD,
+    CONSENT_AUTO
+} Consent; /* emergency: AUTO = "install" */
 typedef enum { SNAPSHOT_OFF, SNAPSHOT_AUTO, SNAPSHOT_REQUIRED } SnapshotMode;
 
 #define SETTINGS_NEVER G_MAXINT64 /* deadline_CLASS = never */
@@ -53,13 +58,14 @@ const SettingsValues *settings_values(const Settings *settings);
 /* Lays one file's text over what is there; file_name is for messages and origin. At most 64 KiB, UTF-8, no NUL.
  * Unknown keys and sections add a line to warnings (array of char*, may be NULL). A bad value: CORRUPT with file, line,
  * key and what is allowed; settings is then unchanged. */
-gboolean settings_apply_text(Settings *settings, const char *file_name, const char *text, gsize len, GPtrArray *warnings,
-                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean settings_apply_text(Settings *settings, const char *file_name, const char *text, gsize len,
+                             GPtrArray *warnings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Checks across keys (window grammar, zone, blackout): CORRUPT names the key. */
 gboolean settings_check(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
-    const char *section, *key, *value_now, *value_default, *allowed, *prose, *origin; /* origin: "file:line" or "default" */
+    const char *section, *key, *value_now, *value_default, *allowed, *prose,
+        *origin; /* origin: "file:line" or "default" */
 } SettingView;
 /* i from 0; FALSE past the end. Strings live as long as settings. */
 gboolean settings_view(const Settings *settings, gsize i, SettingView *view);

@@ -17,33 +17,16 @@
 #define COHORT_MAX   64
 
 static const SettingChoice consent_emergency[] = {
-    {"install", CONSENT_AUTO  },
-    {"notify",  CONSENT_NOTIFY},
-    {NULL,      0             }
-};
-static const SettingChoice consent[] = {
-    {"auto",     CONSENT_AUTO    },
-    {"download", CONSENT_DOWNLOAD},
-    {"notify",   CONSENT_NOTIFY  },
-    {"off",      CONSENT_OFF     },
-    {NULL,       0               }
-};
-static const SettingChoice yes_no[] = {
-    {"yes", TRUE },
-    {"no",  FALSE},
-    {NULL,  0    }
-};
-static const SettingChoice withdrawn[] = {
-    {"rollback", TRUE },
-    {"notify",   FALSE},
-    {NULL,       0    }
-};
+    {"install", CONSENT_AUTO}, {"notify", CONSENT_NOTIFY}, {NULL, 0}};
+static const SettingChoice consent[] = {{"auto", CONSENT_AUTO},
+                                        {"download", CONSENT_DOWNLOAD},
+                                        {"notify", CONSENT_NOTIFY},
+                                        {"off", CONSENT_OFF},
+                                        {NULL, 0}};
+static const SettingChoice yes_no[] = {{"yes", TRUE}, {"no", FALSE}, {NULL, 0}};
+static const SettingChoice withdrawn[] = {{"rollback", TRUE}, {"notify", FALSE}, {NULL, 0}};
 static const SettingChoice snapshot[] = {
-    {"auto",     SNAPSHOT_AUTO    },
-    {"off",      SNAPSHOT_OFF     },
-    {"required", SNAPSHOT_REQUIRED},
-    {NULL,       0                }
-};
+    {"auto", SNAPSHOT_AUTO}, {"off", SNAPSHOT_OFF}, {"required", SNAPSHOT_REQUIRED}, {NULL, 0}};
 
 /* ---- judges of texts ---- */
 

@@ -13,7 +13,8 @@
 typedef struct Window Window;
 
 /* zone: "local" or an IANA name. CORRUPT says what is wrong. */
-Window *window_parse(const char *timer, const char *zone, const char *blackout, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Window *window_parse(const char *timer, const char *zone, const char *blackout,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void window_free(Window *window);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Window, window_free)
 

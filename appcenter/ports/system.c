@@ -79,10 +79,7 @@ char *system_os_version(const RootDir *root, const SettingsValues *settings)
 {
     static const struct {
         const char *path, *section, *key;
-    } sources[] = {
-        {"/etc/config/uLinux.conf", "System", "Version"   },
-        {"/etc/os-release",         "",       "VERSION_ID"}
-    };
+    } sources[] = {{"/etc/config/uLinux.conf", "System", "Version"}, {"/etc/os-release", "", "VERSION_ID"}};
     if (settings->os_version != NULL && *settings->os_version != '\0')
         return g_strdup(settings->os_version);
     for (gsize i = 0; i < G_N_ELEMENTS(sources); i++) {
@@ -97,14 +94,8 @@ char *system_arch(const SettingsValues *settings)
 {
     static const struct {
         const char *machine, *arch;
-    } names[] = {
-        {"x86_64",   "x86_64" },
-        {"aarch64",  "arm_64" },
-        {"armv7l",   "arm-x41"},
-        {"armv5tel", "arm-x19"},
-        {"i686",     "x86"    },
-        {"i586",     "x86"    }
-    };
+    } names[] = {{"x86_64", "x86_64"},    {"aarch64", "arm_64"}, {"armv7l", "arm-x41"},
+                 {"armv5tel", "arm-x19"}, {"i686", "x86"},       {"i586", "x86"}};
     struct utsname box;
     if (settings->arch != NULL && *settings->arch != '\0')
         return g_strdup(settings->arch);

@@ -141,11 +141,11 @@ static const struct {
     gboolean (*take)(RepositoryConfig *repository, const char *value);
     const char *wanted;
 } repository_keys[] = {
-    {"url",      take_url,      "an https:, file: or http: url"   },
-    {"mirrors",  take_mirrors,  "https:, file: or http: urls"     },
-    {"root",     take_root,     "the absolute path of a root.json"},
-    {"enabled",  take_enabled,  "yes or no"                       },
-    {"priority", take_priority, "a number from 0 to 1000"         },
+    {"url", take_url, "an https:, file: or http: url"},
+    {"mirrors", take_mirrors, "https:, file: or http: urls"},
+    {"root", take_root, "the absolute path of a root.json"},
+    {"enabled", take_enabled, "yes or no"},
+    {"priority", take_priority, "a number from 0 to 1000"},
 };
 
 /* Credentials may stand in a url, so a refused one is not shown. */

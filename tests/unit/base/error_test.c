@@ -13,25 +13,25 @@ static void every_kind_has_its_own_code_and_numbers(void)
         int exit_code;
         int http_status;
     } rows[] = {
-        {APPCENTER_ERROR_INVALID,   "invalid",   2,  400},
-        {APPCENTER_ERROR_NOT_FOUND, "not-found", 3,  404},
-        {APPCENTER_ERROR_CONFLICT,  "conflict",  4,  409},
-        {APPCENTER_ERROR_UNTRUSTED, "untrusted", 5,  422},
-        {APPCENTER_ERROR_EXPIRED,   "expired",   5,  422},
-        {APPCENTER_ERROR_NO_SPACE,  "no-space",  6,  507},
-        {APPCENTER_ERROR_BUSY,      "busy",      7,  409},
-        {APPCENTER_ERROR_NETWORK,   "network",   8,  502},
-        {APPCENTER_ERROR_REFUSED,   "refused",   9,  403},
-        {APPCENTER_ERROR_HEALTH,    "health",    10, 500},
-        {APPCENTER_ERROR_PARTLY,    "partly",    11, 500},
+        {APPCENTER_ERROR_INVALID, "invalid", 2, 400},
+        {APPCENTER_ERROR_NOT_FOUND, "not-found", 3, 404},
+        {APPCENTER_ERROR_CONFLICT, "conflict", 4, 409},
+        {APPCENTER_ERROR_UNTRUSTED, "untrusted", 5, 422},
+        {APPCENTER_ERROR_EXPIRED, "expired", 5, 422},
+        {APPCENTER_ERROR_NO_SPACE, "no-space", 6, 507},
+        {APPCENTER_ERROR_BUSY, "busy", 7, 409},
+        {APPCENTER_ERROR_NETWORK, "network", 8, 502},
+        {APPCENTER_ERROR_REFUSED, "refused", 9, 403},
+        {APPCENTER_ERROR_HEALTH, "health", 10, 500},
+        {APPCENTER_ERROR_PARTLY, "partly", 11, 500},
         {APPCENTER_ERROR_NO_DAEMON, "no-daemon", 12, 503},
-        {APPCENTER_ERROR_DENIED,    "denied",    13, 403},
-        {APPCENTER_ERROR_CORRUPT,   "corrupt",   14, 422},
-        {APPCENTER_ERROR_IO,        "io",        1,  500},
-        {APPCENTER_ERROR_SCRIPT,    "script",    1,  500},
-        {APPCENTER_ERROR_CANCELLED, "cancelled", 1,  500},
-        {APPCENTER_ERROR_TIMEOUT,   "timeout",   77, 504},
-        {APPCENTER_ERROR_INTERNAL,  "internal",  1,  500},
+        {APPCENTER_ERROR_DENIED, "denied", 13, 403},
+        {APPCENTER_ERROR_CORRUPT, "corrupt", 14, 422},
+        {APPCENTER_ERROR_IO, "io", 1, 500},
+        {APPCENTER_ERROR_SCRIPT, "script", 1, 500},
+        {APPCENTER_ERROR_CANCELLED, "cancelled", 1, 500},
+        {APPCENTER_ERROR_TIMEOUT, "timeout", 77, 504},
+        {APPCENTER_ERROR_INTERNAL, "internal", 1, 500},
     };
     g_assert_cmpuint(G_N_ELEMENTS(rows), ==, APPCENTER_ERROR_INTERNAL + 1);
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -55,15 +55,10 @@ static void errno_becomes_a_kind_and_a_sentence(void)
     static const struct {
         int errno_value;
         AppcenterError kind;
-    } rows[] = {
-        {ENOSPC, APPCENTER_ERROR_NO_SPACE },
-        {EDQUOT, APPCENTER_ERROR_NO_SPACE },
-        {EPERM,  APPCENTER_ERROR_DENIED   },
-        {EACCES, APPCENTER_ERROR_DENIED   },
-        {ENOENT, APPCENTER_ERROR_NOT_FOUND},
-        {EIO,    APPCENTER_ERROR_IO       },
-        {EISDIR, APPCENTER_ERROR_IO       }
-    };
+    } rows[] = {{ENOSPC, APPCENTER_ERROR_NO_SPACE},  {EDQUOT, APPCENTER_ERROR_NO_SPACE},
+                {EPERM, APPCENTER_ERROR_DENIED},     {EACCES, APPCENTER_ERROR_DENIED},
+                {ENOENT, APPCENTER_ERROR_NOT_FOUND}, {EIO, APPCENTER_ERROR_IO},
+                {EISDIR, APPCENTER_ERROR_IO}};
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
         g_autofree char *text = g_strdup_printf("open /a/b: %s", g_strerror(rows[i].errno_value));

@@ -209,13 +209,11 @@ static void what_cannot_be_a_private_root_is_refused_with_a_sentence(void)
         const char *root;
         const char *volume;
         const char *part;
-    } rows[] = {
-        {none,     VOLUME,        "none"                           },
-        {"/",      VOLUME,        "wanted a root other than /"     },
-        {nas.path, "share",       "an absolute volume path"        },
-        {nas.path, "/usr/volume", "outside of the system's folders"},
-        {nas.path, "/",           "outside of the system's folders"}
-    };
+    } rows[] = {{none, VOLUME, "none"},
+                {"/", VOLUME, "wanted a root other than /"},
+                {nas.path, "share", "an absolute volume path"},
+                {nas.path, "/usr/volume", "outside of the system's folders"},
+                {nas.path, "/", "outside of the system's folders"}};
     g_autofree char *first = NULL;
     if (!private_root_is_permitted(nas.path, VOLUME, &first)) {
         g_test_skip(first);

@@ -322,9 +322,9 @@ static void a_checked_run_says_how_it_ended(void)
         const char *message;
     } rows[] = {
         {"echo one; echo; echo ' cannot open x '; exit 7", 0, "sh: ended with exit code 7: cannot open x"},
-        {"exit 1",                                         0, "sh: ended with exit code 1"               },
-        {"kill -15 $$",                                    0, "sh: was ended by signal 15 (Terminated)"  },
-        {"printf '\\033[31mred'; sleep 9",                 1, "sh: did not end within 1 s: ?[31mred"     },
+        {"exit 1", 0, "sh: ended with exit code 1"},
+        {"kill -15 $$", 0, "sh: was ended by signal 15 (Terminated)"},
+        {"printf '\\033[31mred'; sleep 9", 1, "sh: did not end within 1 s: ?[31mred"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;

@@ -84,13 +84,11 @@ static int remove_locked_tree(gpointer data)
     static const struct {
         const char *name;
         mode_t mode;
-    } locks[] = {
-        {"tree/unreadable/inner", 0   },
-        {"tree/unreadable",       0311},
-        {"tree/readonly",         0555},
-        {"tree/none",             0   },
-        {"tree",                  0444}
-    };
+    } locks[] = {{"tree/unreadable/inner", 0},
+                 {"tree/unreadable", 0311},
+                 {"tree/readonly", 0555},
+                 {"tree/none", 0},
+                 {"tree", 0444}};
     for (guint i = 0; i < G_N_ELEMENTS(locks); i++) {
         g_autofree char *path = scratch_path(scratch, locks[i].name);
         if (chmod(path, locks[i].mode) != 0)

@@ -50,7 +50,8 @@ static void fake_start(FakeDaemon *fake, const char *answer)
     fake->pid = 0;
     if (!answer)
         return;
-    g_assert_cmpuint(g_strlcpy(address.sun_path, fake->socket_path, sizeof address.sun_path), <, sizeof address.sun_path);
+    g_assert_cmpuint(g_strlcpy(address.sun_path, fake->socket_path, sizeof address.sun_path), <,
+                     sizeof address.sun_path);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof address), ==, 0);
     g_assert_cmpint(listen(listener, 4), ==, 0);
@@ -118,13 +119,17 @@ static const Refusal refusals[] = {
     {"HTTP/1.1 409 Conflict\r\nConnection: close\r\n\r\n"
      "{\"status\":409,\"detail\":\"PhotoStation needs more\",\"code\":\"conflict\",\"exit\":4}",
      APPCENTER_ERROR_CONFLICT, "PhotoStation needs more"},
-    {"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n{\"detail\":\"not yours\",\"code\":\"denied\"}", APPCENTER_ERROR_DENIED,
-     "not yours"},
-    {"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n{\"detail\":\"x\",\"code\":\"of-a-newer-daemon\"}", APPCENTER_ERROR_INTERNAL, "x"},
+    {"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n{\"detail\":\"not yours\",\"code\":\"denied\"}",
+     APPCENTER_ERROR_DENIED, "not yours"},
+    {"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n{\"detail\":\"x\",\"code\":\"of-a-newer-daemon\"}",
+     APPCENTER_ERROR_INTERNAL, "x"},
     {"HTTP/1.1 502 Bad\r\nConnection: close\r\n\r\n<html>", APPCENTER_ERROR_INTERNAL, "status 502"},
-    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"apps\":[", APPCENTER_ERROR_NO_DAEMON, "the daemon's answer"},
-    {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"apps\":[", APPCENTER_ERROR_CORRUPT, "the daemon's answer"},
-    {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"a\":1,\"a\":2}", APPCENTER_ERROR_CORRUPT, "the daemon's answer"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"apps\":[", APPCENTER_ERROR_NO_DAEMON,
+     "the daemon's answer"},
+    {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"apps\":[", APPCENTER_ERROR_CORRUPT,
+     "the daemon's answer"},
+    {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"a\":1,\"a\":2}", APPCENTER_ERROR_CORRUPT,
+     "the daemon's answer"},
     {"", APPCENTER_ERROR_NO_DAEMON, "the daemon's answer"},
 };
 
@@ -177,7 +182,8 @@ static void test_stream(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) got = g_string_new(NULL);
     fake_start(&fake, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-                      "id: 4\ndata: {\"a\":1}\n\n: alive\n\ndata: no json\n\nid: 5\ndata: {\"end\":true}\n\nid: 6\ndata: {\"late\":1}\n\n");
+                      "id: 4\ndata: {\"a\":1}\n\n: alive\n\ndata: no json\n\nid: 5\ndata: "
+                      "{\"end\":true}\n\nid: 6\ndata: {\"late\":1}\n\n");
     gboolean ok = client_stream(fake.client, "/v1/events?job=7", &last_id, on_event, always, got, &error);
     g_autofree char *asked = fake_stop(&fake);
     g_assert_no_error(error);
@@ -193,7 +199,8 @@ static void test_stream_refused(void)
     gint64 last_id = 0;
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) got = g_string_new(NULL);
-    fake_start(&fake, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n{\"detail\":\"no job 7\",\"code\":\"not-found\"}");
+    fake_start(&fake, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n{\"detail\":\"no job "
+                      "7\",\"code\":\"not-found\"}");
     gboolean ok = client_stream(fake.client, "/v1/events?job=7", &last_id, on_event, always, got, &error);
     g_autofree char *asked = fake_stop(&fake);
     g_assert_false(ok);

@@ -17,7 +17,8 @@ static const Line lines[] = {
     {"upgrade PhotoStation=6.1.2 --wait=5m", "upgrade", "PhotoStation=6.1.2", "wait=5m"},
     {"upgrade --wait PhotoStation", "upgrade", "PhotoStation", "wait="},
     {"--root=/r --socket=/s repo list", "repo list", "", "root=/r,socket=/s"},
-    {"repo --json add vendor https://v.example --root-key k", "repo add", "vendor https://v.example", "json=,root-key=k"},
+    {"repo --json add vendor https://v.example --root-key k", "repo add", "vendor https://v.example",
+     "json=,root-key=k"},
     {"advisory show QSA-22-24", "advisory show", "QSA-22-24", ""},
     {"search -- --json", "search", "--json", ""},
     {"search --", NULL, "wanted: appctl search WORD", NULL},
@@ -120,7 +121,8 @@ static void test_help(void)
     }
     g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed();
-    g_test_trap_assert_stdout("*usage: appctl COMMAND*repo add*usage: appctl upgrade*--security*--dry-run*--json*");
+    g_test_trap_assert_stdout(
+        "*usage: appctl COMMAND*repo add*usage: appctl upgrade*--security*--dry-run*--json*");
 }
 
 void parse_tests(void)

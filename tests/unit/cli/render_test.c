@@ -30,14 +30,17 @@ static void test_table(void)
     }
     g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed();
-    g_test_trap_assert_stdout("*APP     SIZE  WHY\n写真     7 B  now\nPlex  412 kB\ne\u0301             a b ?2J\n*");
+    g_test_trap_assert_stdout(
+        "*APP     SIZE  WHY\n写真     7 B  now\nPlex  412 kB\ne\u0301             a b ?2J\n*");
     g_test_trap_assert_stdout_unmatched("*APP*APP*");
 }
 
 static void test_values(void)
 {
-    g_autoptr(json_t) at = json_string("2026-11-22T09:00:00Z"), null = json_null(), size = json_integer(31000000);
-    g_autoptr(json_t) list = json_pack("[s, s]", "a", "b"), object = json_pack("{s:s, s:n, s:i}", "s", "x", "n", "i", 3);
+    g_autoptr(json_t) at = json_string("2026-11-22T09:00:00Z"), null = json_null(),
+                      size = json_integer(31000000);
+    g_autoptr(json_t) list = json_pack("[s, s]", "a", "b"),
+                      object = json_pack("{s:s, s:n, s:i}", "s", "x", "n", "i", 3);
     gint64 now = 0;
     g_assert_true(units_parse_time("2026-11-22T09:12:00Z", &now));
     g_autofree char *age = render_age(at, now), *no_age = render_age(null, now), *text = render_size(size);
@@ -70,7 +73,8 @@ static void test_bar(void)
     g_autofree char *too_much = progress_bar("A", "B", 2000, 1000, 0, 0);
     g_assert_nonnull(strstr(too_much, " 100 %"));
     for (gsize columns = 20; columns < 120; columns++) {
-        g_autofree char *bar = progress_bar("PhotoStation", "Downloading 写真", 31000000, 62000000, 3000000, columns);
+        g_autofree char *bar =
+            progress_bar("PhotoStation", "Downloading 写真", 31000000, 62000000, 3000000, columns);
         g_assert_cmpuint(render_width(bar), <, columns);
         g_assert_true(g_utf8_validate(bar, -1, NULL));
     }

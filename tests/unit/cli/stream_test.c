@@ -5,7 +5,8 @@
 
 #include "cli/sse.h"
 
-#define STREAM ": hello\nid: 7\ndata: {\"a\":1}\n\nevent: x\r\nid:8\r\ndata:one\r\ndata: two\r\n\r\n\n: alive\n\n"
+#define STREAM                                                                                               \
+    ": hello\nid: 7\ndata: {\"a\":1}\n\nevent: x\r\nid:8\r\ndata:one\r\ndata: two\r\n\r\n\n: alive\n\n"
 
 static gboolean collect(const char *data, gpointer user_data)
 {

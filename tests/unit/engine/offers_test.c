@@ -50,54 +50,39 @@ static void expect_simply(const Line *lines, guint n, const char *installed, con
 
 static void test_the_lowest_fix_wins_over_a_newer_feature(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", EMERGENCY},
-        {"PhotoStation", "7.0",   FEATURE  }
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", EMERGENCY}, {"PhotoStation", "7.0", FEATURE}};
     expect_simply(lines, 2, "6.1.1", "PhotoStation 6.1.2 emergency now emergency");
 }
 
 static void test_of_two_fixes_the_newer_brings_both(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", EMERGENCY},
-        {"PhotoStation", "6.1.3", IMPORTANT}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", EMERGENCY}, {"PhotoStation", "6.1.3", IMPORTANT}};
     expect_simply(lines, 2, "6.1.1", "PhotoStation 6.1.3 emergency now emergency");
 }
 
 static void test_a_fix_in_its_phase_comes_before_one_that_waits(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", EMERGENCY      },
-        {"PhotoStation", "6.1.3", IMPORTANT NEVER}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", EMERGENCY},
+                                 {"PhotoStation", "6.1.3", IMPORTANT NEVER}};
     expect_simply(lines, 2, "6.1.1", "PhotoStation 6.1.2 emergency now emergency");
 }
 
 static void test_without_a_fix_the_newest(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", ""},
-        {"PhotoStation", "6.2",   ""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", ""}, {"PhotoStation", "6.2", ""}};
     expect_simply(lines, 2, "6.1.1", "PhotoStation 6.2 normal ask consent-other");
 }
 
 static void test_nothing_newer_is_no_offer(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.1", ""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.1", ""}};
     expect_simply(lines, 1, "6.1.1", "");
 }
 
 static void test_one_that_cannot_be_gives_way_to_one_that_can(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", IMPORTANT                    },
-        {"PhotoStation", "6.1.3", IMPORTANT ",\"os_min\":\"9\""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", IMPORTANT},
+                                 {"PhotoStation", "6.1.3", IMPORTANT ",\"os_min\":\"9\""}};
     g_auto(Vendor) vendor = {0};
     vendor_init(&vendor);
     vendor_configure(&vendor, "security = notify");
@@ -106,17 +91,13 @@ static void test_one_that_cannot_be_gives_way_to_one_that_can(void)
 
 static void test_the_firmware_is_the_reason(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.3", IMPORTANT ",\"os_min\":\"9\""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.3", IMPORTANT ",\"os_min\":\"9\""}};
     expect_simply(lines, 1, "6.1.1", "PhotoStation 6.1.3 important refuse os");
 }
 
 static void test_a_halted_fix_is_refused(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", EMERGENCY}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", EMERGENCY}};
     g_auto(Vendor) vendor = {0};
     vendor_init(&vendor);
     vendor.brake = brake_of("halt");
@@ -125,10 +106,7 @@ static void test_a_halted_fix_is_refused(void)
 
 static void test_a_withdrawn_version_goes_back(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.1", ""},
-        {"PhotoStation", "6.1.2", ""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.1", ""}, {"PhotoStation", "6.1.2", ""}};
     g_auto(Vendor) vendor = {0};
     vendor_init(&vendor);
     vendor.brake = brake_of("withdraw");
@@ -137,9 +115,7 @@ static void test_a_withdrawn_version_goes_back(void)
 
 static void test_a_withdrawn_version_with_nowhere_to_go_is_told(void)
 {
-    static const Line lines[] = {
-        {"PhotoStation", "6.1.2", ""}
-    };
+    static const Line lines[] = {{"PhotoStation", "6.1.2", ""}};
     g_auto(Vendor) vendor = {0};
     vendor_init(&vendor);
     vendor.brake = brake_of("withdraw");

@@ -124,20 +124,20 @@ static void test_bad_answers_are_named(Fixture *fixture, gconstpointer data)
         AppcenterError kind;
         const char *part;
     } cases[] = {
-        {"broken",         APPCENTER_ERROR_NETWORK,   " answered 500 to broken"                                },
-        {"meta/none.json", APPCENTER_ERROR_NETWORK,   " answered 404 to none.json"                             },
-        {"unasked-part",   APPCENTER_ERROR_NETWORK,   " answered 206 to unasked-part"                          },
-        {"loop",           APPCENTER_ERROR_NETWORK,   "more than 5 redirects"                                  },
-        {"to-file",        APPCENTER_ERROR_NETWORK,   "refused: to a file: url"                                },
-        {"to-elsewhere",   APPCENTER_ERROR_NETWORK,   "plain http to 192.0.2.1"                                },
-        {"to-hidden",      APPCENTER_ERROR_NETWORK,   "refused: not a plain url"                               },
-        {"to-nowhere",     APPCENTER_ERROR_NETWORK,   "redirects to-nowhere to nowhere"                        },
-        {"short",          APPCENTER_ERROR_NETWORK,   "ended short after 10 bytes, shorter than announced"     },
-        {"html-type",      APPCENTER_ERROR_NETWORK,   "answered with a web page to html-type (captive portal?)"},
-        {"html-body",      APPCENTER_ERROR_NETWORK,   "answered with a web page to html-body (captive portal?)"},
-        {"endless",        APPCENTER_ERROR_UNTRUSTED, "endless is longer than the 100 bytes allowed"           },
-        {"garbage",        APPCENTER_ERROR_NETWORK,   "garbage: "                                              },
-        {"../up",          APPCENTER_ERROR_INVALID,   "wanted a path below the repository"                     },
+        {"broken", APPCENTER_ERROR_NETWORK, " answered 500 to broken"},
+        {"meta/none.json", APPCENTER_ERROR_NETWORK, " answered 404 to none.json"},
+        {"unasked-part", APPCENTER_ERROR_NETWORK, " answered 206 to unasked-part"},
+        {"loop", APPCENTER_ERROR_NETWORK, "more than 5 redirects"},
+        {"to-file", APPCENTER_ERROR_NETWORK, "refused: to a file: url"},
+        {"to-elsewhere", APPCENTER_ERROR_NETWORK, "plain http to 192.0.2.1"},
+        {"to-hidden", APPCENTER_ERROR_NETWORK, "refused: not a plain url"},
+        {"to-nowhere", APPCENTER_ERROR_NETWORK, "redirects to-nowhere to nowhere"},
+        {"short", APPCENTER_ERROR_NETWORK, "ended short after 10 bytes, shorter than announced"},
+        {"html-type", APPCENTER_ERROR_NETWORK, "answered with a web page to html-type (captive portal?)"},
+        {"html-body", APPCENTER_ERROR_NETWORK, "answered with a web page to html-body (captive portal?)"},
+        {"endless", APPCENTER_ERROR_UNTRUSTED, "endless is longer than the 100 bytes allowed"},
+        {"garbage", APPCENTER_ERROR_NETWORK, "garbage: "},
+        {"../up", APPCENTER_ERROR_INVALID, "wanted a path below the repository"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -280,13 +280,13 @@ static void test_a_file_is_resumed_where_it_broke_off(Fixture *fixture, gconstpo
         const char *name, *path, *there;
         gint64 received;
     } cases[] = {
-        {"nothing there",        "range",       "",              10},
-        {"a part there",         "range",       "0123",          6 },
-        {"all there",            "range",       BODY,            0 },
-        {"too much there",       "range",       "0123456789abc", 10},
-        {"ranges are not known", "plain",       "xxxx",          10},
-        {"another range comes",  "wrong-range", "xxxx",          10},
-        {"ranges are refused",   "no-range",    "xxxx",          10},
+        {"nothing there", "range", "", 10},
+        {"a part there", "range", "0123", 6},
+        {"all there", "range", BODY, 0},
+        {"too much there", "range", "0123456789abc", 10},
+        {"ranges are not known", "plain", "xxxx", 10},
+        {"another range comes", "wrong-range", "xxxx", 10},
+        {"ranges are refused", "no-range", "xxxx", 10},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -310,14 +310,14 @@ static void test_a_file_of_another_size_is_refused(Fixture *fixture, gconstpoint
         AppcenterError kind;
         const char *part;
     } cases[] = {
-        {"long",             APPCENTER_ERROR_UNTRUSTED, "long has 12 bytes, wanted 10"         },
-        {"long-unannounced", APPCENTER_ERROR_UNTRUSTED, "longer than the 10 bytes allowed"     },
-        {"endless",          APPCENTER_ERROR_UNTRUSTED, "longer than the 10 bytes allowed"     },
-        {"empty",            APPCENTER_ERROR_UNTRUSTED, "empty has 0 bytes, wanted 10"         },
-        {"unannounced",      APPCENTER_ERROR_NETWORK,   "ended unannounced after 4 of 10 bytes"},
-        {"stall",            APPCENTER_ERROR_NETWORK,   "too slow"                             },
-        {"html-body",        APPCENTER_ERROR_UNTRUSTED, "has 12 bytes, wanted 10"              },
-        {"none",             APPCENTER_ERROR_NETWORK,   "answered 404 to none"                 },
+        {"long", APPCENTER_ERROR_UNTRUSTED, "long has 12 bytes, wanted 10"},
+        {"long-unannounced", APPCENTER_ERROR_UNTRUSTED, "longer than the 10 bytes allowed"},
+        {"endless", APPCENTER_ERROR_UNTRUSTED, "longer than the 10 bytes allowed"},
+        {"empty", APPCENTER_ERROR_UNTRUSTED, "empty has 0 bytes, wanted 10"},
+        {"unannounced", APPCENTER_ERROR_NETWORK, "ended unannounced after 4 of 10 bytes"},
+        {"stall", APPCENTER_ERROR_NETWORK, "too slow"},
+        {"html-body", APPCENTER_ERROR_UNTRUSTED, "has 12 bytes, wanted 10"},
+        {"none", APPCENTER_ERROR_NETWORK, "answered 404 to none"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -382,26 +382,26 @@ static void test_only_safe_urls_are_allowed(void)
         const char *url;
         gboolean is_allowed, is_allowed_with_http, is_local;
     } cases[] = {
-        {"https://updates.example/repo",   TRUE,  TRUE,  FALSE},
-        {"HTTPS://updates.example",        TRUE,  TRUE,  FALSE},
-        {"https://127.0.0.1/",             TRUE,  TRUE,  TRUE },
-        {"http://127.0.0.1:8080/x",        TRUE,  TRUE,  TRUE },
-        {"http://127.9.9.9/x",             TRUE,  TRUE,  TRUE },
-        {"http://localhost/x",             TRUE,  TRUE,  TRUE },
-        {"http://[::1]:80/x",              TRUE,  TRUE,  TRUE },
-        {"http://updates.example",         FALSE, TRUE,  FALSE},
-        {"http://127.0.0.1.example/",      FALSE, TRUE,  FALSE},
-        {"http://127.0.0.1@evil.example/", FALSE, TRUE,  FALSE},
-        {"http://localhost.example/",      FALSE, TRUE,  FALSE},
-        {"file:///srv/repo",               TRUE,  TRUE,  TRUE },
-        {"ftp://x/",                       FALSE, FALSE, FALSE},
-        {"gopher://127.0.0.1/",            FALSE, FALSE, TRUE },
-        {"file://server/share",            FALSE, FALSE, FALSE},
-        {"https://a b/",                   FALSE, FALSE, FALSE},
-        {"https://a/\r\nX: y",             FALSE, FALSE, FALSE},
-        {"https://a/%0d%0aX",              FALSE, FALSE, FALSE},
-        {"relative/path",                  FALSE, FALSE, FALSE},
-        {"",                               FALSE, FALSE, FALSE},
+        {"https://updates.example/repo", TRUE, TRUE, FALSE},
+        {"HTTPS://updates.example", TRUE, TRUE, FALSE},
+        {"https://127.0.0.1/", TRUE, TRUE, TRUE},
+        {"http://127.0.0.1:8080/x", TRUE, TRUE, TRUE},
+        {"http://127.9.9.9/x", TRUE, TRUE, TRUE},
+        {"http://localhost/x", TRUE, TRUE, TRUE},
+        {"http://[::1]:80/x", TRUE, TRUE, TRUE},
+        {"http://updates.example", FALSE, TRUE, FALSE},
+        {"http://127.0.0.1.example/", FALSE, TRUE, FALSE},
+        {"http://127.0.0.1@evil.example/", FALSE, TRUE, FALSE},
+        {"http://localhost.example/", FALSE, TRUE, FALSE},
+        {"file:///srv/repo", TRUE, TRUE, TRUE},
+        {"ftp://x/", FALSE, FALSE, FALSE},
+        {"gopher://127.0.0.1/", FALSE, FALSE, TRUE},
+        {"file://server/share", FALSE, FALSE, FALSE},
+        {"https://a b/", FALSE, FALSE, FALSE},
+        {"https://a/\r\nX: y", FALSE, FALSE, FALSE},
+        {"https://a/%0d%0aX", FALSE, FALSE, FALSE},
+        {"relative/path", FALSE, FALSE, FALSE},
+        {"", FALSE, FALSE, FALSE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
@@ -420,18 +420,18 @@ static void test_redirects_lead_to_the_same_or_a_safer_place(void)
         const char *from, *to;
         gboolean allow_http, is_allowed;
     } cases[] = {
-        {"https://a.example/x", "https://b.example/y",   FALSE, TRUE },
-        {"https://a.example/x", "http://a.example/x",    TRUE,  FALSE},
-        {"https://a.example/x", "http://127.0.0.1/x",    FALSE, FALSE},
-        {"https://a.example/x", "https://127.0.0.1/x",   FALSE, FALSE},
-        {"https://a.example/x", "file:///etc/passwd",    FALSE, FALSE},
-        {"http://127.0.0.1/x",  "http://127.0.0.1:90/y", FALSE, TRUE },
-        {"http://127.0.0.1/x",  "https://a.example/y",   FALSE, TRUE },
-        {"http://127.0.0.1/x",  "http://a.example/y",    TRUE,  FALSE},
-        {"http://127.0.0.1/x",  "http://a.example/y",    FALSE, FALSE},
-        {"http://a.example/x",  "http://b.example/y",    TRUE,  TRUE },
-        {"http://a.example/x",  "https://b.example/y",   TRUE,  TRUE },
-        {"http://127.0.0.1/x",  "ftp://127.0.0.1/y",     TRUE,  FALSE},
+        {"https://a.example/x", "https://b.example/y", FALSE, TRUE},
+        {"https://a.example/x", "http://a.example/x", TRUE, FALSE},
+        {"https://a.example/x", "http://127.0.0.1/x", FALSE, FALSE},
+        {"https://a.example/x", "https://127.0.0.1/x", FALSE, FALSE},
+        {"https://a.example/x", "file:///etc/passwd", FALSE, FALSE},
+        {"http://127.0.0.1/x", "http://127.0.0.1:90/y", FALSE, TRUE},
+        {"http://127.0.0.1/x", "https://a.example/y", FALSE, TRUE},
+        {"http://127.0.0.1/x", "http://a.example/y", TRUE, FALSE},
+        {"http://127.0.0.1/x", "http://a.example/y", FALSE, FALSE},
+        {"http://a.example/x", "http://b.example/y", TRUE, TRUE},
+        {"http://a.example/x", "https://b.example/y", TRUE, TRUE},
+        {"http://127.0.0.1/x", "ftp://127.0.0.1/y", TRUE, FALSE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;

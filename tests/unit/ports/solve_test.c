@@ -103,12 +103,10 @@ static void read_request(Case *c, const char *text)
     static const struct {
         const char *name;
         RequestKind kind;
-    } kinds[] = {
-        {"install", REQUEST_INSTALL},
-        {"upgrade", REQUEST_UPGRADE},
-        {"remove",  REQUEST_REMOVE },
-        {"auto",    REQUEST_AUTO   }
-    };
+    } kinds[] = {{"install", REQUEST_INSTALL},
+                 {"upgrade", REQUEST_UPGRADE},
+                 {"remove", REQUEST_REMOVE},
+                 {"auto", REQUEST_AUTO}};
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (strcmp(kinds[i].name, words[0]) == 0)

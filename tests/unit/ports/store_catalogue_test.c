@@ -35,11 +35,7 @@ static char *releases_of(Store *store, const char *name)
 
 static void test_releases_come_back_in_version_order(void)
 {
-    static const char *const table[][3] = {
-        {"One", "1.10",   ""},
-        {"One", "1.9",    ""},
-        {"One", "1.9rc1", ""}
-    };
+    static const char *const table[][3] = {{"One", "1.10", ""}, {"One", "1.9", ""}, {"One", "1.9rc1", ""}};
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
     g_autoptr(Store) store = open_store(&scratch);
@@ -55,13 +51,8 @@ static void test_releases_come_back_in_version_order(void)
 
 static void test_an_import_replaces_the_one_before(void)
 {
-    static const char *const before[][3] = {
-        {"One", "1.0", ""                        },
-        {"Two", "1.0", "\"requires\":[\"Three\"]"}
-    };
-    static const char *const after[][3] = {
-        {"One", "2.0", ""}
-    };
+    static const char *const before[][3] = {{"One", "1.0", ""}, {"Two", "1.0", "\"requires\":[\"Three\"]"}};
+    static const char *const after[][3] = {{"One", "2.0", ""}};
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
     g_autoptr(Store) store = open_store(&scratch);
@@ -75,9 +66,7 @@ static void test_an_import_replaces_the_one_before(void)
 
 static void test_a_broken_off_import_leaves_the_old_releases(void)
 {
-    static const char *const before[][3] = {
-        {"One", "1.0", ""}
-    };
+    static const char *const before[][3] = {{"One", "1.0", ""}};
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
     g_autoptr(Store) store = open_store(&scratch);
@@ -91,26 +80,26 @@ static void test_a_broken_off_import_leaves_the_old_releases(void)
 static void test_a_closure_follows_every_kind_of_relation(void)
 {
     static const char *const table[][3] = {
-        {"Needs",    "1.0", "\"requires\":[\"Lib >= 2 | Other\"]"                   },
-        {"Lib",      "2.0", "\"requires\":[\"Deep\"]"                               },
-        {"Other",    "1.0", ""                                                      },
-        {"Deep",     "1.0", "\"requires\":[\"Virtual\"]"                            },
-        {"Maker",    "1.0", "\"provides\":[\"Virtual\"],\"conflicts\":[\"Foe < 3\"]"},
-        {"Foe",      "1.0", ""                                                      },
-        {"Heir",     "1.0", "\"obsoletes\":[\"Foe\"]"                               },
-        {"Loop",     "1.0", "\"requires\":[\"Loop\"]"                               },
-        {"Stranger", "1.0", "\"requires\":[\"Needs\"],\"conflicts\":[\"Lib\"]"      },
+        {"Needs", "1.0", "\"requires\":[\"Lib >= 2 | Other\"]"},
+        {"Lib", "2.0", "\"requires\":[\"Deep\"]"},
+        {"Other", "1.0", ""},
+        {"Deep", "1.0", "\"requires\":[\"Virtual\"]"},
+        {"Maker", "1.0", "\"provides\":[\"Virtual\"],\"conflicts\":[\"Foe < 3\"]"},
+        {"Foe", "1.0", ""},
+        {"Heir", "1.0", "\"obsoletes\":[\"Foe\"]"},
+        {"Loop", "1.0", "\"requires\":[\"Loop\"]"},
+        {"Stranger", "1.0", "\"requires\":[\"Needs\"],\"conflicts\":[\"Lib\"]"},
     };
     static const struct {
         const char *name;
         const char *wanted;
     } cases[] = {
-        {"Needs",   "Deep-1.0 Foe-1.0 Heir-1.0 Lib-2.0 Maker-1.0 Needs-1.0 Other-1.0"},
-        {"Other",   "Other-1.0"                                                      },
-        {"Foe",     "Foe-1.0 Heir-1.0"                                               },
-        {"Virtual", "Foe-1.0 Heir-1.0 Maker-1.0"                                     },
-        {"Loop",    "Loop-1.0"                                                       },
-        {"Absent",  ""                                                               },
+        {"Needs", "Deep-1.0 Foe-1.0 Heir-1.0 Lib-2.0 Maker-1.0 Needs-1.0 Other-1.0"},
+        {"Other", "Other-1.0"},
+        {"Foe", "Foe-1.0 Heir-1.0"},
+        {"Virtual", "Foe-1.0 Heir-1.0 Maker-1.0"},
+        {"Loop", "Loop-1.0"},
+        {"Absent", ""},
     };
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
@@ -133,20 +122,20 @@ static void test_a_search_looks_at_names_and_summaries(void)
     static const char *const table[][3] = {
         {"PhotoStation", "1.0",
          "\"summary\":{\"en\":\"Gallery for pictures\",\"de\":\"Zeigt \xc3\x84lbum\"}"},
-        {"PhotoStation", "2.0", ""                                                    },
-        {"MusicStation", "1.0", "\"summary\":{\"en\":\"Plays 100% of songs\"}"        },
+        {"PhotoStation", "2.0", ""},
+        {"MusicStation", "1.0", "\"summary\":{\"en\":\"Plays 100% of songs\"}"},
     };
     static const struct {
         const char *word;
         const char *wanted;
     } cases[] = {
-        {"photo",        "PhotoStation-2.0"                 },
-        {"STATION",      "MusicStation-1.0 PhotoStation-2.0"},
-        {"gallery",      "PhotoStation-2.0"                 },
-        {"\xc3\xa4lbum", "PhotoStation-2.0"                 },
-        {"%",            "MusicStation-1.0"                 },
-        {"nothing",      ""                                 },
-        {"",             "MusicStation-1.0 PhotoStation-2.0"},
+        {"photo", "PhotoStation-2.0"},
+        {"STATION", "MusicStation-1.0 PhotoStation-2.0"},
+        {"gallery", "PhotoStation-2.0"},
+        {"\xc3\xa4lbum", "PhotoStation-2.0"},
+        {"%", "MusicStation-1.0"},
+        {"nothing", ""},
+        {"", "MusicStation-1.0 PhotoStation-2.0"},
     };
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
@@ -189,9 +178,7 @@ static void test_a_header_is_kept_for_each_publisher(void)
 
 static void remember_import(Store *store)
 {
-    static const char *const table[][3] = {
-        {"One", "1.0", ""}
-    };
+    static const char *const table[][3] = {{"One", "1.0", ""}};
     g_autoptr(StoreRepo) repo = store_repo_get(store, "main", NULL);
     g_free(repo->catalogue_sha256);
     repo->catalogue_sha256 = g_strdup("abc");
@@ -289,9 +276,7 @@ static void test_a_new_file_of_another_process_is_seen(void)
     spoil_by_removal(&scratch);
     g_autoptr(Store) job = open_store(&scratch);
     expect_forgotten(job);
-    static const char *const table[][3] = {
-        {"One", "3.0", ""}
-    };
+    static const char *const table[][3] = {{"One", "3.0", ""}};
     import(job, table, G_N_ELEMENTS(table));
     g_autofree char *one = releases_of(daemon, "One");
     g_assert_cmpstr(one, ==, "One-3.0");

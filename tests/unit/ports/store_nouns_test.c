@@ -363,11 +363,9 @@ static void test_the_journal_keeps_the_order_of_first_writing(void)
     must(store_journal_put(store, txn->id, "One", "SPACE", "undoing", NULL, OR_FAIL));
     static const struct {
         const char *app, *step, *state, *data;
-    } wanted[] = {
-        {"Two", "SPACE", "done",    "{\"a\":2}"    },
-        {"One", "SPACE", "undoing", "{\"inode\":1}"},
-        {"Two", "FETCH", "doing",   NULL           }
-    };
+    } wanted[] = {{"Two", "SPACE", "done", "{\"a\":2}"},
+                  {"One", "SPACE", "undoing", "{\"inode\":1}"},
+                  {"Two", "FETCH", "doing", NULL}};
     g_autoptr(GPtrArray) rows = store_journal(store, txn->id, NULL);
     g_assert_cmpuint(rows->len, ==, G_N_ELEMENTS(wanted));
     for (guint i = 0; i < rows->len; i++) {

@@ -92,15 +92,10 @@ static void test_the_settings_of_the_house_hold(void)
     static const struct {
         const char *pragma;
         const char *value;
-    } table[] = {
-        {"PRAGMA journal_mode",    "wal"       },
-        {"PRAGMA synchronous",     "2"         },
-        {"PRAGMA foreign_keys",    "1"         },
-        {"PRAGMA trusted_schema",  "0"         },
-        {"PRAGMA cell_size_check", "1"         },
-        {"PRAGMA busy_timeout",    "10000"     },
-        {"PRAGMA application_id",  "1095779156"}
-    };
+    } table[] = {{"PRAGMA journal_mode", "wal"},         {"PRAGMA synchronous", "2"},
+                 {"PRAGMA foreign_keys", "1"},           {"PRAGMA trusted_schema", "0"},
+                 {"PRAGMA cell_size_check", "1"},        {"PRAGMA busy_timeout", "10000"},
+                 {"PRAGMA application_id", "1095779156"}};
     for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
         sqlite3_stmt *statement = NULL;
         g_assert_cmpint(sqlite3_prepare_v2(store->state.handle, table[i].pragma, -1, &statement, NULL), ==,

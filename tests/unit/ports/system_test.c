@@ -18,13 +18,13 @@ static void test_the_os_version_is_found_where_the_system_keeps_it(void)
     static const struct {
         const char *set, *ulinux, *os_release, *wanted;
     } cases[] = {
-        {"",      "[System]\nModel = TS-X53\nVersion = 5.0.0\nBuild Number = 2057\n",  NULL,                       "5.0.0"},
-        {"5.1.2", "[System]\nVersion = 5.0.0\n",                                       NULL,                       "5.1.2"},
-        {"",      "[Other]\nVersion = 9\n[System]\nVersion=4.5\n[Third]\nVersion=7\n", "VERSION_ID=12\n",          "4.5"  },
-        {"",      "[Other]\nVersion = 9\nodd line\n",                                  "A=1\nVERSION_ID=\"12\"\n", "12"   },
-        {"",      "[System]\nVersion = ; rm -rf\n",                                    NULL,                       "0"    },
-        {"",      NULL,                                                                "VERSION_ID=12.4\n",        "12.4" },
-        {"",      NULL,                                                                NULL,                       "0"    },
+        {"", "[System]\nModel = TS-X53\nVersion = 5.0.0\nBuild Number = 2057\n", NULL, "5.0.0"},
+        {"5.1.2", "[System]\nVersion = 5.0.0\n", NULL, "5.1.2"},
+        {"", "[Other]\nVersion = 9\n[System]\nVersion=4.5\n[Third]\nVersion=7\n", "VERSION_ID=12\n", "4.5"},
+        {"", "[Other]\nVersion = 9\nodd line\n", "A=1\nVERSION_ID=\"12\"\n", "12"},
+        {"", "[System]\nVersion = ; rm -rf\n", NULL, "0"},
+        {"", NULL, "VERSION_ID=12.4\n", "12.4"},
+        {"", NULL, NULL, "0"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Scratch) scratch = {0};
@@ -113,10 +113,10 @@ static void test_a_bad_setting_is_named_by_file_and_line(void)
     static const struct {
         const char *file, *text, *part;
     } cases[] = {
-        {"appcenter.conf",          "[updates]\n\nsecurity = maybe\n",
-         "appcenter.conf:3: updates.security: wanted auto"                                                      },
-        {"appcenter.conf.d/x.conf", "[network]\npoll = soon\n",        "appcenter.conf.d/x.conf:2: network.poll"},
-        {"appcenter.conf",          "[window]\ntimer = noon\n",        "window.timer"                           },
+        {"appcenter.conf", "[updates]\n\nsecurity = maybe\n",
+         "appcenter.conf:3: updates.security: wanted auto"},
+        {"appcenter.conf.d/x.conf", "[network]\npoll = soon\n", "appcenter.conf.d/x.conf:2: network.poll"},
+        {"appcenter.conf", "[window]\ntimer = noon\n", "window.timer"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Scratch) scratch = {0};
@@ -196,16 +196,16 @@ static void test_a_bad_repository_file_is_named_by_line_and_key(void)
     static const struct {
         const char *text, *part;
     } cases[] = {
-        {"[repository]\nurl = ftp://x\n",                             "repos.d/x.conf:2: repository.url: wanted an https:"},
-        {"[repository]\nurl = https://a b\n",                         "repos.d/x.conf:2: repository.url"                  },
-        {"[repository]\nurl = https://a\nmirrors = https://b ftp:\n", "repos.d/x.conf:3: repository.mirrors"              },
+        {"[repository]\nurl = ftp://x\n", "repos.d/x.conf:2: repository.url: wanted an https:"},
+        {"[repository]\nurl = https://a b\n", "repos.d/x.conf:2: repository.url"},
+        {"[repository]\nurl = https://a\nmirrors = https://b ftp:\n", "repos.d/x.conf:3: repository.mirrors"},
         {"[repository]\nurl = https://a\nenabled = maybe\n",
-         "repos.d/x.conf:3: repository.enabled: wanted yes or no, found \"maybe\""                                        },
-        {"[repository]\nurl = https://a\npriority = 1001\n",          "repository.priority: wanted a number"              },
-        {"[repository]\nurl = https://a\nroot = here.json\n",         "repository.root: wanted the absolute path"         },
-        {"[repository]\njust words\n",                                "repos.d/x.conf:2: wanted key = value"              },
-        {"[repository]\n",                                            "repos.d/x.conf: repository.url: wanted a url"      },
-        {"\xff\n",                                                    "repos.d/x.conf: wanted utf-8"                      },
+         "repos.d/x.conf:3: repository.enabled: wanted yes or no, found \"maybe\""},
+        {"[repository]\nurl = https://a\npriority = 1001\n", "repository.priority: wanted a number"},
+        {"[repository]\nurl = https://a\nroot = here.json\n", "repository.root: wanted the absolute path"},
+        {"[repository]\njust words\n", "repos.d/x.conf:2: wanted key = value"},
+        {"[repository]\n", "repos.d/x.conf: repository.url: wanted a url"},
+        {"\xff\n", "repos.d/x.conf: wanted utf-8"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Scratch) scratch = {0};
@@ -222,11 +222,7 @@ static void test_a_repository_cannot_be_saved_into_another_file_or_line(void)
     static const struct {
         const char *name, *url;
     } cases[] = {
-        {"../evil", "https://a"           },
-        {"",        "https://a"           },
-        {"ok",      "https://a\nroot = /x"},
-        {"ok",      "gopher://a"          }
-    };
+        {"../evil", "https://a"}, {"", "https://a"}, {"ok", "https://a\nroot = /x"}, {"ok", "gopher://a"}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Scratch) scratch = {0};
         scratch_init(&scratch);
