@@ -174,7 +174,7 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
         {"threshold", 0, 0, G_OPTION_ARG_STRING_ARRAY, &thresholds, "how many keys a role needs",           "ROLE=N"},
         {"expires",   0, 0, G_OPTION_ARG_STRING_ARRAY, &expires,    "how long a role's metadata is good",   "ROLE=T"},
         {"key-type",  0, 0, G_OPTION_ARG_STRING,       &kind,       "ed25519 (default), ecdsa or rsa",      "TYPE"  },
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("init", entries, 1, 1, &argc, &argv, error))
         return FALSE;

@@ -44,7 +44,7 @@ gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
         {"install-within", 0, 0, G_OPTION_ARG_STRING,       &within,     "boxes install it this long after publication", "TIME" },
         {"reason",         0, 0, G_OPTION_ARG_STRING,       &reason,     "a word for people, such as exploited",         "TEXT" },
         {"curve",          0, 0, G_OPTION_ARG_STRING,       &curve,      "phases; default " CURVE_EMERGENCY,             "CURVE"},
-        {NULL}
+        {.long_name = NULL}
     };
     (void)now;
     if (!parse_words("urgent", entries, 2, 2, &argc, &argv, error) || !parse_target(argv[2], FALSE, &name, &version, error))
@@ -78,7 +78,7 @@ gboolean cmd_rollout(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *curve = NULL, *name = NULL, *version = NULL;
     const GOptionEntry entries[] = {
         {"curve", 0, 0, G_OPTION_ARG_STRING, &curve, "phases, such as 0h:1%,6h:20%,24h:100%", "CURVE"},
-        {NULL}
+        {.long_name = NULL}
     };
     (void)now;
     if (!parse_words("rollout", entries, 2, 2, &argc, &argv, error) || !parse_target(argv[2], TRUE, &name, &version, error))
@@ -155,7 +155,7 @@ gboolean cmd_halt(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *reason = NULL;
     const GOptionEntry entries[] = {
         {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "what people are told", "TEXT"},
-        {NULL}
+        {.long_name = NULL}
     };
     (void)now;
     return parse_words("halt", entries, 2, 2, &argc, &argv, error) && set_entry("halt", argc, argv, reason, NULL, error);
@@ -167,7 +167,7 @@ gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error)
     const GOptionEntry entries[] = {
         {"reason",     0, 0, G_OPTION_ARG_STRING, &reason,     "what people are told",               "TEXT"   },
         {"go-back-to", 0, 0, G_OPTION_ARG_STRING, &go_back_to, "the version that boxes go back to", "VERSION"},
-        {NULL}
+        {.long_name = NULL}
     };
     (void)now;
     return parse_words("withdraw", entries, 2, 2, &argc, &argv, error) &&

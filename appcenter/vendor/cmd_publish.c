@@ -86,7 +86,7 @@ gboolean cmd_publish(int argc, char **argv, gint64 now, GError **error)
     const GOptionEntry entries[] = {
         {"keys",    0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs,   "key folder; several are searched in order", "DIR"},
         {"dry-run", 0, 0, G_OPTION_ARG_NONE,           &is_dry, "say who will see what when; sign nothing",  NULL },
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("publish", entries, 1, 1, &argc, &argv, error))
         return FALSE;
@@ -107,7 +107,7 @@ gboolean cmd_refresh(int argc, char **argv, gint64 now, GError **error)
     g_auto(GStrv) dirs = NULL;
     const GOptionEntry entries[] = {
         {"keys", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs, "key folder; several are searched in order", "DIR"},
-        {NULL}
+        {.long_name = NULL}
     };
     g_autoptr(Repo) repo = NULL;
     g_autoptr(GHashTable) keys = NULL;
@@ -136,7 +136,7 @@ gboolean cmd_status(int argc, char **argv, gint64 now, GError **error)
     gboolean as_json = FALSE;
     const GOptionEntry entries[] = {
         {"json", 0, 0, G_OPTION_ARG_NONE, &as_json, "print JSON", NULL},
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("status", entries, 1, 1, &argc, &argv, error))
         return FALSE;

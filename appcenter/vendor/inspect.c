@@ -110,7 +110,7 @@ gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
     const GOptionEntry entries[] = {
         {"json", 0, 0, G_OPTION_ARG_NONE,     &as_json, "print JSON (appvendor.package/1)",        NULL      },
         {"ca",   0, 0, G_OPTION_ARG_FILENAME, &ca,      "check the strong signature under this CA", "FILE.pem"},
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("inspect", entries, 1, 1, &argc, &argv, error))
         return FALSE;

@@ -222,7 +222,7 @@ gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
         {"arch",     0,   0, G_OPTION_ARG_STRING,   &arch,     "a QDK architecture or all",                  "ARCH"  },
         {"compress", 0,   0, G_OPTION_ARG_STRING,   &compress, "zstd (default), xz, gzip or bzip2",          "METHOD"},
         {"sign",     0,   0, G_OPTION_ARG_FILENAME, &sign,     "a publisher's folder: sign.pem and sign.key", "DIR"   },
-        {NULL}
+        {.long_name = NULL}
     };
     g_auto(Packing) packing = {0};
     if (!parse_words("pack", entries, 1, 1, &argc, &argv, error) ||
@@ -250,7 +250,7 @@ gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *sign = NULL;
     const GOptionEntry entries[] = {
         {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "a publisher's folder: sign.pem and sign.key", "DIR"},
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("sign", entries, 1, 1, &argc, &argv, error))
         return FALSE;

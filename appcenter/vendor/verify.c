@@ -157,7 +157,7 @@ gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *trust = NULL;
     const GOptionEntry entries[] = {
         {"trust", 0, 0, G_OPTION_ARG_FILENAME, &trust, "the root to start from; default: the repository's first", "ROOT.json"},
-        {NULL}
+        {.long_name = NULL}
     };
     if (!parse_words("verify", entries, 1, 1, &argc, &argv, error))
         return FALSE;
