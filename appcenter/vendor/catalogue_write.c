@@ -66,9 +66,11 @@ static json_t *header(Repo *repo, GPtrArray *releases, gint64 now)
     }
     g_autofree char *published = units_format_time(now);
     return json_pack("{s:i, s:O, s:O, s:i, s:s, s:{s:{s:o, s:O, s:O}}}", "format", 1, "publisher",
-                     json_object_get(repo->world, "publisher"), "serial", json_object_get(repo->world, "serial"), "releases",
-                     (int)releases->len, "published", published, "publishers", "vendor", "apps", apps, "ca_sha256",
-                     json_object_get(repo->world, "ca_sha256"), "ca_pem", json_object_get(repo->world, "ca_pem"));
+                     json_object_get(repo->world, "publisher"), "serial",
+                     json_object_get(repo->world, "serial"), "releases", (int)releases->len, "published",
+                     published, "publishers", "vendor", "apps", apps, "ca_sha256",
+                     json_object_get(repo->world, "ca_sha256"), "ca_pem",
+                     json_object_get(repo->world, "ca_pem"));
 }
 
 GBytes *publish_catalogue(Repo *repo, gint64 now, GError **error)

@@ -50,7 +50,8 @@ static gboolean parse_kind(const char *text, KeyKind *kind, GError **error)
             *kind = text ? (KeyKind)i : KEY_ED25519;
             return TRUE;
         }
-    return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"", text);
+    return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"",
+                     text);
 }
 
 /* Never fewer keys than the threshold asks for, and for root one spare: a lost key must not end a repository. */
@@ -64,7 +65,8 @@ static gboolean make_keys(Ceremony *ceremony, const RootDir *folder, const char 
 {
     for (const RoleDefault *role = metadata_roles; role->name; role++) {
         if (!g_hash_table_contains(ceremony->thresholds, role->name))
-            g_hash_table_insert(ceremony->thresholds, g_strdup(role->name), GUINT_TO_POINTER(role->threshold));
+            g_hash_table_insert(ceremony->thresholds, g_strdup(role->name),
+                                GUINT_TO_POINTER(role->threshold));
         guint threshold = GPOINTER_TO_UINT(g_hash_table_lookup(ceremony->thresholds, role->name));
         GPtrArray *keys = g_ptr_array_new_with_free_func((GDestroyNotify)private_key_free);
         g_hash_table_insert(ceremony->keys, g_strdup(role->name), keys);
@@ -81,14 +83,16 @@ static gboolean make_keys(Ceremony *ceremony, const RootDir *folder, const char 
     return TRUE;
 }
 
-static gboolean make_publisher(Repo *repo, const RootDir *folder, const char *passphrase, gint64 now, GError **error)
+static gboolean make_publisher(Repo *repo, const RootDir *folder, const char *passphrase, gint64 now,
+                               GError **error)
 {
     g_autofree char *ca = NULL, *ca_key = NULL, *signer = NULL, *signer_key = NULL;
     /* The CA's key opens once more here, to certify the signer; both keys are stored encrypted when there is a passphrase. */
     if (!cms_make_ca("vendor", now, CA_DAYS, NULL, &ca, &ca_key, error) ||
         !cms_make_signer(ca, ca_key, "vendor", now, SIGNER_DAYS, passphrase, &signer, &signer_key, error))
         return FALSE;
-    g_autoptr(PrivateKey) plain = passphrase ? private_key_from_pem(ca_key, strlen(ca_key), NULL, error) : NULL;
+    g_autoptr(PrivateKey) plain =
+        passphrase ? private_key_from_pem(ca_key, strlen(ca_key), NULL, error) : NULL;
     g_autofree char *stored = NULL;
     if (passphrase && (!plain || !(stored = private_key_to_pem(plain, passphrase, error))))
         return FALSE;
@@ -118,32 +122,37 @@ static void make_world(Repo *repo, const Ceremony *ceremony)
     json_object_set_new(repo->world, "urgent_epoch", json_integer(0));
     json_object_set_new(repo->world, "expires", expires);
     json_object_set_new(repo->world, "releases", json_array());
-    json_object_set_new(repo->world, "brake", json_pack("{s:i, s:i, s:[]}", "format", 1, "serial", 0, "entries"));
+    json_object_set_new(repo->world, "brake",
+                        json_pack("{s:i, s:i, s:[]}", "format", 1, "serial", 0, "entries"));
 }
 
 static gboolean write_offline_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator,
                                    const Ceremony *ceremony, GError **error)
 {
     g_autoptr(json_t) part = signed_part;
-    g_autoptr(GBytes) bytes = metadata_sign(part, role, delegator, g_hash_table_lookup(ceremony->keys, role), error);
+    g_autoptr(GBytes) bytes =
+        metadata_sign(part, role, delegator, g_hash_table_lookup(ceremony->keys, role), error);
     g_autofree char *path = repo_metadata_path(role, 1);
-    return bytes && repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
+    return bytes &&
+           repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
 }
 
-static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *folder, gint64 now, GError **error)
+static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *folder, gint64 now,
+                              GError **error)
 {
     g_autofree char *passphrase = NULL;
     if (!keys_passphrase(&passphrase, error) || !make_keys(ceremony, folder, passphrase, error) ||
         !make_publisher(repo, folder, passphrase, now, error))
         return FALSE;
     make_world(repo, ceremony);
-    json_t *root = metadata_root(1, now + expiry_of(ceremony, metadata_role("root")), ceremony->keys, ceremony->thresholds);
-    json_t *targets =
-        metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys, ceremony->thresholds);
+    json_t *root = metadata_root(1, now + expiry_of(ceremony, metadata_role("root")), ceremony->keys,
+                                 ceremony->thresholds);
+    json_t *targets = metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys,
+                                       ceremony->thresholds);
     g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
     return write_offline_role(repo, "root", root, delegator, ceremony, error) &&
-           write_offline_role(repo, "targets", targets, delegator, ceremony, error) && repo_save_world(repo, error) &&
-           publish_all(repo, ceremony->keys, now, error);
+           write_offline_role(repo, "targets", targets, delegator, ceremony, error) &&
+           repo_save_world(repo, error) && publish_all(repo, ceremony->keys, now, error);
 }
 
 static RootDir *key_folder(const char *dir, const char *repo, GError **error)
@@ -170,17 +179,18 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *keys = NULL, *kind = NULL;
     g_auto(GStrv) thresholds = NULL, expires = NULL;
     const GOptionEntry entries[] = {
-        {"keys",      0, 0, G_OPTION_ARG_FILENAME,     &keys,       "where the keys go, a folder per role", "DIR"   },
-        {"threshold", 0, 0, G_OPTION_ARG_STRING_ARRAY, &thresholds, "how many keys a role needs",           "ROLE=N"},
-        {"expires",   0, 0, G_OPTION_ARG_STRING_ARRAY, &expires,    "how long a role's metadata is good",   "ROLE=T"},
-        {"key-type",  0, 0, G_OPTION_ARG_STRING,       &kind,       "ed25519 (default), ecdsa or rsa",      "TYPE"  },
-        {.long_name = NULL}
-    };
+        {"keys", 0, 0, G_OPTION_ARG_FILENAME, &keys, "where the keys go, a folder per role", "DIR"},
+        {"threshold", 0, 0, G_OPTION_ARG_STRING_ARRAY, &thresholds, "how many keys a role needs", "ROLE=N"},
+        {"expires", 0, 0, G_OPTION_ARG_STRING_ARRAY, &expires, "how long a role's metadata is good",
+         "ROLE=T"},
+        {"key-type", 0, 0, G_OPTION_ARG_STRING, &kind, "ed25519 (default), ecdsa or rsa", "TYPE"},
+        {.long_name = NULL}};
     if (!parse_words("init", entries, 1, 1, &argc, &argv, error))
         return FALSE;
     if (!keys)
         return error_set(error, APPCENTER_ERROR_INVALID, "--keys DIR is needed");
-    g_autoptr(GHashTable) key_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GHashTable) key_table =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     g_autoptr(GHashTable) threshold_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) expires_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Ceremony ceremony = {key_table, threshold_table, expires_table, KEY_ED25519};

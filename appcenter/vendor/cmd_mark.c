@@ -6,7 +6,8 @@
 #include "vendor/curve.h"
 #include "vendor/repo.h"
 
-static gboolean parse_target(const char *word, gboolean version_needed, char **name, char **version, GError **error)
+static gboolean parse_target(const char *word, gboolean version_needed, char **name, char **version,
+                             GError **error)
 {
     if (!parse_app_version(word, name, version, error))
         return FALSE;
@@ -20,8 +21,9 @@ static json_t *urgency_object(UrgencyClass cls, gint64 within_s, const char *rea
     json_t *ids = json_array();
     for (char **id = advisories; id && *id; id++)
         json_array_append_new(ids, json_string(*id));
-    return json_pack("{s:s, s:n, s:I, s:o, s:o}", "class", urgency_class_name(cls), "urgent_at", "install_within_s",
-                     (json_int_t)within_s, "reason", reason ? json_string(reason) : json_null(), "advisories", ids);
+    return json_pack("{s:s, s:n, s:I, s:o, s:o}", "class", urgency_class_name(cls), "urgent_at",
+                     "install_within_s", (json_int_t)within_s, "reason",
+                     reason ? json_string(reason) : json_null(), "advisories", ids);
 }
 
 static void mark(Repo *repo, GPtrArray *releases, json_t *urgency, json_t *rollout)
@@ -36,26 +38,30 @@ static void mark(Repo *repo, GPtrArray *releases, json_t *urgency, json_t *rollo
 
 gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
 {
-    g_autofree char *class_name = NULL, *within = NULL, *reason = NULL, *curve = NULL, *name = NULL, *version = NULL;
+    g_autofree char *class_name = NULL, *within = NULL, *reason = NULL, *curve = NULL, *name = NULL,
+                    *version = NULL;
     g_auto(GStrv) advisories = NULL;
     const GOptionEntry entries[] = {
-        {"class",          0, 0, G_OPTION_ARG_STRING,       &class_name, "emergency (default), critical or important",   "CLASS"},
-        {"advisory",       0, 0, G_OPTION_ARG_STRING_ARRAY, &advisories, "what it fixes; may be given again",            "ID"   },
-        {"install-within", 0, 0, G_OPTION_ARG_STRING,       &within,     "boxes install it this long after publication", "TIME" },
-        {"reason",         0, 0, G_OPTION_ARG_STRING,       &reason,     "a word for people, such as exploited",         "TEXT" },
-        {"curve",          0, 0, G_OPTION_ARG_STRING,       &curve,      "phases; default " CURVE_EMERGENCY,             "CURVE"},
-        {.long_name = NULL}
-    };
+        {"class", 0, 0, G_OPTION_ARG_STRING, &class_name, "emergency (default), critical or important",
+         "CLASS"},
+        {"advisory", 0, 0, G_OPTION_ARG_STRING_ARRAY, &advisories, "what it fixes; may be given again", "ID"},
+        {"install-within", 0, 0, G_OPTION_ARG_STRING, &within, "boxes install it this long after publication",
+         "TIME"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "a word for people, such as exploited", "TEXT"},
+        {"curve", 0, 0, G_OPTION_ARG_STRING, &curve, "phases; default " CURVE_EMERGENCY, "CURVE"},
+        {.long_name = NULL}};
     (void)now;
-    if (!parse_words("urgent", entries, 2, 2, &argc, &argv, error) || !parse_target(argv[2], FALSE, &name, &version, error))
+    if (!parse_words("urgent", entries, 2, 2, &argc, &argv, error) ||
+        !parse_target(argv[2], FALSE, &name, &version, error))
         return FALSE;
     UrgencyClass cls = CLASS_EMERGENCY;
     gint64 within_s = 12 * 3600;
     if (class_name && (!urgency_class_from_name(class_name, &cls) || !urgency_class_is_security(cls)))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--class: wanted emergency, critical or important, found \"%s\"",
-                         class_name);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--class: wanted emergency, critical or important, found \"%s\"", class_name);
     if (within && (!units_parse_duration(within, &within_s) || within_s < 60))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--install-within: wanted a time such as 12h, found \"%s\"", within);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--install-within: wanted a time such as 12h, found \"%s\"", within);
     for (char **id = advisories; id && *id; id++)
         if (!**id || strlen(*id) > 64 || !g_str_is_ascii(*id))
             return error_set(error, APPCENTER_ERROR_INVALID, "--advisory: wanted an id such as QSA-22-24");
@@ -78,10 +84,10 @@ gboolean cmd_rollout(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *curve = NULL, *name = NULL, *version = NULL;
     const GOptionEntry entries[] = {
         {"curve", 0, 0, G_OPTION_ARG_STRING, &curve, "phases, such as 0h:1%,6h:20%,24h:100%", "CURVE"},
-        {.long_name = NULL}
-    };
+        {.long_name = NULL}};
     (void)now;
-    if (!parse_words("rollout", entries, 2, 2, &argc, &argv, error) || !parse_target(argv[2], TRUE, &name, &version, error))
+    if (!parse_words("rollout", entries, 2, 2, &argc, &argv, error) ||
+        !parse_target(argv[2], TRUE, &name, &version, error))
         return FALSE;
     if (!curve)
         return error_set(error, APPCENTER_ERROR_INVALID, "--curve CURVE is needed");
@@ -105,23 +111,26 @@ static gboolean drop_entry(json_t *entries, const char *name, const char *versio
 {
     gsize i;
     json_t *entry;
-    json_array_foreach(entries, i, entry)
-        if (g_strcmp0(json_string_value(json_object_get(entry, "name")), name) == 0 &&
-            g_strcmp0(json_string_value(json_object_get(entry, "version")), version) == 0) {
-            json_array_remove(entries, i);
-            return TRUE;
-        }
+    json_array_foreach(
+        entries, i, entry) if (g_strcmp0(json_string_value(json_object_get(entry, "name")), name) == 0 &&
+                               g_strcmp0(json_string_value(json_object_get(entry, "version")), version) == 0)
+    {
+        json_array_remove(entries, i);
+        return TRUE;
+    }
     return FALSE;
 }
 
 static gboolean save_brake(Repo *repo, GError **error)
 {
     json_t *brake = json_object_get(repo->world, "brake");
-    json_object_set_new(brake, "serial", json_integer(json_integer_value(json_object_get(brake, "serial")) + 1));
+    json_object_set_new(brake, "serial",
+                        json_integer(json_integer_value(json_object_get(brake, "serial")) + 1));
     return repo_save_world(repo, error);
 }
 
-static gboolean set_entry(const char *verb, int argc, char **argv, const char *reason, const char *go_back_to, GError **error)
+static gboolean set_entry(const char *verb, int argc, char **argv, const char *reason, const char *go_back_to,
+                          GError **error)
 {
     g_autofree char *name = NULL, *version = NULL;
     (void)argc;
@@ -140,8 +149,8 @@ static gboolean set_entry(const char *verb, int argc, char **argv, const char *r
     }
     json_t *entries = json_object_get(json_object_get(repo->world, "brake"), "entries");
     drop_entry(entries, name, version);
-    json_array_append_new(entries, json_pack("{s:s, s:s, s:n, s:s, s:o, s:o, s:n}", "name", name, "version", version, "arch",
-                                             "action", verb, "go_back_to",
+    json_array_append_new(entries, json_pack("{s:s, s:s, s:n, s:s, s:o, s:o, s:n}", "name", name, "version",
+                                             version, "arch", "action", verb, "go_back_to",
                                              go_back_to ? json_string(go_back_to) : json_null(), "reason",
                                              reason ? json_string(reason) : json_null(), "at"));
     if (!save_brake(repo, error))
@@ -154,21 +163,20 @@ gboolean cmd_halt(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *reason = NULL;
     const GOptionEntry entries[] = {
-        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "what people are told", "TEXT"},
-        {.long_name = NULL}
-    };
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "what people are told", "TEXT"}, {.long_name = NULL}};
     (void)now;
-    return parse_words("halt", entries, 2, 2, &argc, &argv, error) && set_entry("halt", argc, argv, reason, NULL, error);
+    return parse_words("halt", entries, 2, 2, &argc, &argv, error) &&
+           set_entry("halt", argc, argv, reason, NULL, error);
 }
 
 gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *reason = NULL, *go_back_to = NULL;
     const GOptionEntry entries[] = {
-        {"reason",     0, 0, G_OPTION_ARG_STRING, &reason,     "what people are told",               "TEXT"   },
-        {"go-back-to", 0, 0, G_OPTION_ARG_STRING, &go_back_to, "the version that boxes go back to", "VERSION"},
-        {.long_name = NULL}
-    };
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "what people are told", "TEXT"},
+        {"go-back-to", 0, 0, G_OPTION_ARG_STRING, &go_back_to, "the version that boxes go back to",
+         "VERSION"},
+        {.long_name = NULL}};
     (void)now;
     return parse_words("withdraw", entries, 2, 2, &argc, &argv, error) &&
            set_entry("withdraw", argc, argv, reason, go_back_to, error);
@@ -178,13 +186,15 @@ gboolean cmd_resume(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *name = NULL, *version = NULL;
     (void)now;
-    if (!parse_words("resume", NULL, 2, 2, &argc, &argv, error) || !parse_target(argv[2], TRUE, &name, &version, error))
+    if (!parse_words("resume", NULL, 2, 2, &argc, &argv, error) ||
+        !parse_target(argv[2], TRUE, &name, &version, error))
         return FALSE;
     g_autoptr(Repo) repo = repo_open(argv[1], error);
     if (!repo)
         return FALSE;
     if (!drop_entry(json_object_get(json_object_get(repo->world, "brake"), "entries"), name, version))
-        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is neither halted nor withdrawn", name, version);
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is neither halted nor withdrawn", name,
+                         version);
     if (!save_brake(repo, error))
         return FALSE;
     printf("%s %s goes on; publish with the brake key makes it visible\n", name, version);

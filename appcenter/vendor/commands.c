@@ -6,21 +6,21 @@
 #include "model/model.h"
 
 const VendorCommand vendor_commands[] = {
-    {"init",     "REPO --keys DIR",                     "key ceremony; publishes an empty repository",           cmd_init    },
-    {"pack",     "SRCDIR [-o FILE] [--sign DIR]",       "a QPKG from a QDK source tree",                         cmd_pack    },
-    {"sign",     "FILE --sign DIR",                     "adds the strong signature; other signatures stay",      cmd_sign    },
-    {"inspect",  "FILE",                                "what is in a QPKG; runs nothing of it",                 cmd_inspect },
-    {"add",      "REPO FILE...",                        "takes archives into the draft",                         cmd_add     },
-    {"urgent",   "REPO NAME[=VERSION]",                 "marks a release as a security fix",                     cmd_urgent  },
-    {"rollout",  "REPO NAME=VERSION --curve CURVE",     "sets the phases of a release",                          cmd_rollout },
-    {"halt",     "REPO NAME=VERSION",                   "nobody takes this release any more",                    cmd_halt    },
-    {"resume",   "REPO NAME=VERSION",                   "takes back a halt or a withdrawal",                     cmd_resume  },
-    {"withdraw", "REPO NAME=VERSION [--go-back-to V]",  "halts it, and who has it goes back",                    cmd_withdraw},
-    {"publish",  "REPO --keys DIR... [--dry-run]",      "signs what changed; timestamp last",                    cmd_publish },
-    {"refresh",  "REPO --keys DIR...",                  "new timestamp (and snapshot) only, for a timer",        cmd_refresh },
-    {"status",   "REPO",                                "roles, versions, days to expiry; what the draft holds", cmd_status  },
-    {"verify",   "REPO [--trust ROOT.json]",            "checks the whole repository as a client would",         cmd_verify  },
-    {NULL,       NULL,                                  NULL,                                                    NULL        },
+    {"init", "REPO --keys DIR", "key ceremony; publishes an empty repository", cmd_init},
+    {"pack", "SRCDIR [-o FILE] [--sign DIR]", "a QPKG from a QDK source tree", cmd_pack},
+    {"sign", "FILE --sign DIR", "adds the strong signature; other signatures stay", cmd_sign},
+    {"inspect", "FILE", "what is in a QPKG; runs nothing of it", cmd_inspect},
+    {"add", "REPO FILE...", "takes archives into the draft", cmd_add},
+    {"urgent", "REPO NAME[=VERSION]", "marks a release as a security fix", cmd_urgent},
+    {"rollout", "REPO NAME=VERSION --curve CURVE", "sets the phases of a release", cmd_rollout},
+    {"halt", "REPO NAME=VERSION", "nobody takes this release any more", cmd_halt},
+    {"resume", "REPO NAME=VERSION", "takes back a halt or a withdrawal", cmd_resume},
+    {"withdraw", "REPO NAME=VERSION [--go-back-to V]", "halts it, and who has it goes back", cmd_withdraw},
+    {"publish", "REPO --keys DIR... [--dry-run]", "signs what changed; timestamp last", cmd_publish},
+    {"refresh", "REPO --keys DIR...", "new timestamp (and snapshot) only, for a timer", cmd_refresh},
+    {"status", "REPO", "roles, versions, days to expiry; what the draft holds", cmd_status},
+    {"verify", "REPO [--trust ROOT.json]", "checks the whole repository as a client would", cmd_verify},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const VendorCommand *find_command(const char *name)

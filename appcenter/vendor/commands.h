@@ -22,7 +22,8 @@ gboolean parse_words(const char *verb, const GOptionEntry *entries, int min, int
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Splits "NAME=VERSION" or "NAME"; INVALID for what is no name or version. */
-gboolean parse_app_version(const char *word, char **name, char **version, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean parse_app_version(const char *word, char **name, char **version,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 gboolean cmd_init(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error);

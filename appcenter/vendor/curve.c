@@ -35,8 +35,10 @@ json_t *curve_to_rollout(const char *text, GError **error)
     for (char **point = points; *point; point++) {
         g_auto(GStrv) parts = g_strsplit(*point, ":", 2);
         gint64 after_s, share;
-        if (!parts[0] || !parts[1] || !units_parse_duration(parts[0], &after_s) || !parse_share(parts[1], &share)) {
-            error_set(error, APPCENTER_ERROR_INVALID, "curve: wanted TIME:SHARE%% such as 15m:20%%, found \"%s\"", *point);
+        if (!parts[0] || !parts[1] || !units_parse_duration(parts[0], &after_s) ||
+            !parse_share(parts[1], &share)) {
+            error_set(error, APPCENTER_ERROR_INVALID,
+                      "curve: wanted TIME:SHARE%% such as 15m:20%%, found \"%s\"", *point);
             return NULL;
         }
         if (after_s <= last_s || share < last_share) {

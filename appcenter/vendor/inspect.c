@@ -22,7 +22,8 @@ gboolean package_info_read(const char *file, PackageInfo *info, GError **error)
         return error_set_errno(error, "cannot read %s", file);
     info->sha256 = digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, error);
     info->package = info->sha256 ? package_open(fd_steal(&fd), error) : NULL;
-    if (!info->package || !archive_measure(info->package, &info->files, &info->installed_bytes, &info->data_sha256, error)) {
+    if (!info->package ||
+        !archive_measure(info->package, &info->files, &info->installed_bytes, &info->data_sha256, error)) {
         g_prefix_error(error, "%s: ", file);
         return FALSE;
     }
@@ -54,14 +55,18 @@ static json_t *signatures(const Package *package, GPtrArray *anchors, gint64 now
                            : record->type == QPKG_RECORD_GPG  ? "gpg"
                                                               : "unknown";
         g_auto(CmsSigner) signer = {0}, verified = {0};
-        g_autoptr(GBytes) payload =
-            record->type == QPKG_RECORD_STRONG ? qpkg_read_record(package->fd, package->layout, record->type, NULL) : NULL;
-        gboolean known = payload && cms_describe(g_bytes_get_data(payload, NULL), g_bytes_get_size(payload), &signer, NULL);
+        g_autoptr(GBytes) payload = record->type == QPKG_RECORD_STRONG
+                                        ? qpkg_read_record(package->fd, package->layout, record->type, NULL)
+                                        : NULL;
+        gboolean known = payload && cms_describe(g_bytes_get_data(payload, NULL), g_bytes_get_size(payload),
+                                                 &signer, NULL);
         json_t *valid = json_null();
         if (record->type == QPKG_RECORD_STRONG && anchors)
-            valid = json_boolean(qpkg_verify_strong(package->fd, package->layout, anchors, now, &verified, NULL));
+            valid =
+                json_boolean(qpkg_verify_strong(package->fd, package->layout, anchors, now, &verified, NULL));
         json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type", type, "signer",
-                                              known ? string_or_null(signer.subject) : json_null(), "valid", valid));
+                                              known ? string_or_null(signer.subject) : json_null(), "valid",
+                                              valid));
     }
     return list;
 }
@@ -69,15 +74,16 @@ static json_t *signatures(const Package *package, GPtrArray *anchors, gint64 now
 static json_t *describe(const PackageInfo *info, GPtrArray *anchors, gint64 now)
 {
     const QpkgIdentity *id = info->package->identity;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s}", "schema",
-                     "appvendor.package/1", "name", id->name, "version", id->version, "arch", info->package->arch, "author",
-                     id->author, "summary", string_or_null(id->summary), "display_name", string_or_null(id->display_name),
-                     "size", (json_int_t)info->size_bytes, "sha256", info->sha256, "requires", strings(id->requires),
-                     "conflicts", strings(id->conflicts), "os_min", string_or_null(id->os_min), "os_max",
-                     string_or_null(id->os_max), "config_files", strings(id->config_files), "service_program",
-                     string_or_null(id->service_program), "signatures", signatures(info->package, anchors, now), "files",
-                     (json_int_t)info->files, "installed_size", (json_int_t)info->installed_bytes, "data_sha256",
-                     info->data_sha256);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s}",
+        "schema", "appvendor.package/1", "name", id->name, "version", id->version, "arch",
+        info->package->arch, "author", id->author, "summary", string_or_null(id->summary), "display_name",
+        string_or_null(id->display_name), "size", (json_int_t)info->size_bytes, "sha256", info->sha256,
+        "requires", strings(id->requires), "conflicts", strings(id->conflicts), "os_min",
+        string_or_null(id->os_min), "os_max", string_or_null(id->os_max), "config_files",
+        strings(id->config_files), "service_program", string_or_null(id->service_program), "signatures",
+        signatures(info->package, anchors, now), "files", (json_int_t)info->files, "installed_size",
+        (json_int_t)info->installed_bytes, "data_sha256", info->data_sha256);
 }
 
 static void print_value(const char *key, const json_t *value)
@@ -108,10 +114,9 @@ gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
     gboolean as_json = FALSE;
     g_autofree char *ca = NULL;
     const GOptionEntry entries[] = {
-        {"json", 0, 0, G_OPTION_ARG_NONE,     &as_json, "print JSON (appvendor.package/1)",        NULL      },
-        {"ca",   0, 0, G_OPTION_ARG_FILENAME, &ca,      "check the strong signature under this CA", "FILE.pem"},
-        {.long_name = NULL}
-    };
+        {"json", 0, 0, G_OPTION_ARG_NONE, &as_json, "print JSON (appvendor.package/1)", NULL},
+        {"ca", 0, 0, G_OPTION_ARG_FILENAME, &ca, "check the strong signature under this CA", "FILE.pem"},
+        {.long_name = NULL}};
     if (!parse_words("inspect", entries, 1, 1, &argc, &argv, error))
         return FALSE;
     g_autoptr(GPtrArray) anchors = ca ? load_anchors(ca, error) : NULL;
@@ -128,9 +133,7 @@ gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
     }
     const char *key;
     json_t *value;
-    json_object_foreach(description, key, value)
-        if (!g_str_equal(key, "schema"))
-            print_value(key, value);
+    json_object_foreach(description, key, value) if (!g_str_equal(key, "schema")) print_value(key, value);
     return TRUE;
 }
 
@@ -140,13 +143,15 @@ static json_t *release_object(const PackageInfo *info, const char *path)
 {
     const QpkgIdentity *id = info->package->identity;
     json_t *summary = id->summary && *id->summary ? json_pack("{s:s}", "en", id->summary) : json_null();
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:[], s:[], s:o, s:o, s:o, s:n, s:n, s:n, s:n}",
-                     "name", id->name, "version", id->version, "arch", info->package->arch, "path", path, "size",
-                     (json_int_t)info->size_bytes, "sha256", info->sha256, "data_sha256", info->data_sha256,
-                     "installed_size", (json_int_t)info->installed_bytes, "files", (json_int_t)info->files, "requires",
-                     strings(id->requires), "conflicts", strings(id->conflicts), "provides", "obsoletes", "os_min",
-                     string_or_null(id->os_min), "os_max", string_or_null(id->os_max), "summary", summary, "published",
-                     "urgency", "rollout", "changes");
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:[], s:[], s:o, s:o, s:o, "
+                     "s:n, s:n, s:n, s:n}",
+                     "name", id->name, "version", id->version, "arch", info->package->arch, "path", path,
+                     "size", (json_int_t)info->size_bytes, "sha256", info->sha256, "data_sha256",
+                     info->data_sha256, "installed_size", (json_int_t)info->installed_bytes, "files",
+                     (json_int_t)info->files, "requires", strings(id->requires), "conflicts",
+                     strings(id->conflicts), "provides", "obsoletes", "os_min", string_or_null(id->os_min),
+                     "os_max", string_or_null(id->os_max), "summary", summary, "published", "urgency",
+                     "rollout", "changes");
 }
 
 /* The same name, version and architecture may never mean two archives. */
@@ -157,14 +162,18 @@ static gboolean is_new(const Repo *repo, const PackageInfo *info, gboolean *is_s
     *is_same = FALSE;
     json_array_foreach(json_object_get(repo->world, "releases"), i, release)
     {
-        if (g_strcmp0(json_string_value(json_object_get(release, "name")), info->package->identity->name) != 0 ||
-            version_compare(json_string_value(json_object_get(release, "version")), info->package->identity->version) != 0 ||
+        if (g_strcmp0(json_string_value(json_object_get(release, "name")), info->package->identity->name) !=
+                0 ||
+            version_compare(json_string_value(json_object_get(release, "version")),
+                            info->package->identity->version) != 0 ||
             g_strcmp0(json_string_value(json_object_get(release, "arch")), info->package->arch) != 0)
             continue;
         *is_same = g_strcmp0(json_string_value(json_object_get(release, "sha256")), info->sha256) == 0;
-        return *is_same || error_set(error, APPCENTER_ERROR_CONFLICT,
-                                     "%s %s %s is in the repository with other content; give it a new version",
-                                     info->package->identity->name, info->package->identity->version, info->package->arch);
+        return *is_same ||
+               error_set(error, APPCENTER_ERROR_CONFLICT,
+                         "%s %s %s is in the repository with other content; give it a new version",
+                         info->package->identity->name, info->package->identity->version,
+                         info->package->arch);
     }
     return TRUE;
 }

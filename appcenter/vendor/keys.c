@@ -21,7 +21,8 @@ gboolean keys_passphrase(char **passphrase, GError **error)
     return error_set(error, APPCENTER_ERROR_INVALID, "passphrase: %s is empty", file);
 }
 
-static gboolean save(const RootDir *keys, const char *role, const char *file, const char *text, mode_t mode, GError **error)
+static gboolean save(const RootDir *keys, const char *role, const char *file, const char *text, mode_t mode,
+                     GError **error)
 {
     g_autofree char *folder = g_strdup_printf("/%s", role);
     g_autofree char *path = g_strdup_printf("/%s/%s", role, file);
@@ -29,7 +30,8 @@ static gboolean save(const RootDir *keys, const char *role, const char *file, co
            root_dir_write_atomic(keys, path, text, strlen(text), mode, error);
 }
 
-gboolean keys_save(const RootDir *keys, const char *role, const PrivateKey *key, const char *passphrase, GError **error)
+gboolean keys_save(const RootDir *keys, const char *role, const PrivateKey *key, const char *passphrase,
+                   GError **error)
 {
     const PublicKey *public_half = private_key_public(key);
     g_autofree char *private_name = g_strdup_printf("%.16s.pem", public_key_id(public_half));
@@ -42,10 +44,13 @@ gboolean keys_save(const RootDir *keys, const char *role, const PrivateKey *key,
     return ok;
 }
 
-static gboolean load_one(GPtrArray *loaded, const RootDir *keys, const char *path, const char *passphrase, GError **error)
+static gboolean load_one(GPtrArray *loaded, const RootDir *keys, const char *path, const char *passphrase,
+                         GError **error)
 {
     g_autoptr(GBytes) pem = root_dir_read(keys, path, KEYS_MAX_FILE_BYTES, error);
-    PrivateKey *key = pem ? private_key_from_pem(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), passphrase, error) : NULL;
+    PrivateKey *key =
+        pem ? private_key_from_pem(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), passphrase, error)
+            : NULL;
     if (!key) {
         g_prefix_error(error, "key %s%s: ", root_dir_path(keys), path);
         return FALSE;
@@ -54,7 +59,8 @@ static gboolean load_one(GPtrArray *loaded, const RootDir *keys, const char *pat
     return TRUE;
 }
 
-static gboolean load_folder(GPtrArray *loaded, const char *dir, const char *role, const char *passphrase, GError **error)
+static gboolean load_folder(GPtrArray *loaded, const char *dir, const char *role, const char *passphrase,
+                            GError **error)
 {
     g_autoptr(RootDir) keys = root_dir_open(dir, error);
     if (!keys) {
@@ -87,10 +93,11 @@ GPtrArray *keys_load(char **dirs, const char *role, GError **error)
     return g_steal_pointer(&loaded);
 }
 
-gboolean keys_save_publisher(const RootDir *keys, const char *ca_pem, const char *ca_key, const char *sign_pem,
-                             const char *sign_key, GError **error)
+gboolean keys_save_publisher(const RootDir *keys, const char *ca_pem, const char *ca_key,
+                             const char *sign_pem, const char *sign_key, GError **error)
 {
-    return save(keys, "publisher", "ca.pem", ca_pem, 0644, error) && save(keys, "publisher", "ca.key", ca_key, 0600, error) &&
+    return save(keys, "publisher", "ca.pem", ca_pem, 0644, error) &&
+           save(keys, "publisher", "ca.key", ca_key, 0600, error) &&
            save(keys, "publisher", "sign.pem", sign_pem, 0644, error) &&
            save(keys, "publisher", "sign.key", sign_key, 0600, error);
 }

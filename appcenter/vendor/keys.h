@@ -17,9 +17,11 @@ gboolean keys_save(const RootDir *keys, const char *role, const PrivateKey *key,
  * array may be empty. */
 GPtrArray *keys_load(char **dirs, const char *role, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* A publisher's folder (ca.pem, ca.key, sign.pem, sign.key). */
-gboolean keys_save_publisher(const RootDir *keys, const char *ca_pem, const char *ca_key, const char *sign_pem,
-                             const char *sign_key, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean keys_save_publisher(const RootDir *keys, const char *ca_pem, const char *ca_key,
+                             const char *sign_pem, const char *sign_key,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* sign.pem and sign.key of a folder. */
-gboolean keys_load_signer(const char *dir, char **sign_pem, char **sign_key, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean keys_load_signer(const char *dir, char **sign_pem, char **sign_key,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -6,13 +6,17 @@
 
 /* Offline roles live long, online ones short (trust.md: timestamp a day, snapshot a week). */
 const RoleDefault metadata_roles[] = {
-    {"root",      {NULL},                                                                                      3, 2, 365 * DAY_S},
-    {"targets",   {NULL},                                                                                      1, 1, 365 * DAY_S},
-    {"brake",     {"brake/*", NULL},                                                                           1, 1, 90 * DAY_S },
-    {"releases",  {"catalogue/vendor.jsonl.zst", "advisories/vendor.jsonl.zst", "deltas/vendor/*", NULL},      2, 2, 90 * DAY_S },
-    {"snapshot",  {NULL},                                                                                      1, 1, 7 * DAY_S  },
-    {"timestamp", {NULL},                                                                                      1, 1, DAY_S      },
-    {NULL,        {NULL},                                                                                      0, 0, 0          },
+    {"root", {NULL}, 3, 2, 365 * DAY_S},
+    {"targets", {NULL}, 1, 1, 365 * DAY_S},
+    {"brake", {"brake/*", NULL}, 1, 1, 90 * DAY_S},
+    {"releases",
+     {"catalogue/vendor.jsonl.zst", "advisories/vendor.jsonl.zst", "deltas/vendor/*", NULL},
+     2,
+     2,
+     90 * DAY_S},
+    {"snapshot", {NULL}, 1, 1, 7 * DAY_S},
+    {"timestamp", {NULL}, 1, 1, DAY_S},
+    {NULL, {NULL}, 0, 0, 0},
 };
 
 const RoleDefault *metadata_role(const char *name)
@@ -26,8 +30,8 @@ const RoleDefault *metadata_role(const char *name)
 json_t *metadata_signed(const char *type, gint64 version, gint64 expires_at)
 {
     g_autofree char *expires = units_format_time(expires_at);
-    return json_pack("{s:s, s:s, s:I, s:s}", "_type", type, "spec_version", SPEC_VERSION, "version", (json_int_t)version,
-                     "expires", expires);
+    return json_pack("{s:s, s:s, s:I, s:s}", "_type", type, "spec_version", SPEC_VERSION, "version",
+                     (json_int_t)version, "expires", expires);
 }
 
 /* {"keyids":[...],"threshold":N}, the keys themselves added to `all`. */
@@ -40,7 +44,8 @@ static json_t *role_keys(const char *role, GHashTable *keys, GHashTable *thresho
         json_array_append_new(ids, json_string(public_key_id(key)));
         json_object_set_new(all, public_key_id(key), json_deep_copy(public_key_json(key)));
     }
-    return json_pack("{s:o, s:i}", "keyids", ids, "threshold", GPOINTER_TO_INT(g_hash_table_lookup(thresholds, role)));
+    return json_pack("{s:o, s:i}", "keyids", ids, "threshold",
+                     GPOINTER_TO_INT(g_hash_table_lookup(thresholds, role)));
 }
 
 json_t *metadata_root(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds)
@@ -79,7 +84,8 @@ json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GH
 
 json_t *metadata_target(const char *sha256, gsize len, json_t *custom)
 {
-    return json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)len, "hashes", "sha256", sha256, "custom", custom);
+    return json_pack("{s:I, s:{s:s}, s:o}", "length", (json_int_t)len, "hashes", "sha256", sha256, "custom",
+                     custom);
 }
 
 /* Key ids that the delegator lists for the role; borrowed array or NULL. */
@@ -91,9 +97,9 @@ static json_t *known_ids(json_t *delegator, const char *role)
         return json_object_get(top, "keyids");
     gsize i;
     json_t *one;
-    json_array_foreach(json_object_get(json_object_get(body, "delegations"), "roles"), i, one)
-        if (g_strcmp0(json_string_value(json_object_get(one, "name")), role) == 0)
-            return json_object_get(one, "keyids");
+    json_array_foreach(json_object_get(json_object_get(body, "delegations"), "roles"), i,
+                       one) if (g_strcmp0(json_string_value(json_object_get(one, "name")), role) ==
+                                0) return json_object_get(one, "keyids");
     return NULL;
 }
 
@@ -101,13 +107,12 @@ static gboolean is_known(json_t *ids, const char *id)
 {
     gsize i;
     json_t *one;
-    json_array_foreach(ids, i, one)
-        if (g_strcmp0(json_string_value(one), id) == 0)
-            return TRUE;
+    json_array_foreach(ids, i, one) if (g_strcmp0(json_string_value(one), id) == 0) return TRUE;
     return FALSE;
 }
 
-GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, GPtrArray *keys, GError **error)
+GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, GPtrArray *keys,
+                      GError **error)
 {
     g_autoptr(GPtrArray) ours = g_ptr_array_new();
     json_t *ids = known_ids(delegator, role);
@@ -123,8 +128,8 @@ GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, 
     if (!metadata || !tuf_count_signatures(metadata, delegator, role, &n_valid, &threshold, error))
         return NULL;
     if (n_valid < threshold) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: wanted %u keys to sign, found %u in the key folders given", role,
-                  threshold, n_valid);
+        error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                  "%s: wanted %u keys to sign, found %u in the key folders given", role, threshold, n_valid);
         return NULL;
     }
     return g_steal_pointer(&bytes);

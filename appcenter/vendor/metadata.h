@@ -7,8 +7,8 @@
 
 typedef struct {
     const char *name;
-    const char *paths[4];   /* of the delegation, NULL-terminated; NULL for top-level roles */
-    guint n_keys;           /* made at the ceremony */
+    const char *paths[4]; /* of the delegation, NULL-terminated; NULL for top-level roles */
+    guint n_keys;         /* made at the ceremony */
     guint threshold;
     gint64 expires_s;
 } RoleDefault;

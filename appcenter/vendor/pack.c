@@ -11,7 +11,8 @@
 
 #define PACK_MAX_TEXT_BYTES (256 * 1024)
 
-static const char *const installer_stub = "#!/bin/sh\necho \"install this package with: appctl install FILE\" >&2\nexit 1\n";
+static const char *const installer_stub =
+    "#!/bin/sh\necho \"install this package with: appctl install FILE\" >&2\nexit 1\n";
 
 typedef struct {
     RootDir *source;
@@ -40,12 +41,14 @@ static char *guess_arch(const RootDir *source, GError **error)
     char *found = NULL;
     for (char **name = names; name && *name; name++) {
         g_autofree char *path = g_strconcat("/", *name, NULL);
-        g_auto(Fd) fd = arch_is_valid(*name) ? root_dir_openat(source, path, O_RDONLY | O_DIRECTORY, 0, NULL) : -1;
+        g_auto(Fd) fd =
+            arch_is_valid(*name) ? root_dir_openat(source, path, O_RDONLY | O_DIRECTORY, 0, NULL) : -1;
         g_auto(GStrv) inside = fd >= 0 ? root_dir_list(source, path, NULL) : NULL;
         if (!inside || !*inside)
             continue;
         if (found) {
-            error_set(error, APPCENTER_ERROR_INVALID, "--arch is needed: the tree has %s and %s", found, *name);
+            error_set(error, APPCENTER_ERROR_INVALID, "--arch is needed: the tree has %s and %s", found,
+                      *name);
             g_free(found);
             return NULL;
         }
@@ -65,13 +68,15 @@ static gboolean parse_compression(const char *text, QpkgCompression *compression
             *compression = names[i].compression;
             return TRUE;
         }
-    return error_set(error, APPCENTER_ERROR_INVALID, "--compress: wanted zstd, xz, gzip or bzip2, found \"%s\"", text);
+    return error_set(error, APPCENTER_ERROR_INVALID,
+                     "--compress: wanted zstd, xz, gzip or bzip2, found \"%s\"", text);
 }
 
 static gboolean read_source(Packing *packing, const char *dir, const char *arch, GError **error)
 {
     packing->source = root_dir_open(dir, error);
-    g_autoptr(GBytes) text = packing->source ? root_dir_read(packing->source, "/qpkg.cfg", 65536, error) : NULL;
+    g_autoptr(GBytes) text =
+        packing->source ? root_dir_read(packing->source, "/qpkg.cfg", 65536, error) : NULL;
     if (!text) {
         g_prefix_error(error, "%s: ", dir);
         return FALSE;
@@ -89,7 +94,8 @@ static gboolean read_source(Packing *packing, const char *dir, const char *arch,
     if (!packing->routines || !packing->arch)
         return FALSE;
     if (!arch_is_valid(packing->arch))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--arch: \"%s\" is no QDK architecture", packing->arch);
+        return error_set(error, APPCENTER_ERROR_INVALID, "--arch: \"%s\" is no QDK architecture",
+                         packing->arch);
     const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
     packing->mtime = epoch ? g_ascii_strtoll(epoch, NULL, 10) : 0;
     return TRUE;
@@ -127,7 +133,8 @@ static gboolean write_data(const Packing *packing, int icons_fd, int out_fd, GEr
     for (gsize i = 0; ok && i < G_N_ELEMENTS(folders); i++) {
         if (folders[i] && !root_dir_exists(packing->source, folders[i]))
             continue;
-        int fd = folders[i] ? root_dir_openat(packing->source, folders[i], O_RDONLY | O_DIRECTORY, 0, error) : dup(icons_fd);
+        int fd = folders[i] ? root_dir_openat(packing->source, folders[i], O_RDONLY | O_DIRECTORY, 0, error)
+                            : dup(icons_fd);
         ok = fd >= 0;
         if (ok)
             layers[n++] = (ArchiveLayer){fd, ""};
@@ -144,7 +151,8 @@ static gboolean write_control(const Packing *packing, int out_fd, GError **error
     const ArchiveMember members[] = {
         {"qpkg.cfg", config, strlen(config), 0644},
         {"qinstall.sh", installer_stub, strlen(installer_stub), 0755},
-        {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines), 0644},
+        {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines),
+         0644},
     };
     return archive_pack_control(out_fd, members, G_N_ELEMENTS(members), packing->mtime, error);
 }
@@ -218,15 +226,15 @@ gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *out = NULL, *arch = NULL, *compress = NULL, *sign = NULL;
     const GOptionEntry entries[] = {
-        {"output",   'o', 0, G_OPTION_ARG_FILENAME, &out,      "default NAME_VERSION_ARCH.qpkg here",        "FILE"  },
-        {"arch",     0,   0, G_OPTION_ARG_STRING,   &arch,     "a QDK architecture or all",                  "ARCH"  },
-        {"compress", 0,   0, G_OPTION_ARG_STRING,   &compress, "zstd (default), xz, gzip or bzip2",          "METHOD"},
-        {"sign",     0,   0, G_OPTION_ARG_FILENAME, &sign,     "a publisher's folder: sign.pem and sign.key", "DIR"   },
-        {.long_name = NULL}
-    };
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &out, "default NAME_VERSION_ARCH.qpkg here", "FILE"},
+        {"arch", 0, 0, G_OPTION_ARG_STRING, &arch, "a QDK architecture or all", "ARCH"},
+        {"compress", 0, 0, G_OPTION_ARG_STRING, &compress, "zstd (default), xz, gzip or bzip2", "METHOD"},
+        {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "a publisher's folder: sign.pem and sign.key", "DIR"},
+        {.long_name = NULL}};
     g_auto(Packing) packing = {0};
     if (!parse_words("pack", entries, 1, 1, &argc, &argv, error) ||
-        !parse_compression(compress, &packing.compression, error) || !read_source(&packing, argv[1], arch, error))
+        !parse_compression(compress, &packing.compression, error) ||
+        !read_source(&packing, argv[1], arch, error))
         return FALSE;
     g_auto(Fd) plain = temp_file(error);
     if (plain < 0 || !write_package(&packing, plain, error))
@@ -234,10 +242,11 @@ gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
     g_auto(Fd) signed_fd = sign ? temp_file(error) : -1;
     if (sign && (signed_fd < 0 || !sign_archive(plain, sign, signed_fd, now, error)))
         return FALSE;
-    g_autofree char *file = out ? g_strdup(out)
-                                : g_strdup_printf("%s_%s%s%s.qpkg", packing.identity->name, packing.identity->version,
-                                                  g_str_equal(packing.arch, "all") ? "" : "_",
-                                                  g_str_equal(packing.arch, "all") ? "" : packing.arch);
+    g_autofree char *file =
+        out ? g_strdup(out)
+            : g_strdup_printf("%s_%s%s%s.qpkg", packing.identity->name, packing.identity->version,
+                              g_str_equal(packing.arch, "all") ? "" : "_",
+                              g_str_equal(packing.arch, "all") ? "" : packing.arch);
     if (!save_as(sign ? signed_fd : plain, file, error))
         return FALSE;
     printf("%s: %s %s %s%s\n", file, packing.identity->name, packing.identity->version, packing.arch,
@@ -250,8 +259,7 @@ gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *sign = NULL;
     const GOptionEntry entries[] = {
         {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "a publisher's folder: sign.pem and sign.key", "DIR"},
-        {.long_name = NULL}
-    };
+        {.long_name = NULL}};
     if (!parse_words("sign", entries, 1, 1, &argc, &argv, error))
         return FALSE;
     if (!sign)

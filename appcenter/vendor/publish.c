@@ -16,7 +16,8 @@
 
 GHashTable *publish_keys(char **dirs, GError **error)
 {
-    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GHashTable) keys =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     static const char *const roles[] = {"releases", "brake", "snapshot", "timestamp"};
     for (gsize i = 0; i < G_N_ELEMENTS(roles); i++) {
         GPtrArray *loaded = keys_load(dirs, roles[i], error);
@@ -45,21 +46,24 @@ static json_t *target_entry(const json_t *metadata, const char *path)
 }
 
 /* Signs and writes N.ROLE.json; 0 on failure, else its version. */
-static gint64 put_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator, GHashTable *keys, GError **error)
+static gint64 put_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator, GHashTable *keys,
+                       GError **error)
 {
     gint64 version = json_integer_value(json_object_get(signed_part, "version"));
-    g_autoptr(GBytes) bytes = metadata_sign(signed_part, role, delegator, g_hash_table_lookup(keys, role), error);
+    g_autoptr(GBytes) bytes =
+        metadata_sign(signed_part, role, delegator, g_hash_table_lookup(keys, role), error);
     g_autofree char *path = repo_metadata_path(role, version);
-    if (!bytes || !repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error))
+    if (!bytes ||
+        !repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error))
         return 0;
     return version;
 }
 
 /* One target of a role of its own: nothing to do when the content is the published one's (raw_sha256 equal) and the role
  * is young. file: what is served; custom: taken. Sets *version to the role's current version. */
-static gboolean put_target_role(Repo *repo, const char *role, const char *target, GBytes *file, json_t *custom,
-                                const char *raw_sha256, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
-                                GError **error)
+static gboolean put_target_role(Repo *repo, const char *role, const char *target, GBytes *file,
+                                json_t *custom, const char *raw_sha256, json_t *targets, GHashTable *keys,
+                                gint64 now, gint64 *version, GError **error)
 {
     g_autoptr(json_t) taken = custom;
     g_autoptr(GError) broken = NULL;
@@ -73,7 +77,8 @@ static gboolean put_target_role(Repo *repo, const char *role, const char *target
     *version = metadata_version(published);
     if (old && g_str_equal(old, raw_sha256) && !is_ageing(repo, published, role, now))
         return TRUE;
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+    g_autofree char *sha256 =
+        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
     g_autofree char *folder = g_path_get_dirname(target);
     g_autofree char *base = g_path_get_basename(target);
     g_autofree char *path = g_strdup_printf("/public/targets/%s/%s.%s", folder, sha256, base);
@@ -81,8 +86,9 @@ static gboolean put_target_role(Repo *repo, const char *role, const char *target
         return FALSE;
     json_object_set_new(taken, "raw_sha256", json_string(raw_sha256));
     g_autoptr(json_t) part = metadata_signed("targets", *version + 1, now + life_of(repo, role));
-    json_object_set_new(part, "targets",
-                        json_pack("{s:o}", target, metadata_target(sha256, g_bytes_get_size(file), json_incref(taken))));
+    json_object_set_new(
+        part, "targets",
+        json_pack("{s:o}", target, metadata_target(sha256, g_bytes_get_size(file), json_incref(taken))));
     *version = put_role(repo, role, part, targets, keys, error);
     return *version != 0;
 }
@@ -110,42 +116,48 @@ static void remember_world(Repo *repo, gint64 now)
     json_object_set_new(repo->world, "published_at", json_integer(now));
 }
 
-static gboolean put_catalogue(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version, GError **error)
+static gboolean put_catalogue(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
+                              GError **error)
 {
     gboolean changed = world_changed(repo);
     gint64 at = changed ? now : json_integer_value(json_object_get(repo->world, "published_at"));
     g_autoptr(GBytes) raw = publish_catalogue(repo, at, error);
     if (!raw)
         return FALSE;
-    g_autofree char *raw_sha256 = digest_hex_of(DIGEST_SHA256, g_bytes_get_data(raw, NULL), g_bytes_get_size(raw));
+    g_autofree char *raw_sha256 =
+        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(raw, NULL), g_bytes_get_size(raw));
     g_autoptr(GBytes) file = archive_zstd_compress(g_bytes_get_data(raw, NULL), g_bytes_get_size(raw), error);
     if (!file)
         return FALSE;
     json_t *custom = json_pack("{s:s, s:i, s:I, s:O}", "kind", "catalogue", "format", 1, "raw_length",
                                (json_int_t)g_bytes_get_size(raw), "urgent_epoch",
                                json_object_get(repo->world, "urgent_epoch"));
-    if (!put_target_role(repo, "releases", CATALOGUE_TARGET, file, custom, raw_sha256, targets, keys, now, version, error))
+    if (!put_target_role(repo, "releases", CATALOGUE_TARGET, file, custom, raw_sha256, targets, keys, now,
+                         version, error))
         return FALSE;
     if (changed)
         remember_world(repo, at);
     return TRUE;
 }
 
-static gboolean put_brake(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version, GError **error)
+static gboolean put_brake(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
+                          GError **error)
 {
     json_t *brake = json_object_get(repo->world, "brake");
     gsize i;
     json_t *entry;
-    json_array_foreach(json_object_get(brake, "entries"), i, entry)
-        if (json_is_null(json_object_get(entry, "at"))) {
-            g_autofree char *text = units_format_time(now);
-            json_object_set_new(entry, "at", json_string(text));
-        }
+    json_array_foreach(json_object_get(brake, "entries"), i,
+                       entry) if (json_is_null(json_object_get(entry, "at")))
+    {
+        g_autofree char *text = units_format_time(now);
+        json_object_set_new(entry, "at", json_string(text));
+    }
     g_autofree char *text = json_to_text(brake);
     g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, text, strlen(text));
     g_autoptr(GBytes) file = g_bytes_new(text, strlen(text));
     json_t *custom = json_pack("{s:s, s:i}", "kind", "brake", "format", 1);
-    return put_target_role(repo, "brake", BRAKE_TARGET, file, custom, sha256, targets, keys, now, version, error);
+    return put_target_role(repo, "brake", BRAKE_TARGET, file, custom, sha256, targets, keys, now, version,
+                           error);
 }
 
 /* --- archives --- */
@@ -168,9 +180,9 @@ static gboolean put_packages(Repo *repo, GError **error)
 {
     gsize i;
     json_t *release;
-    json_array_foreach(json_object_get(repo->world, "releases"), i, release)
-        if (!move_package(repo, json_string_value(json_object_get(release, "path")), error))
-            return FALSE;
+    json_array_foreach(json_object_get(repo->world, "releases"), i,
+                       release) if (!move_package(repo, json_string_value(json_object_get(release, "path")),
+                                                  error)) return FALSE;
     return TRUE;
 }
 
@@ -182,7 +194,8 @@ static void name_version(json_t *meta, const char *role, gint64 version)
     json_object_set_new(meta, file, json_pack("{s:I}", "version", (json_int_t)version));
 }
 
-static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now, GError **error)
+static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
+                            GError **error)
 {
     g_autoptr(json_t) wanted = meta;
     g_autoptr(GError) broken = NULL;
@@ -211,7 +224,8 @@ static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
     g_autofree char *path = repo_metadata_path("timestamp", 0);
     g_auto(Fd) old = root_dir_openat(repo->dir, path, O_RDONLY, 0, NULL);
     time_t before = old >= 0 && fstat(old, &st) == 0 ? st.st_mtime : 0;
-    if (!root_dir_write_atomic(repo->dir, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0644, error))
+    if (!root_dir_write_atomic(repo->dir, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0644,
+                               error))
         return FALSE;
     g_auto(Fd) fd = root_dir_openat(repo->dir, path, O_RDONLY, 0, error);
     if (fd < 0)
@@ -219,10 +233,12 @@ static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
     if (fstat(fd, &st) != 0)
         return error_set_errno(error, "cannot look at %s", path);
     const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = before + 1}};
-    return st.st_mtime > before || futimens(fd, times) == 0 || error_set_errno(error, "cannot set the time of %s", path);
+    return st.st_mtime > before || futimens(fd, times) == 0 ||
+           error_set_errno(error, "cannot set the time of %s", path);
 }
 
-static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now, GError **error)
+static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
+                              GError **error)
 {
     g_autoptr(json_t) taken = meta;
     g_autoptr(json_t) published = repo_metadata(repo, "timestamp", NULL);
@@ -231,7 +247,8 @@ static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable
         metadata_signed("timestamp", metadata_version(published) + 1, now + life_of(repo, "timestamp"));
     json_object_set(part, "meta", taken);
     json_object_set_new(part, "signed_at", json_string(signed_at));
-    g_autoptr(GBytes) bytes = metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
+    g_autoptr(GBytes) bytes =
+        metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
     return bytes && write_head(repo, bytes, error);
 }
 
@@ -247,7 +264,8 @@ static json_t *current_targets(const Repo *repo, GError **error)
     }
     g_autofree char *path = repo_metadata_path("targets", 1);
     g_autoptr(GBytes) bytes = root_dir_read(repo->dir, path, TUF_MAX_TARGETS_BYTES, error);
-    return bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error) : NULL;
+    return bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error)
+                 : NULL;
 }
 
 gboolean publish_all(Repo *repo, GHashTable *keys, gint64 now, GError **error)

@@ -22,7 +22,8 @@ static json_t *read_json(const RootDir *dir, const char *path, gsize max_bytes, 
     g_autoptr(GBytes) bytes = root_dir_read(dir, path, max_bytes, error);
     if (!bytes)
         return NULL;
-    json_t *value = json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error);
+    json_t *value =
+        json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error);
     if (!value)
         g_prefix_error(error, "%s%s: ", root_dir_path(dir), path);
     return value;
@@ -35,7 +36,8 @@ Repo *repo_open(const char *path, GError **error)
     if (!repo->dir)
         return NULL;
     if (!root_dir_exists(repo->dir, REPO_WORLD)) {
-        error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is no repository; make one with appvendor init", path);
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is no repository; make one with appvendor init",
+                  path);
         return NULL;
     }
     repo->world = read_json(repo->dir, REPO_WORLD, REPO_MAX_WORLD_BYTES, error);
@@ -55,7 +57,8 @@ Repo *repo_create(const char *path, GError **error)
         error_set(error, APPCENTER_ERROR_REFUSED, "%s is not empty", path);
         return NULL;
     }
-    static const char *const folders[] = {"/draft/packages", "/public/metadata", "/public/targets", "/public/packages"};
+    static const char *const folders[] = {"/draft/packages", "/public/metadata", "/public/targets",
+                                          "/public/packages"};
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!root_dir_make_dirs(repo->dir, folders[i], 0755, error))
             return NULL;
@@ -82,18 +85,18 @@ GPtrArray *repo_releases(const Repo *repo, const char *name, const char *version
     g_autoptr(GPtrArray) found = g_ptr_array_new();
     json_t *releases = json_object_get(repo->world, "releases");
     if (!wanted) {
-        json_array_foreach(releases, i, release)
-            if (g_strcmp0(member(release, "name"), name) == 0 &&
-                (!wanted || version_compare(member(release, "version"), wanted) > 0))
-                wanted = member(release, "version");
+        json_array_foreach(releases, i,
+                           release) if (g_strcmp0(member(release, "name"), name) == 0 &&
+                                        (!wanted || version_compare(member(release, "version"), wanted) > 0))
+            wanted = member(release, "version");
     }
-    json_array_foreach(releases, i, release)
-        if (wanted && g_strcmp0(member(release, "name"), name) == 0 && g_strcmp0(member(release, "version"), wanted) == 0)
-            g_ptr_array_add(found, release);
+    json_array_foreach(releases, i, release) if (wanted && g_strcmp0(member(release, "name"), name) == 0 &&
+                                                 g_strcmp0(member(release, "version"), wanted) == 0)
+        g_ptr_array_add(found, release);
     if (found->len > 0)
         return g_steal_pointer(&found);
-    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s%s%s is not in this repository; add it first", name, version ? " " : "",
-              version ? version : "");
+    error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s%s%s is not in this repository; add it first", name,
+              version ? " " : "", version ? version : "");
     return NULL;
 }
 
@@ -156,7 +159,8 @@ json_t *repo_metadata(const Repo *repo, const char *role, GError **error)
     g_autoptr(json_t) timestamp = read_metadata(repo, "timestamp", 0, error);
     if (!timestamp || g_str_equal(role, "timestamp"))
         return g_steal_pointer(&timestamp);
-    g_autoptr(json_t) snapshot = read_metadata(repo, "snapshot", version_in_meta(timestamp, "snapshot"), error);
+    g_autoptr(json_t) snapshot =
+        read_metadata(repo, "snapshot", version_in_meta(timestamp, "snapshot"), error);
     if (!snapshot || g_str_equal(role, "snapshot"))
         return g_steal_pointer(&snapshot);
     gint64 version = version_in_meta(snapshot, role);

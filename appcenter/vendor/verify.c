@@ -32,7 +32,8 @@ static gboolean feed_all(const Repo *repo, TufClient *tuf, GError **error)
     return TRUE;
 }
 
-static GBytes *read_target(const Repo *repo, TufClient *tuf, const char *name, TufTarget **target, GError **error)
+static GBytes *read_target(const Repo *repo, TufClient *tuf, const char *name, TufTarget **target,
+                           GError **error)
 {
     tuf_client_search(tuf, name);
     if (!feed_all(repo, tuf, error))
@@ -46,8 +47,10 @@ static GBytes *read_target(const Repo *repo, TufClient *tuf, const char *name, T
     g_autoptr(GBytes) bytes = root_dir_read(repo->dir, path, G_MAXSSIZE, error);
     if (!bytes)
         return NULL;
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-    g_autofree char *sha512 = digest_hex_of(DIGEST_SHA512, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autofree char *sha256 =
+        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autofree char *sha512 =
+        digest_hex_of(DIGEST_SHA512, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
     if (!tuf_target_check(found, (gint64)g_bytes_get_size(bytes), sha256, sha512, error)) {
         g_prefix_error(error, "%s: ", name);
         return NULL;
@@ -73,27 +76,31 @@ static gboolean feed_catalogue(const void *data, gsize len, gpointer user_data, 
 static gboolean read_catalogue(Verification *verification, TufClient *tuf, GError **error)
 {
     g_autoptr(TufTarget) target = NULL;
-    g_autoptr(GBytes) file = read_target(verification->repo, tuf, "catalogue/vendor.jsonl.zst", &target, error);
+    g_autoptr(GBytes) file =
+        read_target(verification->repo, tuf, "catalogue/vendor.jsonl.zst", &target, error);
     if (!file)
         return FALSE;
     gint64 raw_length = json_integer_value(json_object_get(target->custom, "raw_length"));
-    g_autoptr(CatalogueReader) reader = catalogue_reader_new("vendor", "vendor", keep_release, verification->releases);
+    g_autoptr(CatalogueReader) reader =
+        catalogue_reader_new("vendor", "vendor", keep_release, verification->releases);
     const CatalogueHeader *header = NULL;
-    if (!archive_zstd_decompress(g_bytes_get_data(file, NULL), g_bytes_get_size(file), raw_length, feed_catalogue, reader,
-                                 error) ||
+    if (!archive_zstd_decompress(g_bytes_get_data(file, NULL), g_bytes_get_size(file), raw_length,
+                                 feed_catalogue, reader, error) ||
         !catalogue_reader_finish(reader, &header, error)) {
         g_prefix_error(error, "catalogue: ");
         return FALSE;
     }
     const PublisherBinding *binding = catalogue_header_publisher(header, "vendor");
     if (!binding || !binding->ca_pem)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: the vendor's own CA is not in the header");
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "catalogue: the vendor's own CA is not in the header");
     verification->anchors = certificates_from_pem(binding->ca_pem, strlen(binding->ca_pem), error);
     if (!verification->anchors)
         return FALSE;
     const char *sha256 = certificate_sha256(verification->anchors->pdata[0]);
     return g_strcmp0(sha256, binding->ca_sha256) == 0 ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: CA %s announced, %s found", binding->ca_sha256, sha256);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: CA %s announced, %s found",
+                     binding->ca_sha256, sha256);
 }
 
 static gboolean check_archive(const Verification *verification, const Release *release, GError **error)
@@ -104,15 +111,19 @@ static gboolean check_archive(const Verification *verification, const Release *r
     if (!sha256)
         return FALSE;
     if (!digest_equal(sha256, release->sha256))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256, sha256);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256,
+                         sha256);
     g_autoptr(Package) package = package_open(fd_steal(&fd), error);
     g_auto(CmsSigner) signer = {0};
-    if (!package || !qpkg_verify_strong(package->fd, package->layout, verification->anchors, verification->now, &signer, error))
+    if (!package || !qpkg_verify_strong(package->fd, package->layout, verification->anchors,
+                                        verification->now, &signer, error))
         return FALSE;
-    if (!g_str_equal(package->identity->name, release->name) || !g_str_equal(package->identity->version, release->version) ||
+    if (!g_str_equal(package->identity->name, release->name) ||
+        !g_str_equal(package->identity->version, release->version) ||
         !g_str_equal(package->arch, release->arch) || package->layout->file_bytes != release->size_bytes)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "the archive says %s %s %s of %" G_GINT64_FORMAT " bytes",
-                         package->identity->name, package->identity->version, package->arch, package->layout->file_bytes);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "the archive says %s %s %s of %" G_GINT64_FORMAT " bytes", package->identity->name,
+                         package->identity->version, package->arch, package->layout->file_bytes);
     return TRUE;
 }
 
@@ -131,7 +142,8 @@ static gboolean check_archives(const Verification *verification, GError **error)
 static gboolean check_brake(const Verification *verification, TufClient *tuf, GError **error)
 {
     g_autoptr(GBytes) bytes = read_target(verification->repo, tuf, "brake/brake.json", NULL, error);
-    g_autoptr(Brake) brake = bytes ? brake_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error) : NULL;
+    g_autoptr(Brake) brake =
+        bytes ? brake_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error) : NULL;
     return brake != NULL;
 }
 
@@ -155,10 +167,9 @@ static gboolean verify_all(Verification *verification, GBytes *root, GError **er
 gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *trust = NULL;
-    const GOptionEntry entries[] = {
-        {"trust", 0, 0, G_OPTION_ARG_FILENAME, &trust, "the root to start from; default: the repository's first", "ROOT.json"},
-        {.long_name = NULL}
-    };
+    const GOptionEntry entries[] = {{"trust", 0, 0, G_OPTION_ARG_FILENAME, &trust,
+                                     "the root to start from; default: the repository's first", "ROOT.json"},
+                                    {.long_name = NULL}};
     if (!parse_words("verify", entries, 1, 1, &argc, &argv, error))
         return FALSE;
     g_autoptr(Repo) repo = repo_open(argv[1], error);
@@ -169,7 +180,8 @@ gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
         .repo = repo, .releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free), .now = now};
     gboolean ok = verify_all(&verification, root, error);
     if (ok)
-        printf("good: %u releases, every archive's digest and signature checked\n", verification.releases->len);
+        printf("good: %u releases, every archive's digest and signature checked\n",
+               verification.releases->len);
     g_ptr_array_unref(verification.releases);
     g_clear_pointer(&verification.anchors, g_ptr_array_unref);
     return ok;
