@@ -114,9 +114,9 @@ static gboolean dest_open(Dest *dest, GError **error)
  * will say so when it is needed). */
 static gboolean dest_stat(Dest *dest, const char *name, struct stat *st)
 {
+    /* The first of the chain is always open, so this ends. */
     if (dest->fd < 0) {
         struct stat folder;
-        /* the first of the chain is always open, so this ends; NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         if (!dest_stat(dest->parent, dest->name, &folder))
             return FALSE;
         g_autoptr(GError) ignored = NULL;

@@ -88,13 +88,10 @@ static json_t *describe(const PackageInfo *info, GPtrArray *anchors, gint64 now)
 
 static void print_value(const char *key, const json_t *value)
 {
-    g_autofree char *text = NULL;
-    if (json_is_string(value))
-        printf("%-16s %s\n", key, json_string_value(value));
-    else if (json_is_integer(value))
-        printf("%-16s %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
-    else if (!json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0))
-        printf("%-16s %s\n", key, text = json_to_text(value));
+    if (json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0))
+        return;
+    g_autofree char *text = json_is_string(value) ? g_strdup(json_string_value(value)) : json_to_text(value);
+    printf("%-16s %s\n", key, text);
 }
 
 static GPtrArray *load_anchors(const char *file, GError **error)
