@@ -1,4 +1,4 @@
-/* catalogue_write.c - the world's releases as a catalogue: filled in, checked by the client's own parser, sorted. */
+/* catalogue_write.c - the world as boxes read it: catalogue and brake, filled in, sorted, checked by the client's own readers. */
 #include <string.h>
 
 #include "vendor/publish.h"
@@ -73,6 +73,26 @@ static json_t *header(Repo *repo, GPtrArray *releases, gint64 now)
                      json_object_get(repo->world, "ca_pem"));
 }
 
+static gboolean drop_release(Release *release, gpointer user_data, GError **error)
+{
+    (void)user_data;
+    (void)error;
+    release_free(release);
+    return TRUE;
+}
+
+/* Whatever would be refused on a box is refused here: order, doubles, the length of a line, the number of names. */
+static gboolean is_readable(const GString *text, GError **error)
+{
+    g_autoptr(CatalogueReader) reader = catalogue_reader_new("vendor", "vendor", drop_release, NULL);
+    const CatalogueHeader *read = NULL;
+    if (catalogue_reader_feed(reader, text->str, text->len, error) &&
+        catalogue_reader_finish(reader, &read, error))
+        return TRUE;
+    g_prefix_error(error, "catalogue: boxes would refuse it: ");
+    return FALSE;
+}
+
 GBytes *publish_catalogue(Repo *repo, gint64 now, GError **error)
 {
     g_autoptr(GPtrArray) releases = sorted_releases(repo, now, error);
@@ -82,5 +102,31 @@ GBytes *publish_catalogue(Repo *repo, gint64 now, GError **error)
     append_line(text, header(repo, releases, now));
     for (guint i = 0; i < releases->len; i++)
         append_line(text, release_to_json(releases->pdata[i]));
+    if (!is_readable(text, error))
+        return NULL;
     return g_string_free_to_bytes(g_steal_pointer(&text));
+}
+
+GBytes *publish_brake(Repo *repo, gint64 now, GError **error)
+{
+    json_t *object = json_object_get(repo->world, "brake");
+    json_t *entries = json_object_get(object, "entries");
+    for (gsize i = 0; i < json_array_size(entries); i++)
+        fill_time(json_array_get(entries, i), "at", now);
+    g_autofree char *text = json_to_text(object);
+    g_autoptr(Brake) brake = brake_parse(text, strlen(text), error);
+    if (!brake) {
+        g_prefix_error(error, "brake: boxes would refuse it: ");
+        return NULL;
+    }
+    return g_bytes_new(text, strlen(text));
+}
+
+gboolean publish_check(const Repo *repo, gint64 now, GError **error)
+{
+    g_autoptr(json_t) copy = json_deep_copy(repo->world);
+    Repo draft = {repo->dir, -1, copy};
+    g_autoptr(GBytes) catalogue = publish_catalogue(&draft, now, error);
+    g_autoptr(GBytes) brake = catalogue ? publish_brake(&draft, now, error) : NULL;
+    return brake != NULL;
 }

@@ -86,18 +86,13 @@ static gboolean make_keys(Ceremony *ceremony, const RootDir *folder, const char 
 static gboolean make_publisher(Repo *repo, const RootDir *folder, const char *passphrase, gint64 now,
                                GError **error)
 {
-    g_autofree char *ca = NULL, *ca_key = NULL, *signer = NULL, *signer_key = NULL;
-    /* The CA's key opens once more here, to certify the signer; both keys are stored encrypted when there is a passphrase. */
-    if (!cms_make_ca("vendor", now, CA_DAYS, NULL, &ca, &ca_key, error) ||
+    g_autofree char *ca = NULL, *signer = NULL;
+    g_auto(Secret) ca_key = NULL, signer_key = NULL;
+    if (!cms_make_ca("vendor", now, CA_DAYS, passphrase, &ca, &ca_key, error) ||
         !cms_make_signer(ca, ca_key, "vendor", now, SIGNER_DAYS, passphrase, &signer, &signer_key, error))
         return FALSE;
-    g_autoptr(PrivateKey) plain =
-        passphrase ? private_key_from_pem(ca_key, strlen(ca_key), NULL, error) : NULL;
-    g_autofree char *stored = NULL;
-    if (passphrase && (!plain || !(stored = private_key_to_pem(plain, passphrase, error))))
-        return FALSE;
     g_autoptr(Certificate) certificate = certificate_from_pem(ca, strlen(ca), error);
-    if (!certificate || !keys_save_publisher(folder, ca, stored ? stored : ca_key, signer, signer_key, error))
+    if (!certificate || !keys_save_publisher(folder, ca, ca_key, signer, signer_key, error))
         return FALSE;
     json_object_set_new(repo->world, "ca_pem", json_string(ca));
     json_object_set_new(repo->world, "ca_sha256", json_string(certificate_sha256(certificate)));
@@ -137,11 +132,11 @@ static gboolean write_offline_role(Repo *repo, const char *role, json_t *signed_
            repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
 }
 
-static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *folder, gint64 now,
-                              GError **error)
+/* From the saved world on, publish can finish what a crash here leaves; before that there is nothing to keep. */
+static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *folder, const char *passphrase,
+                              gint64 now, GError **error)
 {
-    g_autofree char *passphrase = NULL;
-    if (!keys_passphrase(&passphrase, error) || !make_keys(ceremony, folder, passphrase, error) ||
+    if (!make_keys(ceremony, folder, passphrase, error) ||
         !make_publisher(repo, folder, passphrase, now, error))
         return FALSE;
     make_world(repo, ceremony);
@@ -155,10 +150,23 @@ static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *fol
            repo_save_world(repo, error) && publish_all(repo, ceremony->keys, now, error);
 }
 
+/* With its links resolved; of what is not there yet at least its parent's. */
+static char *real_path(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (real)
+        return real;
+    g_autofree char *plain = g_canonicalize_filename(path, NULL);
+    g_autofree char *base = g_path_get_basename(plain);
+    g_autofree char *parent = g_path_get_dirname(plain);
+    g_autofree char *real_parent = realpath(parent, NULL);
+    return g_build_filename(real_parent ? real_parent : parent, base, NULL);
+}
+
 static RootDir *key_folder(const char *dir, const char *repo, GError **error)
 {
-    g_autofree char *keys_path = g_canonicalize_filename(dir, NULL);
-    g_autofree char *repo_path = g_canonicalize_filename(repo, NULL);
+    g_autofree char *keys_path = real_path(dir);
+    g_autofree char *repo_path = real_path(repo);
     g_autofree char *inside = g_strconcat(repo_path, "/", NULL);
     if (g_str_equal(keys_path, repo_path) || g_str_has_prefix(keys_path, inside)) {
         error_set(error, APPCENTER_ERROR_REFUSED, "--keys: keys never lie inside the repository");
@@ -167,8 +175,11 @@ static RootDir *key_folder(const char *dir, const char *repo, GError **error)
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return error_set_errno(error, "cannot make %s", dir), NULL;
     g_autoptr(RootDir) folder = root_dir_open(dir, error);
-    if (folder && root_dir_exists(folder, "/root")) {
-        error_set(error, APPCENTER_ERROR_REFUSED, "%s holds keys already", dir);
+    if (folder && keys_are_there(folder)) {
+        error_set(error, APPCENTER_ERROR_REFUSED,
+                  "%s holds keys already; take a new folder, or remove it if it is from an init that did not "
+                  "finish",
+                  dir);
         return NULL;
     }
     return g_steal_pointer(&folder);
@@ -197,9 +208,12 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
     if (!parse_kind(kind, &ceremony.kind, error) || !parse_pairs(thresholds, FALSE, &ceremony, error) ||
         !parse_pairs(expires, TRUE, &ceremony, error))
         return FALSE;
+    g_auto(Secret) passphrase = NULL; /* read before anything is made */
+    if (!keys_passphrase(&passphrase, error))
+        return FALSE;
     g_autoptr(RootDir) folder = key_folder(keys, argv[1], error);
     g_autoptr(Repo) repo = folder ? repo_create(argv[1], error) : NULL;
-    if (!repo || !hold_ceremony(repo, &ceremony, folder, now, error))
+    if (!repo || !hold_ceremony(repo, &ceremony, folder, passphrase, now, error))
         return FALSE;
     printf("published an empty repository; the first trusted root is %s/public/metadata/1.root.json\n"
            "keep %s/root and %s/targets off line\n",

@@ -4,7 +4,7 @@
 
 #include "vendor/commands.h"
 #include "vendor/curve.h"
-#include "vendor/repo.h"
+#include "vendor/publish.h"
 
 static gboolean parse_target(const char *word, gboolean version_needed, char **name, char **version,
                              GError **error)
@@ -50,7 +50,6 @@ gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
         {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "a word for people, such as exploited", "TEXT"},
         {"curve", 0, 0, G_OPTION_ARG_STRING, &curve, "phases; default " CURVE_EMERGENCY, "CURVE"},
         {.long_name = NULL}};
-    (void)now;
     if (!parse_words("urgent", entries, 2, 2, &argc, &argv, error) ||
         !parse_target(argv[2], FALSE, &name, &version, error))
         return FALSE;
@@ -72,7 +71,7 @@ gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
         return FALSE;
     g_autoptr(json_t) urgency = urgency_object(cls, within_s, reason, advisories);
     mark(repo, releases, urgency, rollout);
-    if (!repo_save_world(repo, error))
+    if (!publish_check(repo, now, error) || !repo_save_world(repo, error))
         return FALSE;
     printf("%s %s is marked %s in the draft; publish makes it visible\n", name,
            json_string_value(json_object_get(releases->pdata[0], "version")), urgency_class_name(cls));
@@ -85,7 +84,6 @@ gboolean cmd_rollout(int argc, char **argv, gint64 now, GError **error)
     const GOptionEntry entries[] = {
         {"curve", 0, 0, G_OPTION_ARG_STRING, &curve, "phases, such as 0h:1%,6h:20%,24h:100%", "CURVE"},
         {.long_name = NULL}};
-    (void)now;
     if (!parse_words("rollout", entries, 2, 2, &argc, &argv, error) ||
         !parse_target(argv[2], TRUE, &name, &version, error))
         return FALSE;
@@ -98,7 +96,7 @@ gboolean cmd_rollout(int argc, char **argv, gint64 now, GError **error)
         return FALSE;
     for (guint i = 0; i < releases->len; i++)
         json_object_set_new(releases->pdata[i], "rollout", json_deep_copy(rollout));
-    if (!repo_save_world(repo, error))
+    if (!publish_check(repo, now, error) || !repo_save_world(repo, error))
         return FALSE;
     printf("%s %s follows the curve %s from its publication on\n", name, version, curve);
     return TRUE;
@@ -121,19 +119,18 @@ static gboolean drop_entry(json_t *entries, const char *name, const char *versio
     return FALSE;
 }
 
-static gboolean save_brake(Repo *repo, GError **error)
+static gboolean save_brake(Repo *repo, gint64 now, GError **error)
 {
     json_t *brake = json_object_get(repo->world, "brake");
     json_object_set_new(brake, "serial",
                         json_integer(json_integer_value(json_object_get(brake, "serial")) + 1));
-    return repo_save_world(repo, error);
+    return publish_check(repo, now, error) && repo_save_world(repo, error);
 }
 
-static gboolean set_entry(const char *verb, int argc, char **argv, const char *reason, const char *go_back_to,
-                          GError **error)
+static gboolean set_entry(const char *verb, char **argv, const char *reason, const char *go_back_to,
+                          gint64 now, GError **error)
 {
     g_autofree char *name = NULL, *version = NULL;
-    (void)argc;
     if (!parse_target(argv[2], TRUE, &name, &version, error))
         return FALSE;
     g_autoptr(Repo) repo = repo_open(argv[1], error);
@@ -153,7 +150,7 @@ static gboolean set_entry(const char *verb, int argc, char **argv, const char *r
                                              version, "arch", "action", verb, "go_back_to",
                                              go_back_to ? json_string(go_back_to) : json_null(), "reason",
                                              reason ? json_string(reason) : json_null(), "at"));
-    if (!save_brake(repo, error))
+    if (!save_brake(repo, now, error))
         return FALSE;
     printf("%s %s: %s in the draft; publish with the brake key makes it visible\n", name, version, verb);
     return TRUE;
@@ -164,9 +161,8 @@ gboolean cmd_halt(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *reason = NULL;
     const GOptionEntry entries[] = {
         {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "what people are told", "TEXT"}, {.long_name = NULL}};
-    (void)now;
     return parse_words("halt", entries, 2, 2, &argc, &argv, error) &&
-           set_entry("halt", argc, argv, reason, NULL, error);
+           set_entry("halt", argv, reason, NULL, now, error);
 }
 
 gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error)
@@ -177,15 +173,13 @@ gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error)
         {"go-back-to", 0, 0, G_OPTION_ARG_STRING, &go_back_to, "the version that boxes go back to",
          "VERSION"},
         {.long_name = NULL}};
-    (void)now;
     return parse_words("withdraw", entries, 2, 2, &argc, &argv, error) &&
-           set_entry("withdraw", argc, argv, reason, go_back_to, error);
+           set_entry("withdraw", argv, reason, go_back_to, now, error);
 }
 
 gboolean cmd_resume(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *name = NULL, *version = NULL;
-    (void)now;
     if (!parse_words("resume", NULL, 2, 2, &argc, &argv, error) ||
         !parse_target(argv[2], TRUE, &name, &version, error))
         return FALSE;
@@ -195,7 +189,7 @@ gboolean cmd_resume(int argc, char **argv, gint64 now, GError **error)
     if (!drop_entry(json_object_get(json_object_get(repo->world, "brake"), "entries"), name, version))
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is neither halted nor withdrawn", name,
                          version);
-    if (!save_brake(repo, error))
+    if (!save_brake(repo, now, error))
         return FALSE;
     printf("%s %s goes on; publish with the brake key makes it visible\n", name, version);
     return TRUE;

@@ -96,7 +96,7 @@ gboolean cmd_publish(int argc, char **argv, gint64 now, GError **error)
     g_autoptr(Repo) repo = NULL;
     g_autoptr(GHashTable) keys = NULL;
     if (is_dry) {
-        repo = repo_open(argv[1], error);
+        repo = repo_open_to_read(argv[1], error);
         return repo && explain(repo, now, error);
     }
     if (!load(argv[1], dirs, &repo, &keys, error) || !publish_all(repo, keys, now, error))
@@ -141,7 +141,7 @@ gboolean cmd_status(int argc, char **argv, gint64 now, GError **error)
                                     {.long_name = NULL}};
     if (!parse_words("status", entries, 1, 1, &argc, &argv, error))
         return FALSE;
-    g_autoptr(Repo) repo = repo_open(argv[1], error);
+    g_autoptr(Repo) repo = repo_open_to_read(argv[1], error);
     if (!repo)
         return FALSE;
     g_autoptr(json_t) roles = json_array();

@@ -53,8 +53,8 @@ gboolean parse_words(const char *verb, const GOptionEntry *entries, int min, int
 gboolean parse_app_version(const char *word, char **name, char **version, GError **error)
 {
     g_auto(GStrv) parts = g_strsplit(word, "=", 2);
-    if (!app_name_is_valid(parts[0]))
-        return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\" is no app name", parts[0]);
+    if (!app_name_is_valid(parts[0])) /* NULL for an empty word */
+        return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\" is no app name", parts[0] ? parts[0] : "");
     if (parts[1] && !version_is_valid(parts[1]))
         return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\" is no version", parts[1]);
     *name = g_strdup(parts[0]);

@@ -9,7 +9,8 @@ static gboolean parse_share(const char *text, gint64 *permyriad)
 {
     gsize len = strlen(text);
     char *end = NULL;
-    if (len < 2 || text[len - 1] != '%' || !g_ascii_isdigit(text[0]))
+    if (len < 2 || text[len - 1] != '%' || !g_ascii_isdigit(text[0]) ||
+        strspn(text, "0123456789.") != len - 1) /* strtod would take "0x9" and "1e1", too */
         return FALSE;
     double percent = g_ascii_strtod(text, &end);
     if (end != text + len - 1 || percent < 0 || percent > 100)

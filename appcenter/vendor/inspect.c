@@ -6,7 +6,7 @@
 
 #include "vendor/commands.h"
 #include "vendor/package_info.h"
-#include "vendor/repo.h"
+#include "vendor/publish.h"
 
 void package_info_clear(PackageInfo *info)
 {
@@ -175,22 +175,31 @@ static gboolean is_new(const Repo *repo, const PackageInfo *info, gboolean *is_s
     return TRUE;
 }
 
+/* Durable, name and all, before the world speaks of it; and what was checked is what was copied. */
 static gboolean copy_package(const Repo *repo, const PackageInfo *info, const char *path, GError **error)
 {
     g_autofree char *draft_path = g_strconcat("/draft/", path, NULL);
     g_autofree char *temp_path = g_strconcat(draft_path, ".new", NULL);
     if (!root_dir_unlink(repo->dir, temp_path, error))
         return FALSE;
-    g_auto(Fd) out = root_dir_openat(repo->dir, temp_path, O_WRONLY | O_CREAT | O_EXCL, 0644, error);
+    g_auto(Fd) out = root_dir_openat(repo->dir, temp_path, O_RDWR | O_CREAT | O_EXCL, 0644, error);
     if (out < 0)
         return FALSE;
     if (lseek(info->package->fd, 0, SEEK_SET) != 0)
         return error_set_errno(error, "cannot rewind");
     if (files_copy_fd(info->package->fd, out, info->size_bytes, error) < 0 || !files_fsync(out, path, error))
         return FALSE;
+    g_autofree char *sha256 = digest_hex_of_fd(DIGEST_SHA256, out, 0, -1, error);
+    if (!sha256)
+        return FALSE;
+    if (!digest_equal(sha256, info->sha256))
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "the file changed while it was read");
     g_autofree char *from = root_dir_host_path(repo->dir, temp_path);
     g_autofree char *to = root_dir_host_path(repo->dir, draft_path);
-    return rename(from, to) == 0 || error_set_errno(error, "cannot write %s", to);
+    if (rename(from, to) != 0)
+        return error_set_errno(error, "cannot write %s", to);
+    g_auto(Fd) folder = root_dir_openat(repo->dir, "/draft/packages", O_RDONLY | O_DIRECTORY, 0, error);
+    return folder >= 0 && files_fsync(folder, "draft/packages", error);
 }
 
 static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)
@@ -233,5 +242,5 @@ gboolean cmd_add(int argc, char **argv, gint64 now, GError **error)
     for (int i = 2; i < argc; i++)
         if (!add_one(repo, argv[i], now, error))
             return FALSE; /* the draft on disk is as it was: all or none of the files are taken */
-    return repo_save_world(repo, error);
+    return publish_check(repo, now, error) && repo_save_world(repo, error);
 }

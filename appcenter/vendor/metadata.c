@@ -88,37 +88,53 @@ json_t *metadata_target(const char *sha256, gsize len, json_t *custom)
                      custom);
 }
 
-/* Key ids that the delegator lists for the role; borrowed array or NULL. */
-static json_t *known_ids(json_t *delegator, const char *role)
+/* What the delegator says of the role, {"keyids":[...],"threshold":N,...}; borrowed or NULL. */
+static json_t *role_entry(json_t *delegator, const char *role)
 {
     json_t *body = json_object_get(delegator, "signed");
     json_t *top = json_object_get(json_object_get(body, "roles"), role);
-    if (top)
-        return json_object_get(top, "keyids");
-    gsize i;
-    json_t *one;
-    json_array_foreach(json_object_get(json_object_get(body, "delegations"), "roles"), i,
-                       one) if (g_strcmp0(json_string_value(json_object_get(one, "name")), role) ==
-                                0) return json_object_get(one, "keyids");
-    return NULL;
+    json_t *delegated = json_object_get(json_object_get(body, "delegations"), "roles");
+    for (gsize i = 0; !top && i < json_array_size(delegated); i++) {
+        json_t *one = json_array_get(delegated, i);
+        if (g_strcmp0(json_string_value(json_object_get(one, "name")), role) == 0)
+            top = one;
+    }
+    return top;
 }
 
 static gboolean is_known(json_t *ids, const char *id)
 {
-    gsize i;
-    json_t *one;
-    json_array_foreach(ids, i, one) if (g_strcmp0(json_string_value(one), id) == 0) return TRUE;
+    for (gsize i = 0; i < json_array_size(ids); i++)
+        if (g_strcmp0(json_string_value(json_array_get(ids, i)), id) == 0)
+            return TRUE;
     return FALSE;
+}
+
+/* Those of the keys that the delegator knows for the role, each once however many folders hold it. */
+static GPtrArray *usable_keys(json_t *delegator, const char *role, GPtrArray *keys)
+{
+    GPtrArray *usable = g_ptr_array_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    json_t *ids = json_object_get(role_entry(delegator, role), "keyids");
+    for (guint i = 0; i < keys->len; i++) {
+        const char *id = public_key_id(private_key_public(keys->pdata[i]));
+        if (is_known(ids, id) && g_hash_table_add(seen, (gpointer)id))
+            g_ptr_array_add(usable, keys->pdata[i]);
+    }
+    return usable;
+}
+
+gboolean metadata_can_sign(json_t *delegator, const char *role, GPtrArray *keys)
+{
+    g_autoptr(GPtrArray) usable = usable_keys(delegator, role, keys);
+    return usable->len > 0 &&
+           usable->len >= json_integer_value(json_object_get(role_entry(delegator, role), "threshold"));
 }
 
 GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, GPtrArray *keys,
                       GError **error)
 {
-    g_autoptr(GPtrArray) ours = g_ptr_array_new();
-    json_t *ids = known_ids(delegator, role);
-    for (guint i = 0; i < keys->len; i++)
-        if (is_known(ids, public_key_id(private_key_public(keys->pdata[i]))))
-            g_ptr_array_add(ours, keys->pdata[i]);
+    g_autoptr(GPtrArray) ours = usable_keys(delegator, role, keys);
     g_autoptr(GBytes) bytes = tuf_sign(signed_part, ours, error);
     if (!bytes)
         return NULL;

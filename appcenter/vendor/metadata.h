@@ -25,6 +25,8 @@ json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GH
 /* {"length","hashes":{"sha256"},"custom"}; custom is taken. */
 json_t *metadata_target(const char *sha256, gsize len, json_t *custom);
 
+/* TRUE when the keys at hand reach the role's threshold in the delegator. */
+gboolean metadata_can_sign(json_t *delegator, const char *role, GPtrArray *keys);
 /* Signs with those of the keys that the delegator ("root" metadata, or "targets" for delegated roles) knows for the role,
  * and refuses (UNTRUSTED) when its threshold is not met: nothing unsigned is ever published. */
 GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, GPtrArray *keys,

@@ -97,7 +97,11 @@ static gboolean read_source(Packing *packing, const char *dir, const char *arch,
         return error_set(error, APPCENTER_ERROR_INVALID, "--arch: \"%s\" is no QDK architecture",
                          packing->arch);
     const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
-    packing->mtime = epoch ? g_ascii_strtoll(epoch, NULL, 10) : 0;
+    guint64 seconds = 0;
+    if (epoch && !g_ascii_string_to_unsigned(epoch, 10, 0, G_MAXUINT32, &seconds, NULL))
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "SOURCE_DATE_EPOCH: wanted seconds since 1970, found \"%s\"", epoch);
+    packing->mtime = (gint64)seconds;
     return TRUE;
 }
 
@@ -193,7 +197,8 @@ static gboolean write_package(const Packing *packing, int out_fd, GError **error
 /* Adds record 65 to what is in in_fd; the result goes to out_fd. */
 static gboolean sign_archive(int in_fd, const char *dir, int out_fd, gint64 now, GError **error)
 {
-    g_autofree char *sign_pem = NULL, *sign_key = NULL, *passphrase = NULL;
+    g_autofree char *sign_pem = NULL;
+    g_auto(Secret) sign_key = NULL, passphrase = NULL;
     if (!keys_passphrase(&passphrase, error) || !keys_load_signer(dir, &sign_pem, &sign_key, error))
         return FALSE;
     g_autoptr(QpkgLayout) layout = qpkg_layout_read(in_fd, error);

@@ -45,6 +45,17 @@ static json_t *target_entry(const json_t *metadata, const char *path)
     return json_object_get(json_object_get(json_object_get(metadata, "signed"), "targets"), path);
 }
 
+/* A publication that was cut short, or lacked a key, may have left the next numbers behind. Somebody may have seen them:
+ * they are passed over, so that no number ever means two contents and the next publish still works. */
+static gint64 next_version(const Repo *repo, const char *role, const json_t *published)
+{
+    for (gint64 version = metadata_version(published) + 1;; version++) {
+        g_autofree char *path = repo_metadata_path(role, version);
+        if (!root_dir_exists(repo->dir, path))
+            return version;
+    }
+}
+
 /* Signs and writes N.ROLE.json; 0 on failure, else its version. */
 static gint64 put_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator, GHashTable *keys,
                        GError **error)
@@ -59,11 +70,32 @@ static gint64 put_role(Repo *repo, const char *role, json_t *signed_part, json_t
     return version;
 }
 
-/* One target of a role of its own: nothing to do when the content is the published one's (raw_sha256 equal) and the role
- * is young. file: what is served; custom: taken. Sets *version to the role's current version. */
+/* What tells one content from another: the uncompressed digest where there is one, as a compressor may change. */
+static const char *fingerprint(const json_t *custom, const char *file_sha256)
+{
+    const char *raw_sha256 = json_string_value(json_object_get(custom, "raw_sha256"));
+    return raw_sha256 ? raw_sha256 : file_sha256;
+}
+
+/* The content stands. An old signature over it is worth a new one, but only a change makes the keys a must: the brake is
+ * published by who has no releases keys. */
+static gboolean may_stay(const Repo *repo, const char *role, const json_t *published, json_t *targets,
+                         GHashTable *keys, gint64 now)
+{
+    if (!is_ageing(repo, published, role, now))
+        return TRUE;
+    if (metadata_can_sign(targets, role, g_hash_table_lookup(keys, role)))
+        return FALSE;
+    g_autofree char *until = units_format_time(metadata_expires_at(published));
+    fprintf(stderr, "appvendor: %s is good until %s; publish with its keys before\n", role, until);
+    return TRUE;
+}
+
+/* One target of a role of its own: nothing to do when the content is the published one's and the role is young. file:
+ * what is served; custom: taken. Sets *version to the role's current version. */
 static gboolean put_target_role(Repo *repo, const char *role, const char *target, GBytes *file,
-                                json_t *custom, const char *raw_sha256, json_t *targets, GHashTable *keys,
-                                gint64 now, gint64 *version, GError **error)
+                                json_t *custom, json_t *targets, GHashTable *keys, gint64 now,
+                                gint64 *version, GError **error)
 {
     g_autoptr(json_t) taken = custom;
     g_autoptr(GError) broken = NULL;
@@ -73,19 +105,22 @@ static gboolean put_target_role(Repo *repo, const char *role, const char *target
         return FALSE;
     }
     json_t *entry = published ? target_entry(published, target) : NULL;
-    const char *old = json_string_value(json_object_get(json_object_get(entry, "custom"), "raw_sha256"));
-    *version = metadata_version(published);
-    if (old && g_str_equal(old, raw_sha256) && !is_ageing(repo, published, role, now))
-        return TRUE;
     g_autofree char *sha256 =
         digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
+    const char *old =
+        fingerprint(json_object_get(entry, "custom"),
+                    json_string_value(json_object_get(json_object_get(entry, "hashes"), "sha256")));
+    *version = metadata_version(published);
+    if (g_strcmp0(old, fingerprint(taken, sha256)) == 0 &&
+        may_stay(repo, role, published, targets, keys, now))
+        return TRUE;
     g_autofree char *folder = g_path_get_dirname(target);
     g_autofree char *base = g_path_get_basename(target);
     g_autofree char *path = g_strdup_printf("/public/targets/%s/%s.%s", folder, sha256, base);
     if (!repo_put_immutable(repo, path, g_bytes_get_data(file, NULL), g_bytes_get_size(file), error))
         return FALSE;
-    json_object_set_new(taken, "raw_sha256", json_string(raw_sha256));
-    g_autoptr(json_t) part = metadata_signed("targets", *version + 1, now + life_of(repo, role));
+    g_autoptr(json_t) part =
+        metadata_signed("targets", next_version(repo, role, published), now + life_of(repo, role));
     json_object_set_new(
         part, "targets",
         json_pack("{s:o}", target, metadata_target(sha256, g_bytes_get_size(file), json_incref(taken))));
@@ -129,11 +164,11 @@ static gboolean put_catalogue(Repo *repo, json_t *targets, GHashTable *keys, gin
     g_autoptr(GBytes) file = archive_zstd_compress(g_bytes_get_data(raw, NULL), g_bytes_get_size(raw), error);
     if (!file)
         return FALSE;
-    json_t *custom = json_pack("{s:s, s:i, s:I, s:O}", "kind", "catalogue", "format", 1, "raw_length",
-                               (json_int_t)g_bytes_get_size(raw), "urgent_epoch",
+    json_t *custom = json_pack("{s:s, s:i, s:s, s:I, s:O}", "kind", "catalogue", "format", 1, "raw_sha256",
+                               raw_sha256, "raw_length", (json_int_t)g_bytes_get_size(raw), "urgent_epoch",
                                json_object_get(repo->world, "urgent_epoch"));
-    if (!put_target_role(repo, "releases", CATALOGUE_TARGET, file, custom, raw_sha256, targets, keys, now,
-                         version, error))
+    if (!put_target_role(repo, "releases", CATALOGUE_TARGET, file, custom, targets, keys, now, version,
+                         error))
         return FALSE;
     if (changed)
         remember_world(repo, at);
@@ -143,21 +178,10 @@ static gboolean put_catalogue(Repo *repo, json_t *targets, GHashTable *keys, gin
 static gboolean put_brake(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
                           GError **error)
 {
-    json_t *brake = json_object_get(repo->world, "brake");
-    gsize i;
-    json_t *entry;
-    json_array_foreach(json_object_get(brake, "entries"), i,
-                       entry) if (json_is_null(json_object_get(entry, "at")))
-    {
-        g_autofree char *text = units_format_time(now);
-        json_object_set_new(entry, "at", json_string(text));
-    }
-    g_autofree char *text = json_to_text(brake);
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, text, strlen(text));
-    g_autoptr(GBytes) file = g_bytes_new(text, strlen(text));
-    json_t *custom = json_pack("{s:s, s:i}", "kind", "brake", "format", 1);
-    return put_target_role(repo, "brake", BRAKE_TARGET, file, custom, sha256, targets, keys, now, version,
-                           error);
+    g_autoptr(GBytes) file = publish_brake(repo, now, error);
+    json_t *custom = file ? json_pack("{s:s, s:i}", "kind", "brake", "format", 1) : NULL;
+    return custom &&
+           put_target_role(repo, "brake", BRAKE_TARGET, file, custom, targets, keys, now, version, error);
 }
 
 /* --- archives --- */
@@ -166,8 +190,8 @@ static gboolean move_package(Repo *repo, const char *path, GError **error)
 {
     g_autofree char *from = g_strdup_printf("/draft/%s", path);
     g_autofree char *to = g_strdup_printf("/public/%s", path);
-    if (root_dir_exists(repo->dir, to))
-        return TRUE;
+    if (root_dir_exists(repo->dir, to)) /* a copy in the draft is left over from an add that was cut short */
+        return root_dir_unlink(repo->dir, from, error);
     g_autofree char *from_host = root_dir_host_path(repo->dir, from);
     g_autofree char *to_host = root_dir_host_path(repo->dir, to);
     if (rename(from_host, to_host) != 0)
@@ -207,7 +231,8 @@ static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *
     json_t *old = json_object_get(json_object_get(published, "signed"), "meta");
     gint64 version = metadata_version(published);
     if (!published || !json_equal(old, wanted) || is_ageing(repo, published, "snapshot", now)) {
-        g_autoptr(json_t) part = metadata_signed("snapshot", version + 1, now + life_of(repo, "snapshot"));
+        g_autoptr(json_t) part = metadata_signed("snapshot", next_version(repo, "snapshot", published),
+                                                 now + life_of(repo, "snapshot"));
         json_object_set(part, "meta", wanted);
         version = put_role(repo, "snapshot", part, root, keys, error);
     }
@@ -237,19 +262,23 @@ static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
            error_set_errno(error, "cannot set the time of %s", path);
 }
 
-static gboolean put_timestamp(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
+/* The head as it will be served; nothing is written yet. meta: taken. */
+static GBytes *sign_timestamp(const Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
                               GError **error)
 {
     g_autoptr(json_t) taken = meta;
-    g_autoptr(json_t) published = repo_metadata(repo, "timestamp", NULL);
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(json_t) published = repo_metadata(repo, "timestamp", &broken);
+    if (broken) {
+        g_propagate_error(error, g_steal_pointer(&broken));
+        return NULL;
+    }
     g_autofree char *signed_at = units_format_time(now);
     g_autoptr(json_t) part =
         metadata_signed("timestamp", metadata_version(published) + 1, now + life_of(repo, "timestamp"));
     json_object_set(part, "meta", taken);
     json_object_set_new(part, "signed_at", json_string(signed_at));
-    g_autoptr(GBytes) bytes =
-        metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
-    return bytes && write_head(repo, bytes, error);
+    return metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
 }
 
 /* The top-level targets that is in force: what the snapshot names, or the first one, right after the ceremony. */
@@ -268,13 +297,14 @@ static json_t *current_targets(const Repo *repo, GError **error)
                  : NULL;
 }
 
+/* No archive is shown before every signature is there. The world is saved before the head: a crash between the two leaves
+ * the old repository and a world whose times are settled, and the next publish brings out exactly that. */
 gboolean publish_all(Repo *repo, GHashTable *keys, gint64 now, GError **error)
 {
     gint64 releases_version = 0, brake_version = 0;
     g_autoptr(json_t) root = repo_metadata(repo, "root", error);
     g_autoptr(json_t) targets = root ? current_targets(repo, error) : NULL;
-    if (!targets || !put_packages(repo, error) ||
-        !put_catalogue(repo, targets, keys, now, &releases_version, error) ||
+    if (!targets || !put_catalogue(repo, targets, keys, now, &releases_version, error) ||
         !put_brake(repo, targets, keys, now, &brake_version, error))
         return FALSE;
     json_t *meta = json_object();
@@ -282,16 +312,23 @@ gboolean publish_all(Repo *repo, GHashTable *keys, gint64 now, GError **error)
     name_version(meta, "releases", releases_version);
     name_version(meta, "brake", brake_version);
     json_t *snapshot = put_snapshot(repo, root, meta, keys, now, error);
-    return snapshot && put_timestamp(repo, root, snapshot, keys, now, error) && repo_save_world(repo, error);
+    g_autoptr(GBytes) head = snapshot ? sign_timestamp(repo, root, snapshot, keys, now, error) : NULL;
+    return head && put_packages(repo, error) && repo_save_world(repo, error) && write_head(repo, head, error);
 }
 
 gboolean publish_heads(Repo *repo, GHashTable *keys, gint64 now, GError **error)
 {
-    g_autoptr(json_t) root = repo_metadata(repo, "root", error);
-    g_autoptr(json_t) published = root ? repo_metadata(repo, "snapshot", error) : NULL;
-    if (!published)
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(json_t) root = repo_metadata(repo, "root", &broken);
+    g_autoptr(json_t) published = root ? repo_metadata(repo, "snapshot", &broken) : NULL;
+    if (broken) {
+        g_propagate_error(error, g_steal_pointer(&broken));
         return FALSE;
+    }
+    if (!published)
+        return error_set(error, APPCENTER_ERROR_NOT_FOUND, "nothing is published yet; run publish first");
     json_t *meta = json_incref(json_object_get(json_object_get(published, "signed"), "meta"));
     json_t *snapshot = put_snapshot(repo, root, meta, keys, now, error);
-    return snapshot && put_timestamp(repo, root, snapshot, keys, now, error);
+    g_autoptr(GBytes) head = snapshot ? sign_timestamp(repo, root, snapshot, keys, now, error) : NULL;
+    return head && write_head(repo, head, error);
 }

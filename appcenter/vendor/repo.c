@@ -2,16 +2,20 @@
 #include "vendor/repo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define REPO_WORLD           "/draft.json"
+#define REPO_LOCK            "/draft.lock"
 #define REPO_MAX_WORLD_BYTES (256 * 1024 * 1024)
 
 void repo_free(Repo *repo)
 {
     if (!repo)
         return;
+    fd_close(repo->lock);
     root_dir_free(repo->dir);
     json_decref(repo->world);
     g_free(repo);
@@ -29,9 +33,22 @@ static json_t *read_json(const RootDir *dir, const char *path, gsize max_bytes, 
     return value;
 }
 
-Repo *repo_open(const char *path, GError **error)
+/* A timer's refresh beside a publish by hand would put an older snapshot under a newer timestamp. */
+static gboolean lock(Repo *repo, GError **error)
+{
+    repo->lock = root_dir_openat(repo->dir, REPO_LOCK, O_RDWR | O_CREAT, 0644, error);
+    if (repo->lock < 0)
+        return FALSE;
+    while (flock(repo->lock, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return error_set_errno(error, "cannot lock %s", root_dir_path(repo->dir));
+    return TRUE;
+}
+
+static Repo *open_repo(const char *path, gboolean to_write, GError **error)
 {
     g_autoptr(Repo) repo = g_new0(Repo, 1);
+    repo->lock = -1;
     repo->dir = root_dir_open(path, error);
     if (!repo->dir)
         return NULL;
@@ -40,8 +57,33 @@ Repo *repo_open(const char *path, GError **error)
                   path);
         return NULL;
     }
+    if (to_write && !lock(repo, error))
+        return NULL;
     repo->world = read_json(repo->dir, REPO_WORLD, REPO_MAX_WORLD_BYTES, error);
     return repo->world ? g_steal_pointer(&repo) : NULL;
+}
+
+Repo *repo_open(const char *path, GError **error)
+{
+    return open_repo(path, TRUE, error);
+}
+
+Repo *repo_open_to_read(const char *path, GError **error)
+{
+    return open_repo(path, FALSE, error);
+}
+
+static gboolean refuse_to_create(const Repo *repo, const char *path, GError **error)
+{
+    if (root_dir_exists(repo->dir, REPO_WORLD))
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "%s is a repository already; publish goes on with it", path);
+    if (root_dir_exists(repo->dir, "/draft") || root_dir_exists(repo->dir, "/public"))
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "%s is from an init that did not finish; remove it and the keys that it made, then "
+                         "run init again",
+                         path);
+    return error_set(error, APPCENTER_ERROR_REFUSED, "%s is not empty", path);
 }
 
 Repo *repo_create(const char *path, GError **error)
@@ -49,21 +91,20 @@ Repo *repo_create(const char *path, GError **error)
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return error_set_errno(error, "cannot make %s", path), NULL;
     g_autoptr(Repo) repo = g_new0(Repo, 1);
+    repo->lock = -1;
     repo->dir = root_dir_open(path, error);
     g_auto(GStrv) names = repo->dir ? root_dir_list(repo->dir, "/", error) : NULL;
     if (!names)
         return NULL;
-    if (*names) {
-        error_set(error, APPCENTER_ERROR_REFUSED, "%s is not empty", path);
+    if (*names && !refuse_to_create(repo, path, error))
         return NULL;
-    }
     static const char *const folders[] = {"/draft/packages", "/public/metadata", "/public/targets",
                                           "/public/packages"};
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!root_dir_make_dirs(repo->dir, folders[i], 0755, error))
             return NULL;
     repo->world = json_object();
-    return g_steal_pointer(&repo);
+    return lock(repo, error) ? g_steal_pointer(&repo) : NULL;
 }
 
 gboolean repo_save_world(const Repo *repo, GError **error)
@@ -107,10 +148,13 @@ gboolean repo_put_immutable(const Repo *repo, const char *path, const void *data
         return root_dir_make_dirs(repo->dir, folder, 0755, error) &&
                root_dir_write_atomic(repo->dir, path, data, len, 0644, error);
     }
-    g_autoptr(GBytes) old = root_dir_read(repo->dir, path, G_MAXSSIZE, error);
-    if (!old)
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GBytes) old = root_dir_read(repo->dir, path, len, &cause);
+    if (!old && error_kind(cause) != APPCENTER_ERROR_CORRUPT) { /* CORRUPT: longer, so it is other content */
+        g_propagate_error(error, g_steal_pointer(&cause));
         return FALSE;
-    if (g_bytes_get_size(old) == len && memcmp(g_bytes_get_data(old, NULL), data, len) == 0)
+    }
+    if (old && g_bytes_get_size(old) == len && memcmp(g_bytes_get_data(old, NULL), data, len) == 0)
         return TRUE;
     return error_set(error, APPCENTER_ERROR_REFUSED, "%s%s is there with other content and may never change",
                      root_dir_path(repo->dir), path);

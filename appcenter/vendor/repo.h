@@ -13,14 +13,17 @@
 
 typedef struct {
     RootDir *dir;
+    Fd lock;       /* one writer at a time; -1 for who only reads */
     json_t *world; /* format publisher ca_pem ca_sha256 serial urgent_epoch expires{} releases[] brake{} */
 } Repo;
 
 void repo_free(Repo *repo);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Repo, repo_free)
-/* An existing one. NOT_FOUND says to run init. */
+/* An existing one, to change it; waits for another writer. NOT_FOUND says to run init. */
 Repo *repo_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A new one in a new or empty folder. */
+/* The same without the lock, writing nothing: for looking. */
+Repo *repo_open_to_read(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A new one in a new or empty folder; REFUSED says what is there instead. */
 Repo *repo_create(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean repo_save_world(const Repo *repo, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -44,9 +44,11 @@ static GBytes *read_target(const Repo *repo, TufClient *tuf, const char *name, T
         return NULL;
     }
     g_autofree char *path = g_strconcat("/public/targets/", found->file_path, NULL);
-    g_autoptr(GBytes) bytes = root_dir_read(repo->dir, path, G_MAXSSIZE, error);
-    if (!bytes)
+    g_autoptr(GBytes) bytes = root_dir_read(repo->dir, path, (gsize)found->length, error);
+    if (!bytes) {
+        g_prefix_error(error, "%s: ", name);
         return NULL;
+    }
     g_autofree char *sha256 =
         digest_hex_of(DIGEST_SHA256, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
     g_autofree char *sha512 =
@@ -164,6 +166,22 @@ static gboolean verify_all(Verification *verification, GBytes *root, GError **er
            check_brake(verification, tuf, error) && check_archives(verification, error);
 }
 
+/* A file that is missing, cut or no metadata at all says the same to who asked: do not trust this repository. */
+static gboolean call_it_untrusted(GError **error)
+{
+    switch (error && *error ? error_kind(*error) : APPCENTER_ERROR_INTERNAL) {
+    case APPCENTER_ERROR_NOT_FOUND:
+    case APPCENTER_ERROR_NETWORK:
+    case APPCENTER_ERROR_CORRUPT:
+    case APPCENTER_ERROR_INVALID:
+        (*error)->code = APPCENTER_ERROR_UNTRUSTED;
+        break;
+    default:
+        break;
+    }
+    return FALSE;
+}
+
 gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *trust = NULL;
@@ -172,13 +190,13 @@ gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
                                     {.long_name = NULL}};
     if (!parse_words("verify", entries, 1, 1, &argc, &argv, error))
         return FALSE;
-    g_autoptr(Repo) repo = repo_open(argv[1], error);
+    g_autoptr(Repo) repo = repo_open_to_read(argv[1], error);
     g_autoptr(GBytes) root = repo ? trusted_root(repo, trust, error) : NULL;
     if (!root)
         return FALSE;
     Verification verification = {
         .repo = repo, .releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free), .now = now};
-    gboolean ok = verify_all(&verification, root, error);
+    gboolean ok = verify_all(&verification, root, error) || call_it_untrusted(error);
     if (ok)
         printf("good: %u releases, every archive's digest and signature checked\n",
                verification.releases->len);
