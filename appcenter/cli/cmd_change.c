@@ -141,8 +141,8 @@ static void print_transaction(const json_t *transaction)
         printf("done: transaction %" G_GINT64_FORMAT "%s; undo with: appctl undo %" G_GINT64_FORMAT "\n", id,
                time, id);
     else
-        printf("%s: transaction %" G_GINT64_FORMAT "%s: %s\n",
-               g_str_equal(result, "rolled_back") ? "rolled back" : result, id, time, message);
+        fprintf(stderr, "%s: transaction %" G_GINT64_FORMAT "%s: %s\n",
+                g_str_equal(result, "rolled_back") ? "rolled back" : result, id, time, message);
 }
 
 /* One transaction is appctl.transaction/1, several (or none) appctl.job/1; a failure without any is appctl.error/1. */
@@ -183,7 +183,8 @@ static void print_result(Cli *cli, json_t *result)
         if (i == 0 && !failed && !cli_has(cli, "quiet"))
             puts(json_object_get(result, "plan") ? "nothing to do" : "done");
     }
-    if (failed)
+    /* One transaction's failure was told with it; several have a sum. */
+    if (failed && (cli_has(cli, "json") || json_array_size(transactions) != 1))
         fprintf(stderr, "appctl: %s\n", render_string(result, "message"));
 }
 

@@ -164,11 +164,6 @@ void engine_close(Engine *engine)
     g_free(engine);
 }
 
-Store *engine_store(Engine *engine)
-{
-    return engine->store;
-}
-
 const Settings *engine_settings(Engine *engine)
 {
     return engine->settings;

@@ -75,7 +75,6 @@ Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC
 gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, GPtrArray **results,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-Store *engine_store(Engine *engine);
 const Settings *engine_settings(Engine *engine);
 /* Trusted now: wall clock, never below the floor. */
 gint64 engine_now(const Engine *engine);

@@ -26,8 +26,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fetcher, fetcher_free)
 
 /* Is this URL one that we would fetch from? REFUSED says why not. */
 gboolean fetch_url_is_allowed(const char *url, gboolean allow_http, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* TRUE for file: and loopback hosts. */
-gboolean fetch_url_is_local(const char *url);
 
 typedef struct {
     gboolean is_absent;       /* 403 or 404 (file: no such file); not an error when absence was allowed */

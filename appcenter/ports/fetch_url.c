@@ -95,12 +95,6 @@ gboolean fetch_url_is_allowed(const char *url, gboolean allow_http, GError **err
     return judge(&parsed, allow_http, error);
 }
 
-gboolean fetch_url_is_local(const char *url)
-{
-    g_auto(Url) parsed = {0};
-    return url_parse(url, &parsed) && (is_file(&parsed) || is_loopback(&parsed));
-}
-
 /* Only unreserved letters go as they are: a "+" means a blank to some object stores. */
 char *fetch_url_join(const char *base, const char *path, GError **error)
 {

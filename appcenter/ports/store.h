@@ -140,11 +140,6 @@ GPtrArray *store_kept_list(Store *store, const char *app_or_null, const char *ki
 Manifest *store_kept_manifest(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_kept_remove(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Fingerprint of a config file as shipped by the installed version (three-way rule). */
-char *store_config_hash(Store *store, const char *app, const char *path, GError **error); /* NULL: none */
-gboolean store_config_hash_set(Store *store, const char *app, const char *path, const char *sha256,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* --- transactions and journal --- */
 typedef struct {
     gint64 id;
@@ -190,10 +185,6 @@ GPtrArray *store_journal(Store *store, gint64 txn_id,
                          GError **error); /* StoreJournal*, in the order of first writing */
 
 /* --- holds, skips, vetoes --- */
-typedef struct {
-    char *app; /* NULL: all */
-    Hold hold; /* hold.app is app */
-} StoreHold;
 GPtrArray *store_holds(Store *store, gint64 now,
                        GError **error); /* Hold*, expired ones left out; free with hold_free */
 void hold_free(Hold *hold);

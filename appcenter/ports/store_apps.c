@@ -199,15 +199,9 @@ gboolean store_app_put(Store *store, const StoreApp *app, const Manifest *manife
 
 gboolean store_app_remove(Store *store, const char *name, GError **error)
 {
-    g_auto(StoreScope) scope = {0};
-    if (!store_scope_enter(&scope, store, error))
-        return FALSE;
-    g_auto(Query) app = query_open(&store->state, "app_remove");
-    query_bind_text(&app, ":name", name);
-    g_auto(Query) configs = query_open(&store->state, "config_forget");
-    query_bind_text(&configs, ":app", name);
-    return query_run_on_row(&app, error, "%s is not installed", name) && query_run(&configs, error) &&
-           store_scope_leave(&scope, error);
+    g_auto(Query) query = query_open(&store->state, "app_remove");
+    query_bind_text(&query, ":name", name);
+    return query_run_on_row(&query, error, "%s is not installed", name);
 }
 
 gboolean store_app_set_enabled(Store *store, const char *name, gboolean enabled, GError **error)
@@ -334,22 +328,3 @@ gboolean store_kept_remove(Store *store, gint64 id, GError **error)
 }
 
 /* --- config files --- */
-
-char *store_config_hash(Store *store, const char *app, const char *path, GError **error)
-{
-    g_auto(Query) query = query_open(&store->state, "config_get");
-    query_bind_text(&query, ":app", app);
-    query_bind_text(&query, ":path", path);
-    g_autofree char *sha256 = query_next(&query) ? query_text(&query) : NULL;
-    return query_finish(&query, error) ? g_steal_pointer(&sha256) : NULL;
-}
-
-gboolean store_config_hash_set(Store *store, const char *app, const char *path, const char *sha256,
-                               GError **error)
-{
-    g_auto(Query) query = query_open(&store->state, "config_set");
-    query_bind_text(&query, ":app", app);
-    query_bind_text(&query, ":path", path);
-    query_bind_text(&query, ":sha256", sha256);
-    return query_run(&query, error);
-}

@@ -214,20 +214,3 @@ gboolean cms_describe(const void *der, gsize len, CmsSigner *signer, GError **er
     return TRUE;
 }
 
-GPtrArray *cms_embedded_certificates(const void *der, gsize len, GError **error)
-{
-    g_autoptr(CMS_ContentInfo) cms = parse(der, len, error);
-    if (!cms)
-        return NULL;
-    GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)certificate_free);
-    STACK_OF(X509) *all = CMS_get1_certs(cms);
-    for (int i = 0; i < sk_X509_num(all); i++) {
-        X509 *x509 = sk_X509_value(all, i);
-        Certificate *certificate = X509_self_signed(x509, 1) == 1 ? certificate_from_x509(x509, NULL) : NULL;
-        if (certificate)
-            g_ptr_array_add(found, certificate);
-    }
-    sk_X509_pop_free(all, X509_free);
-    ERR_clear_error();
-    return found;
-}

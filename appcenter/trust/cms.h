@@ -48,9 +48,6 @@ gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *a
 /* Who claims to have signed, unverified, for `inspect`. */
 gboolean cms_describe(const void *der, gsize len, CmsSigner *signer,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Self-signed certificates inside the CMS (an anchor candidate when the catalogue pins it by ca_sha256). */
-GPtrArray *cms_embedded_certificates(const void *der, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* signer_pem may hold the leaf followed by intermediates; key_pem PKCS#8, passphrase or NULL. */
 GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase,
                  gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -69,14 +69,6 @@ CREATE TABLE app_file (
     PRIMARY KEY (app, path)
 ) STRICT, WITHOUT ROWID;
 
--- Config files as the installed version shipped them: the base of the three-way rule.
-CREATE TABLE config_file (
-    app            TEXT NOT NULL,
-    path           TEXT NOT NULL,
-    shipped_sha256 TEXT NOT NULL,
-    PRIMARY KEY (app, path)
-) STRICT, WITHOUT ROWID;
-
 -- Trees that are kept: the previous version of an app, a removed app. The columns of app, as they were then.
 CREATE TABLE kept (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,4 +1,4 @@
--- Statements over app, app_file, config_file, kept and kept_file.
+-- Statements over app, app_file, kept and kept_file.
 -- Every SELECT of an app names its columns in the order that row_app reads them.
 
 -- name: app_list
@@ -54,16 +54,6 @@ VALUES (:owner, :path, :type, :mode, :size_bytes, :sha256, :target, :is_config);
 
 -- name: app_file_clear
 DELETE FROM app_file WHERE app = :app;
-
--- name: config_get
-SELECT shipped_sha256 FROM config_file WHERE app = :app AND path = :path;
-
--- name: config_set
-INSERT INTO config_file (app, path, shipped_sha256) VALUES (:app, :path, :sha256)
-ON CONFLICT (app, path) DO UPDATE SET shipped_sha256 = excluded.shipped_sha256;
-
--- name: config_forget
-DELETE FROM config_file WHERE app = :app;
 
 -- name: kept_add
 INSERT INTO kept (kind, tree, txn_id, kept_at, name, version, arch, publisher, repository, display_name, requires,

@@ -181,15 +181,12 @@ static void test_an_upgrade_replaces_app_and_manifest(void)
     g_autoptr(Manifest) smaller = manifest_new();
     manifest_add(smaller, manifest_entry_new("only", 'd', 0755, 0, NULL, NULL));
     must(store_app_put(store, old, manifest, OR_FAIL));
-    must(store_config_hash_set(store, "One", "etc.conf", "h1", OR_FAIL));
     must(store_app_put(store, new, smaller, OR_FAIL));
     g_autoptr(GPtrArray) all = store_apps(store, NULL);
     g_assert_cmpuint(all->len, ==, 1);
     assert_same_app(g_ptr_array_index(all, 0), new);
     g_autoptr(Manifest) read = store_app_manifest(store, "One", NULL);
     assert_same_manifest(read, smaller);
-    g_autofree char *hash = store_config_hash(store, "One", "etc.conf", NULL);
-    g_assert_cmpstr(hash, ==, "h1");
 }
 
 static void test_flags_of_an_app_are_set_alone(void)
@@ -222,10 +219,7 @@ static void test_a_removed_app_takes_its_rows_along(void)
     g_autoptr(StoreApp) app = make_app("One", "1.0");
     g_autoptr(Manifest) manifest = make_manifest();
     must(store_app_put(store, app, manifest, OR_FAIL));
-    must(store_config_hash_set(store, "One", "etc.conf", "h1", OR_FAIL));
     must(store_app_remove(store, "One", OR_FAIL));
-    g_assert_null(store_config_hash(store, "One", "etc.conf", &error));
-    g_assert_no_error(error);
     g_assert_null(store_app_manifest(store, "One", &error));
     assert_error(&error, APPCENTER_ERROR_NOT_FOUND, "One is not installed");
     must(store_app_put(store, app, NULL, OR_FAIL));
