@@ -6,6 +6,7 @@ Unit binaries speak TAP (GLib's --tap); pytest writes JUnit XML. What is skipped
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,14 +14,34 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
+UNIT_LIMIT_S = 300
+
+
+def run_to_end(command):
+    """Exit code (None: it did not end), stdout, stderr. What it leaves behind is ended with it: the outputs are files
+    and not pipes, so that a stray process which still holds them cannot hold us."""
+    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=TOP,
+                                   start_new_session=True)
+        try:
+            code = process.wait(UNIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # the usual case: nothing is left of its group
+        process.wait()
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()
 
 
 def run_unit(binary, tally):
-    """One room's tests; a binary that dies or prints no plan is a failure, too."""
-    done = subprocess.run([str(binary), "--tap"], capture_output=True, text=True, errors="replace", timeout=900,
-                          cwd=TOP, stdin=subprocess.DEVNULL)
+    """One room's tests; a binary that dies, hangs or prints no plan is a failure, too."""
+    code, out, err = run_to_end([str(binary), "--tap"])
     passed = failed = 0
-    for line in done.stdout.splitlines():
+    for line in out.splitlines():
         if line.startswith("not ok "):
             failed += 1
             tally["failures"].append(f"{binary.name}: {line[7:]}")
@@ -28,11 +49,12 @@ def run_unit(binary, tally):
             tally["skipped"].append(f"{binary.name}: {skip[1]}: {skip[2] or 'no reason given'}")
         elif line.startswith("ok "):
             passed += 1
-    if done.returncode != 0 or not re.search(r"^1\.\.\d+", done.stdout, re.M):
+    if code != 0 or not re.search(r"^1\.\.\d+", out, re.M):
         if not failed:
             failed = 1
-            tally["failures"].append(f"{binary.name}: ended with {done.returncode}")
-        sys.stdout.write(done.stdout[-4000:] + done.stderr[-6000:])
+            end = f"did not end within {UNIT_LIMIT_S} s" if code is None else f"ended with {code}"
+            tally["failures"].append(f"{binary.name}: {end}")
+        sys.stdout.write(out[-4000:] + err[-6000:])
     tally["passed"] += passed
     tally["failed"] += failed
     print(f"{binary.name}: {passed} passed, {failed} failed", flush=True)
@@ -74,7 +96,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e"], tally)
+        run_pytest(["tests/e2e", "tests/attack"], tally)
     for line in tally["skipped"]:
         print(f"skipped: {line}")
     for line in tally["failures"]:

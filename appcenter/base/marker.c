@@ -22,8 +22,11 @@
 #include "base/error.h"
 
 #define ENVIRON_BYTES_MAX (1024 * 1024)
-#define EXEC_TRIES        10
-#define EXEC_WAIT_US      500
+#define EXEC_WAIT_US      (2 * G_USEC_PER_SEC) /* a program may have to come from a slow disk */
+#define EMPTY_WAIT_US     (G_USEC_PER_SEC / 10)
+#define EXEC_TICK_US      500
+#define STAT_ENV_START    50 /* proc(5): fields of /proc/PID/stat count from 1 */
+#define STAT_ENV_END      51
 #define KILL_WAIT_S       5
 #define LOOK_EVERY_MS     20
 
@@ -48,26 +51,44 @@ char *marker_instance(const RootDir *root)
 
 /* ---- whose is a process ---- */
 
-/* Kernel threads and the dead run no program. */
-static gboolean runs_a_program(pid_t pid)
+/* How long nothing read may still become something. 0: a kernel thread, a dead process, or one that we may not look at.
+ * In the middle of an exec the kernel does not know yet where the new environment is, and for a moment calls it empty. */
+static gint64 environment_wait_us(pid_t pid)
 {
     char path[64], target[8];
+    g_autofree char *stat = NULL;
     g_snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-    return readlink(path, target, sizeof target) > 0;
+    if (readlink(path, target, sizeof target) <= 0)
+        return 0;
+    g_snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (!g_file_get_contents(path, &stat, NULL, NULL))
+        return 0;
+    const char *rest = strrchr(stat, ')'); /* field 2, the name, may hold anything */
+    g_auto(GStrv) fields = g_strsplit(rest ? rest : "", " ", -1);
+    if (g_strv_length(fields) <= STAT_ENV_END - 2)
+        return 0;
+    const char *start = fields[STAT_ENV_START - 2];
+    gboolean seems_empty = !g_str_equal(start, "0") && g_str_equal(start, fields[STAT_ENV_END - 2]);
+    return seems_empty ? EMPTY_WAIT_US : EXEC_WAIT_US;
 }
 
-/* The environment that a process was started with, its entries ended by NUL; NULL when there is none to see. In the middle
- * of an exec there is nothing to read for a moment: that must not look like an app's end. */
+/* The environment that a process was started with, its entries ended by NUL; NULL when there is none to see. An exec on
+ * its way must not look like an app's end. */
 static GBytes *read_environment(pid_t pid)
 {
     char path[64];
+    gint64 begin_us = 0;
     g_snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    for (int i = 0;; i++) {
+    for (;;) {
         g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC);
         g_autoptr(GBytes) environment = fd < 0 ? NULL : files_read_fd(fd, ENVIRON_BYTES_MAX, NULL);
-        if (!environment || g_bytes_get_size(environment) > 0 || i == EXEC_TRIES || !runs_a_program(pid))
+        if (environment && g_bytes_get_size(environment) > 0)
             return g_steal_pointer(&environment);
-        g_usleep(EXEC_WAIT_US);
+        gint64 now_us = g_get_monotonic_time();
+        begin_us = begin_us ? begin_us : now_us;
+        if (now_us - begin_us >= environment_wait_us(pid))
+            return g_steal_pointer(&environment);
+        g_usleep(EXEC_TICK_US);
     }
 }
 
@@ -217,10 +238,23 @@ static char *name_of(pid_t pid)
     return g_strchomp(text);
 }
 
+/* Without it nobody would be found, and a live app would be taken for a dead one. */
+static gboolean check_proc(GError **error)
+{
+    char target[16] = "";
+    if (readlink("/proc/self", target, sizeof target - 1) > 0 && pid_from_name(target) == getpid())
+        return TRUE;
+    return error_set(error, APPCENTER_ERROR_IO,
+                     "/proc: wanted this system's processes, found %s; mount a proc file system of this pid namespace",
+                     *target ? "those of another pid namespace" : "nothing");
+}
+
 gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s, GError **error)
 {
     g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(Target));
     g_array_set_clear_func(targets, target_clear);
+    if (!check_proc(error))
+        return FALSE;
     if (end_with(root, app, targets, SIGTERM, term_wait_s) ||
         end_with(root, app, targets, SIGKILL, KILL_WAIT_S))
         return TRUE;

@@ -58,6 +58,19 @@ void process_result_clear(ProcessResult *result)
     g_clear_pointer(&result->output, g_free);
 }
 
+void process_begin(void)
+{
+    sigset_t none;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* the lowest free one, and never CLOEXEC */
+            _exit(SETUP_FAILED_EXIT);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+}
+
 /* ---- in the child ---- */
 
 static int compare_ints(const void *a, const void *b)

@@ -56,4 +56,9 @@ gboolean process_run(const ProcessSpec *spec, ProcessResult *result,
 gboolean process_run_checked(const ProcessSpec *spec, ProcessResult *result,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* First call of each of our programs: makes what a careless parent left behind harmless. Descriptors 0 to 2 are open
+ * (/dev/null where they were not), no signal is blocked, a child's end can be waited for, writing to a closed pipe is
+ * an error and not a death, files are made 0644 and 0755 at most. */
+void process_begin(void);
+
 #endif

@@ -1,6 +1,5 @@
 /* main.c - appctl: parses, runs one command, turns its error into words, JSON and an exit code. */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,8 +44,8 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GHashTable) options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    process_begin();
     setlocale(LC_ALL, "");
-    signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && g_str_equal(argv[1], "help")) { /* "help upgrade" is "upgrade --help" */
         g_hash_table_insert(options, g_strdup("help"), g_strdup(""));
         argv++;

@@ -229,9 +229,8 @@ int main(int argc, char **argv)
         {"version", 0, 0, G_OPTION_ARG_NONE, &options.version, "print the version and exit", NULL},
         G_OPTION_ENTRY_NULL,
     };
+    process_begin();
     setlocale(LC_ALL, "");
-    umask(022);
-    signal(SIGPIPE, SIG_IGN);
     g_autoptr(GOptionContext) context = g_option_context_new("- the daemon of App Center");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {

@@ -23,12 +23,9 @@ static void on_signal(int signal_number)
 static void set_signals(void)
 {
     struct sigaction cancel = {.sa_handler = on_signal};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&cancel.sa_mask);
-    sigemptyset(&ignore.sa_mask);
     sigaction(SIGTERM, &cancel, NULL);
     sigaction(SIGINT, &cancel, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* No core: memory may hold what is not ours to leave behind. */
@@ -59,6 +56,7 @@ int main(int argc, char **argv)
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     g_autoptr(GError) error = NULL;
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    process_begin();
     setlocale(LC_ALL, "");
     g_option_context_set_summary(context,
                                  "Does one job of App Center: a JSON request on stdin, progress on stdout.");

@@ -2,7 +2,6 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "vendor/commands.h"
@@ -53,8 +52,8 @@ static int run(const VendorCommand *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    process_begin();
     setlocale(LC_ALL, "");
-    umask(022);
     if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "help")) {
         print_help();
         return argc < 2 ? error_exit_code(APPCENTER_ERROR_INVALID) : 0;

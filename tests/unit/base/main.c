@@ -80,6 +80,7 @@ void assert_error(GError **error, AppcenterError kind, const char *part)
 
 int main(int argc, char **argv)
 {
+    process_begin();
     g_test_init(&argc, &argv, NULL);
     error_tests_add();
     files_tests_add();

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static pid_t start_marked(const Scratch *scratch, const char *app, const char *s
     pid_t pid = fork();
     if (pid == 0) {
         setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed assertion must not leave it behind */
         dup2(ends[1], 1);
         close(ends[0]);
         close(ends[1]);

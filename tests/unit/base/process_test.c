@@ -345,8 +345,37 @@ static void a_checked_run_says_how_it_ended(void)
     g_assert_cmpstr(result.output, ==, "fine\n");
 }
 
+static int begin_badly(gpointer data G_GNUC_UNUSED)
+{
+    sigset_t all;
+    g_auto(ProcessResult) result = {0};
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    signal(SIGCHLD, SIG_IGN);
+    umask(0);
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    process_begin();
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            return 1;
+    ProcessSpec spec = PROCESS_SPEC_INIT;
+    spec.argv = SHELL("echo heard; exit 3");
+    if (!process_run(&spec, &result, NULL) || result.exit_code != 3 || strcmp(result.output, "heard\n") != 0)
+        return 2;
+    if (umask(0) != 022 || sigprocmask(SIG_SETMASK, NULL, &all) != 0 || sigismember(&all, SIGTERM))
+        return 3;
+    return 0;
+}
+
+static void a_careless_parent_does_no_harm(void)
+{
+    g_assert_cmpint(exit_code_of_child(begin_badly, NULL), ==, 0);
+}
+
 void process_tests_add(void)
 {
+    g_test_add_func("/process/a_careless_parent_does_no_harm", a_careless_parent_does_no_harm);
     g_test_add_func("/process/the_exit_code_and_the_output_are_told", the_exit_code_and_the_output_are_told);
     g_test_add_func("/process/a_signal_is_told", a_signal_is_told);
     g_test_add_func("/process/a_program_that_is_not_there_is_an_error",

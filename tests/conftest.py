@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 import nas as lab  # noqa: E402
 
 OLD = {"MediaLibrary": "1.4", "PhotoStation": "6.1.1", "QVPN": "3.0", "HybridBackup": "1.0", "BrokenStart": "1.0"}
