@@ -42,6 +42,12 @@ gssize tar_stream_read(TarStream *stream, void *buffer, gsize len, GError **erro
 /* Compressed bytes used so far. */
 gint64 tar_stream_consumed(const TarStream *stream);
 
+/* --- archive_7z.c: a tar that is the one member of a 7-Zip archive --- */
+/* Packed bytes and directory fill these bytes to the last one. */
+gboolean archive_7z_check_whole(int fd, gint64 offset, gint64 length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Behind the member that the reader stands at comes none. */
+gboolean archive_7z_check_alone(struct archive *reader, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* --- archive_rules.c: what an entry may be --- */
 typedef enum { MEMBER_DIRECTORY, MEMBER_FILE, MEMBER_SYMLINK, MEMBER_HARDLINK } MemberKind;
 

@@ -138,7 +138,8 @@ def seven_zip(data, names=("data.tar",), unpacked=None, crc=None, pack_size=None
     crc = zlib.crc32(data) if crc is None else crc
     pack_info = b"\x06" + number7(0) + number7(1) + b"\x09" + number7(pack_size or len(packed)) + b"\x00"
     coder = b"\x01\x21\x21\x01" + bytes([dictionary])
-    coders = b"\x07\x0b\x01\x00" + coder + b"\x0c" + number7(unpacked) + b"\x0a\x01" + struct.pack("<I", crc) + b"\x00"
+    coders = b"\x07\x0b\x01\x00" + coder + b"\x0c" + number7(unpacked) + b"\x00"
+    sums = b"\x08\x0a\x01" + struct.pack("<I", crc) + b"\x00"
     text = b"".join(n.encode("utf-16-le") + b"\0\0" for n in names)
     empty = b""
     if len(names) > 1:  # the first has the stream, the others are empty
@@ -146,7 +147,7 @@ def seven_zip(data, names=("data.tar",), unpacked=None, crc=None, pack_size=None
         vector = bits.to_bytes((len(names) + 7) // 8, "big")
         empty = b"\x0e" + number7(len(vector)) + vector
     files = b"\x05" + number7(len(names)) + empty + b"\x11" + number7(len(text) + 1) + b"\x00" + text + b"\x00"
-    head = b"\x01\x04" + pack_info + coders + b"\x00" + files + b"\x00"
+    head = b"\x01\x04" + pack_info + coders + sums + b"\x00" + files + b"\x00"
     start = struct.pack("<QQI", len(packed) + len(junk), len(head), zlib.crc32(head))
     return (b"7z\xbc\xaf\x27\x1c\x00\x04" + struct.pack("<I", zlib.crc32(start)) + start + packed + junk + head)
 
