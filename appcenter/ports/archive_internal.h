@@ -26,6 +26,7 @@ typedef struct {
     gint64 length;
     int compression;
     gint64 max_tar_bytes; /* uncompressed, padding included */
+    gint64 max_ratio;     /* of that to length, above a size that no bomb is worth; 0: any */
     Digest *digest;       /* over the uncompressed tar, or NULL; the caller's */
 } TarSource;
 

@@ -63,7 +63,7 @@ static gboolean send_member(Helper *helper, TarStream *stream, const char *name,
 /* The same rules as for data, so that no name is there twice. */
 static gboolean send_members(Helper *helper, TarStream *stream, GError **error)
 {
-    const UnpackLimits limits = {CONTROL_MAX_BYTES, CONTROL_MAX_FILES, TRUE};
+    const UnpackLimits limits = {CONTROL_MAX_BYTES, CONTROL_MAX_FILES, TRUE, 0};
     g_autoptr(MemberRules) rules = member_rules_new(&limits);
     for (;;) {
         struct archive_entry *entry;
@@ -129,7 +129,7 @@ static gboolean read_control(Helper *helper, gpointer user_data, GError **error)
 static gboolean read_extra(const Package *package, GError **error)
 {
     const QpkgLayout *layout = package->layout;
-    const UnpackLimits limits = {layout->extra_bytes, EXTRA_MAX_FILES, TRUE};
+    const UnpackLimits limits = {layout->extra_bytes, EXTRA_MAX_FILES, TRUE, 0};
     const TarSource source = {.fd = package->fd,
                               .offset = layout->script_bytes + layout->control_bytes + layout->data_bytes,
                               .length = layout->extra_bytes,

@@ -14,6 +14,7 @@
 #define GZIP_TRAILER_BYTES 8
 #define TAR_END_BYTES      1024
 #define CRC32_POLYNOMIAL   0xedb88320u
+#define RATIO_FREE_BYTES   ((gint64)64 * 1024 * 1024)
 
 typedef struct archive ArchiveReader;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveReader, archive_read_free)
@@ -178,6 +179,12 @@ static gboolean account(TarStream *self, const guint8 *bytes, gsize len, GError 
         return error_set(error, APPCENTER_ERROR_CORRUPT,
                          "wanted at most %" G_GINT64_FORMAT " bytes when uncompressed, found more",
                          self->source.max_tar_bytes);
+    if (self->source.max_ratio > 0 && self->tar_bytes + (gint64)len > RATIO_FREE_BYTES &&
+        (self->tar_bytes + (gint64)len) / self->source.max_ratio > self->source.length)
+        return error_set(error, APPCENTER_ERROR_CORRUPT,
+                         "wanted at most %" G_GINT64_FORMAT " times its compressed %" G_GINT64_FORMAT
+                         " bytes when uncompressed, found more",
+                         self->source.max_ratio, self->source.length);
     if (self->source.digest)
         digest_update(self->source.digest, bytes, len);
     if (self->source.compression == QPKG_GZIP) {

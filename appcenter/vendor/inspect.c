@@ -22,8 +22,8 @@ gboolean package_info_read(const char *file, PackageInfo *info, GError **error)
         return error_set_errno(error, "cannot read %s", file);
     info->sha256 = digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, error);
     info->package = info->sha256 ? package_open(fd_steal(&fd), error) : NULL;
-    if (!info->package ||
-        !archive_measure(info->package, &info->files, &info->installed_bytes, &info->data_sha256, error)) {
+    if (!info->package || !archive_measure(info->package, &archive_vendor_limits, &info->files,
+                                           &info->installed_bytes, &info->data_sha256, error)) {
         g_prefix_error(error, "%s: ", file);
         return FALSE;
     }
