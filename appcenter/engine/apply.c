@@ -269,13 +269,9 @@ static gboolean end_processes(Walk *walk, GPtrArray *rows, GError **error)
 
 static gboolean load_journal(Walk *walk, GPtrArray *rows, GError **error)
 {
-    for (guint i = 0; i < walk->apps->len; i++) {
-        WalkApp *app = walk->apps->pdata[i];
-        if (!walk_app_load_journal(app, rows, error))
+    for (guint i = 0; i < walk->apps->len; i++)
+        if (!walk_app_load_journal(walk, walk->apps->pdata[i], rows, error))
             return FALSE;
-        if (app->new && !app->new->install_path)
-            app->new->install_path = volume_app_path(walk->engine->volume, app->app);
-    }
     return TRUE;
 }
 

@@ -211,6 +211,15 @@ gboolean engine_is_cancelled(const Engine *engine)
     return engine->options.is_cancelled && engine->options.is_cancelled(engine->options.user_data);
 }
 
+gboolean engine_kept_is_whole(Engine *engine, const StoreKept *kept)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Manifest) manifest = store_kept_manifest(engine->store, kept->id, &error);
+    if (!manifest)
+        log_warning("engine", "kept tree %s: %s", kept->tree, error->message);
+    return manifest && manifest_length(manifest) > 0;
+}
+
 static gboolean is_cancelled(gpointer user_data)
 {
     return engine_is_cancelled(user_data);
