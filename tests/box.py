@@ -60,7 +60,7 @@ class Stock:
 
     def _prepare(self):
         nas = lab.Nas(self.base / "stock/nas")
-        nas.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="1s"))
+        nas.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="0s"))
         try:
             nas.start()
             conftest.add_repository(nas, self.vendor, self.web)
@@ -136,6 +136,7 @@ class Box:
         if self.client:
             lab.end(self.client)
         self.nas.stop()
+        lab.wait_for("the end of a job that lost its daemon", lambda: not self.judge.jobs(), 60)
         self.nas.kill_apps()
         self.gate.close()
         shutil.rmtree(self.folder)

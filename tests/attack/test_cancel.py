@@ -176,7 +176,7 @@ def hang_in_a_hook(source):
 
 
 def sleepers(nas):
-    return [pid for pid in nas.app_pids() if judges.Judge._command(pid)[:2] in (["sleep", "4711"], ["sleep", "4712"])]
+    return [pid for pid in nas.app_pids() if judges.Judge.command(pid)[:2] in (["sleep", "4711"], ["sleep", "4712"])]
 
 
 @pytest.mark.parametrize("how", ("killed", "cancelled", "killed with the daemon"))
@@ -190,7 +190,7 @@ def test_no_hook_of_a_dead_job_goes_on(nas, session, vendor, photo_url, how):
     judge = judges.Judge(nas, packages, {"old": OLD}, photo_url)
     job = nas.json("upgrade", "--yes", "--no-wait")["job"]
     lab.wait_for("the hook", lambda: len(sleepers(nas)) == 2, 30)
-    pid, = judge._children()
+    pid, = judge.children()
     if how == "cancelled":
         assert call(nas, "DELETE", f"/v1/jobs/{job}")[0] == 202
     elif how == "killed":

@@ -128,3 +128,37 @@ def test_old_or_new_whatever_is_killed(stock, name, phase):
             assert world in expected_worlds(walk, line, where, victim), f"world {world}: {newest}\n{words}"
             judge_words(world, newest, code, words, line, victim)
     sweep.end()
+
+
+def recovery_moments():
+    """The upgrade dies at one line, its recovery at another: each undo that can be under way, begun and ended."""
+    walk = WALKS["upgrade"]
+    reached = ("do", "PhotoStation", "HEALTH", "begin")
+    for line in walk.lines("undo"):
+        for where in (gates.AT, gates.END):
+            yield (reached, line, where, "daemon lives")
+            yield (reached, line, where, "daemon dies, too")
+    for line in (("do", app, "KEEP", when) for app in walk.apps for when in ("begin", "end")):
+        yield (("do", "MediaLibrary", "KEEP", "begin"), line, gates.AT, "daemon lives")
+
+
+def test_a_recovery_that_is_killed_is_done_again(stock):
+    walk = WALKS["upgrade"]
+    sweep = Sweep("kills", "recovery", recovery_moments(), sample=3)
+    for first, second, where, fate in sweep:
+        with sweep.at((first, second, where, fate)), stock.box(walk.template, walk.worlds) as box:
+            box.gate.hold_at(gates.Stop(gates.at(*first), act=gates.kill), gates.Stop(gates.at(*second), where))
+            box.ask(*walk.command)
+            pid = box.gate.wait()
+            if fate == "daemon dies, too":
+                box.kill_daemon()
+            gates.kill(pid)
+            boxes.judges.wait_until_dead(pid)
+            box.gate.release()
+            if fate == "daemon dies, too":
+                box.nas.start()
+            wanted = "new" if first[2] == "KEEP" else "old"
+            assert box.verdict() == wanted
+            code, words = box.answer()
+            judge_words(wanted, boxes.judges.newest(box.nas), code, words, second, "job")
+    sweep.end()

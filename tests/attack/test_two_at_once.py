@@ -37,7 +37,7 @@ def test_the_second_upgrade_waits_for_the_first_and_finds_nothing_to_do(stock):
             time.sleep(1)  # every chance to begin beside the first
             assert box.nas.sql("SELECT id FROM job WHERE state = 'queued'") == queued
             assert box.nas.sql("SELECT count(*) FROM txn WHERE result IS NULL") == [(1,)]
-            assert len(box.judge._jobs_of_this_nas()) == 1
+            assert len(box.judge.jobs()) == 1
             assert box.nas.ctl("upgrade", "--yes", "--no-wait", expect=7).returncode == 7
             box.gate.release()
             code, words = box.answer()
@@ -189,7 +189,7 @@ def test_a_new_daemon_does_nothing_beside_the_job_of_a_dead_one(stock):
             box.nas.daemon = subprocess.Popen([lab.program("appcenterd"), "--root", str(box.nas.root), "--foreground"],
                                               env=box.nas.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            lab.wait_for("its recovery", lambda: len(box.judge._jobs_of_this_nas()) == 2, 20)
+            lab.wait_for("its recovery", lambda: len(box.judge.jobs()) == 2, 20)
             time.sleep(1)
             assert box.nas.sql("SELECT DISTINCT state FROM journal WHERE txn_id = 2 AND state LIKE 'und%'") == []
             assert box.nas.sql("SELECT result FROM txn WHERE id = 2") == [(None,)]
