@@ -230,10 +230,10 @@ void draft_print(json_t *metadata, const char *role, GPtrArray *delegators)
     printf("%s %" G_GINT64_FORMAT ": good until %s\n", role, metadata_version(metadata), expires);
     for (gsize i = 0; i < json_array_size(progress); i++) {
         json_t *one = json_array_get(progress, i);
-        printf("  signed by %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " keys of %s\n",
+        printf("  keys of %s: %" JSON_INTEGER_FORMAT " signed, %" JSON_INTEGER_FORMAT " needed\n",
+               json_string_value(json_object_get(one, "by")),
                json_integer_value(json_object_get(one, "found")),
-               json_integer_value(json_object_get(one, "wanted")),
-               json_string_value(json_object_get(one, "by")));
+               json_integer_value(json_object_get(one, "wanted")));
     }
     const char *name;
     json_t *entry;
