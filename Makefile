@@ -111,6 +111,16 @@ $(B)/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/unit -MMD -MP -c $< -o $@
 
+# The product's unpacking alone: for the attack corpus (make test) and the benchmark (make bench).
+UNITS += $(B)/tests/bench-unpack
+$(B)/obj/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+$(B)/tests/bench-%: $(B)/obj/tests/bench/%.o $(call down,ports)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(call down,ports) $(LIBS_ALL) -o $@
+-include $(B)/obj/tests/bench/unpack.d
+
 define program_rules
 $(1): $$(B)/obj/$(2)/main.o $$(call down,$(2))
 	@mkdir -p $$(@D)
@@ -164,7 +174,7 @@ check-asan: deps
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
 	  $(PYTHON) -B tests/run.py --build build-asan --reports build-asan/reports
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c)
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh
