@@ -141,9 +141,11 @@ e2e: all
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps
 	$(MAKE) B=build-asan SANITIZE=address,undefined OPT="-O1 -g" all units
-	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 G_SLICE=always-malloc \
+	@rm -rf build-asan/reports && mkdir -p -m 1777 build-asan/reports && chmod 1777 build-asan/reports
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:log_path=$(CURDIR)/build-asan/reports/asan \
+	  UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/build-asan/reports/ubsan G_SLICE=always-malloc \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
-	  $(PYTHON) -B tests/run.py --build build-asan
+	  $(PYTHON) -B tests/run.py --build build-asan --reports build-asan/reports
 
 SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h)
 lint:

@@ -228,8 +228,9 @@ static gboolean rule_timing(const Case *c, Decision *decision)
 }
 
 static gboolean (*const rules[])(const Case *c, Decision *decision) = {
-    rule_stale, rule_publisher, rule_brake, rule_problem, rule_hold,
-    rule_skip,  rule_veto,      rule_phase, rule_timing,
+    /* skip before problem: an admin who undid a group has skipped what its members need of each other, too */
+    rule_stale, rule_publisher, rule_brake, rule_skip,   rule_problem,
+    rule_hold,  rule_veto,      rule_phase, rule_timing,
 };
 
 void policy_verdict_clear(PolicyVerdict *verdict)
