@@ -67,6 +67,8 @@ gboolean job_parse(const void *data, gsize len, Job *job, GError **error)
 static gboolean do_refresh(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     (void)outcome;
+    if (json_is_true(json_object_get(job->request, "by_clock")))
+        return engine_refresh_by_clock(engine, error);
     return engine_refresh(engine, json_is_true(json_object_get(job->request, "force")), error);
 }
 
