@@ -5,8 +5,10 @@
  */
 #include "engine/internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #define META_CONFIG   "config_last_good"
 #define META_COHORT   "cohort"
@@ -16,6 +18,8 @@
 #define LOCK_NOTE_US  (60 * G_USEC_PER_SEC) /* far below the silence that the daemon bears */
 #define DOWNLOADS_DIR STORE_CACHE_DIR "/packages"
 #define LOCAL_PREFIX  "local-"
+
+#define DOWNLOAD_KEPT_S (30 * 86400)
 
 /* ---- settings ---- */
 
@@ -101,6 +105,14 @@ gint64 engine_now(const Engine *engine)
 
 /* ---- downloads ---- */
 
+/* Half a download that nobody went on with, or a whole one that nobody came for. */
+static gboolean is_stale(const Engine *engine, const char *path)
+{
+    struct stat st;
+    g_auto(Fd) fd = root_dir_openat(engine->root, path, O_RDONLY | O_NOFOLLOW, 0, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && engine_now(engine) - st.st_mtime > DOWNLOAD_KEPT_S;
+}
+
 /* Local files are put there for one job only; what lies there while we hold the lock is a dead one's. */
 static gboolean open_downloads(const Engine *engine, GError **error)
 {
@@ -109,7 +121,8 @@ static gboolean open_downloads(const Engine *engine, GError **error)
     g_auto(GStrv) names = root_dir_list(engine->root, DOWNLOADS_DIR, error);
     for (guint i = 0; names && names[i]; i++) {
         g_autofree char *path = g_build_filename(DOWNLOADS_DIR, names[i], NULL);
-        if (g_str_has_prefix(names[i], LOCAL_PREFIX) && !root_dir_unlink(engine->root, path, error))
+        gboolean is_left_over = g_str_has_prefix(names[i], LOCAL_PREFIX) || is_stale(engine, path);
+        if (is_left_over && !root_dir_unlink(engine->root, path, error))
             return FALSE;
     }
     return names != NULL;

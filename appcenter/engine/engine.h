@@ -60,6 +60,8 @@ gboolean engine_service(Engine *engine, const char *action, const char *app,
 /* Every enabled repository: TUF, catalogue, brake, advisories, then offers and ledger. A repository's failure is
  * recorded with it; the first one is returned as error after all were tried. force: also without If-None-Match. */
 gboolean engine_refresh(Engine *engine, gboolean force, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same by the clock, without anybody asking: a repository that asked for peace (Retry-After) is left in peace. */
+gboolean engine_refresh_by_clock(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Offers and ledger anew from what is stored (after a change, a new hold, a new config). */
 gboolean engine_make_offers(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is timestamp.json older than max_age_s? Then asks again; a brake pulled meanwhile is seen. */

@@ -38,7 +38,8 @@ struct Walk {
     gint64 txn_id;
     char *trigger;
     gboolean download_only;
-    GPtrArray *apps; /* WalkApp*, dependencies first */
+    gboolean may_resume; /* a FETCH failed for the network: what came is of use to the next try */
+    GPtrArray *apps;     /* WalkApp*, dependencies first */
 };
 
 void walk_free(Walk *walk);

@@ -67,6 +67,8 @@ gboolean job_parse(const void *data, gsize len, Job *job, GError **error)
 static gboolean do_refresh(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     (void)outcome;
+    if (json_is_true(json_object_get(job->request, "by_clock")))
+        return engine_refresh_by_clock(engine, error);
     return engine_refresh(engine, json_is_true(json_object_get(job->request, "force")), error);
 }
 
@@ -153,6 +155,7 @@ static const struct {
     {"refresh", do_refresh}, {"offers", do_offers},   {"recover", do_recover}, {"start-apps", do_start_apps},
     {"service", do_service}, {"plan", do_plan},       {"install", do_change},  {"upgrade", do_change},
     {"remove", do_change},   {"rollback", do_change}, {"undo", do_change},     {"auto", do_change},
+    {"autoremove", do_change},
 };
 
 /* ---- the end ---- */
