@@ -4,17 +4,13 @@ The box here has no apps and no daemon: `appcenter-job` is run from outside, onc
 leaves the metadata as good as it was (the case of a hex digit in a signature) is judged by the forger, by the
 specification. `make test` takes a sample; APPCENTER_TORTURE=1 takes every byte, APPCENTER_SEED=N repeats a run.
 """
-import json
 import os
 import random
-import shutil
-import sqlite3
-import subprocess
-from pathlib import Path
 
 import forge
 import nas as lab
 import pytest
+from lonely import Box
 from mirror import Mirror
 
 PUBLISHER = "acme"
@@ -24,45 +20,6 @@ SAMPLE = 10
 ROLES = ["root", "timestamp", "snapshot", "targets", "releases", "brake", PUBLISHER]
 TARGETS = ["catalogue/vendor.jsonl.zst", f"catalogue/{PUBLISHER}.jsonl.zst", forge.BRAKE]
 UNTRUSTED, NETWORK = 5, 8
-
-
-class Box:
-    """A box that trusts the first root of one repository."""
-
-    def __init__(self, root, url, first_root):
-        self.root, self.env = Path(root), lab.script_environment()
-        self.state = self.root / "var/lib/appcenter"
-        folder = self.root / "etc/appcenter/repos.d"
-        folder.mkdir(parents=True)
-        (folder.parent / "appcenter.conf").write_text(lab.config())
-        (folder / "vendor.root.json").write_bytes(first_root)
-        (folder / "vendor.conf").write_text(
-            f"[repository]\nurl = {url}\nroot = /etc/appcenter/repos.d/vendor.root.json\n")
-        (self.root / lab.VOLUME).mkdir(parents=True)
-
-    def refresh(self):
-        """(exit code, sentence) of one refresh."""
-        done = subprocess.run([lab.program("appcenter-job"), "--root", str(self.root)], env=self.env, text=True,
-                              input='{"action":"refresh"}', capture_output=True, timeout=60)
-        result = json.loads(done.stdout.splitlines()[-1])
-        assert result["event"] == "result" and result["exit"] == done.returncode, done.stdout + done.stderr
-        return done.returncode, result["message"]
-
-    def kept(self):
-        """({role: bytes}, brake, fingerprint of the catalogues) that this box trusts."""
-        db = sqlite3.connect(f"file:{self.state}/state.db?mode=ro", uri=True)
-        try:
-            roles = dict(db.execute("SELECT role, bytes FROM tuf_role"))
-            return roles, db.execute("SELECT brake_json, catalogue_sha256 FROM repository").fetchone()
-        finally:
-            db.close()
-
-    def save(self, place):
-        shutil.copytree(self.root / "var", place)
-
-    def restore(self, place):
-        shutil.rmtree(self.root / "var")
-        shutil.copytree(place, self.root / "var")
 
 
 class Bench:
@@ -94,7 +51,9 @@ def mirror():
 
 
 @pytest.fixture(scope="module")
-def bench(session, mirror, tmp_path_factory):
+def bench(session, mirror, tmp_path_factory, pytestconfig):
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\ntampering sweep: APPCENTER_SEED={SEED}")
     made = Bench(session, mirror, tmp_path_factory.mktemp("sweep"))
     yield made
     made.box.restore(made.saved)
@@ -127,7 +86,6 @@ def is_as_good(bench, role, body):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_changed_byte_of_a_role_is_trusted(bench, role):
-    print(f"seed {SEED}")
     honest, before = bench.new[role], bench.old[role]
     bench.box.restore(bench.saved)
     for at, mask in changes(honest, role):
@@ -151,7 +109,6 @@ def raw_sha256(bench, path):
 
 @pytest.mark.parametrize("path", TARGETS)
 def test_no_changed_byte_of_a_target_is_trusted(bench, path):
-    print(f"seed {SEED}")
     honest = bench.new.files[bench.new.targets[path]]
     bench.box.restore(bench.saved)
     before = bench.box.kept()[1]
