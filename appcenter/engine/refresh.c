@@ -230,8 +230,11 @@ static gboolean forget_removed(Engine *engine, GError **error)
     g_autoptr(GPtrArray) known = store_repos(engine->store, error);
     for (guint i = 0; known && i < known->len; i++) {
         const StoreRepo *repo = g_ptr_array_index(known, i);
-        if (!is_configured(engine, repo->name) && !store_repo_remove(engine->store, repo->name, error))
+        if (is_configured(engine, repo->name))
+            continue;
+        if (!store_repo_remove(engine->store, repo->name, error))
             return FALSE;
+        refresh_forget_catalogues(engine, repo->name);
     }
     return known != NULL;
 }

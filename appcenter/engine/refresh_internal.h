@@ -36,4 +36,13 @@ gboolean refresh_unpack(const TufTarget *target, const char *kind, GBytes *packe
 /* The vendor's and the publishers' catalogues into the store. */
 gboolean refresh_catalogues(Refresh *refresh, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --- refresh_delta.c --- */
+
+/* A publisher's wanted catalogue, packed: what is kept, or that and a signed patch. NULL: fetch the whole. */
+GBytes *refresh_catalogue_from_cache(Refresh *refresh, const char *publisher, const TufTarget *catalogue);
+/* Keeps what was imported, for the next patch. Failures are told and no more. */
+void refresh_keep_catalogue(Refresh *refresh, const char *publisher, GBytes *packed);
+/* Of a repository that is no longer configured. */
+void refresh_forget_catalogues(Engine *engine, const char *repository);
+
 #endif

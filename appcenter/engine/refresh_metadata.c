@@ -35,9 +35,9 @@ static GBytes *ask(Refresh *refresh, const TufWant *want, FetchOutcome *outcome,
 {
     g_autofree char *path = g_strdup_printf("metadata/%s", want->file_name);
     gboolean is_conditional = may_be_conditional(refresh, want);
-    GBytes *bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path, want->max_bytes,
-                                want->may_be_absent, is_conditional ? refresh->repo->timestamp_etag : NULL,
-                                outcome, error);
+    GBytes *bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
+                                       want->max_bytes, want->may_be_absent,
+                                       is_conditional ? refresh->repo->timestamp_etag : NULL, outcome, error);
     if (outcome->retry_after_s > 0)
         refresh->repo->retry_after_at = refresh->now + outcome->retry_after_s;
     if (outcome->is_not_modified && is_conditional)
@@ -153,8 +153,8 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
                   TARGET_BYTES_MAX, target->length);
         return NULL;
     }
-    g_autoptr(GBytes) bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path,
-                                          target->length, FALSE, NULL, &outcome, error);
+    g_autoptr(GBytes) bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
+                                                 target->length, FALSE, NULL, &outcome, error);
     if (!bytes)
         return NULL;
     gsize len = 0;

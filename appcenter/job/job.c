@@ -153,6 +153,7 @@ static const struct {
     {"refresh", do_refresh}, {"offers", do_offers},   {"recover", do_recover}, {"start-apps", do_start_apps},
     {"service", do_service}, {"plan", do_plan},       {"install", do_change},  {"upgrade", do_change},
     {"remove", do_change},   {"rollback", do_change}, {"undo", do_change},     {"auto", do_change},
+    {"autoremove", do_change},
 };
 
 static gboolean act(const Job *job, const EngineOptions *options, Outcome *outcome, GError **error)
