@@ -97,7 +97,7 @@ def refuse_twins(pairs):
 
 
 def means_the_same(body, original, publics, threshold):
-    """Is body still the same metadata with enough good signatures, whatever was done to its bytes? publics: of its role."""
+    """Is body the same metadata still, with enough good signatures of the role's keys (publics)?"""
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=refuse_twins)
         part = canonical(document["signed"])
@@ -322,7 +322,8 @@ class Repository:
     def put_catalogue(self, image, publisher, header, releases):
         raw = self.catalogue(header, releases)
         path = CATALOGUE.format(publisher)
-        custom = {"kind": "catalogue", "format": 1, "raw_sha256": sha256(raw), "raw_length": len(raw), "urgent_epoch": 0}
+        custom = {"kind": "catalogue", "format": 1, "urgent_epoch": 0,
+                  "raw_sha256": sha256(raw), "raw_length": len(raw)}
         return {path: self.put_target(image, path, squeeze(raw), custom)}
 
     def put_role(self, image, role, signed):
