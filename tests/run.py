@@ -96,7 +96,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e", "tests/attack"], tally)
+        run_pytest(["tests/e2e", "tests/attack", "tests/trust"], tally)
     for line in tally["skipped"]:
         print(f"skipped: {line}")
     for line in tally["failures"]:
