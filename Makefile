@@ -111,6 +111,16 @@ $(B)/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/unit -MMD -MP -c $< -o $@
 
+# The product's unpacking alone: for the attack corpus (make test) and the benchmark (make bench).
+UNITS += $(B)/tests/bench-unpack
+$(B)/obj/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+$(B)/tests/bench-%: $(B)/obj/tests/bench/%.o $(call down,ports)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(call down,ports) $(LIBS_ALL) -o $@
+-include $(B)/obj/tests/bench/unpack.d
+
 define program_rules
 $(1): $$(B)/obj/$(2)/main.o $$(call down,$(2))
 	@mkdir -p $$(@D)
@@ -168,11 +178,13 @@ planted: $(PLANTED)
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps
 	$(MAKE) B=build-asan SANITIZE=address,undefined OPT="-O1 -g" all units
-	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 G_SLICE=always-malloc \
+	@rm -rf build-asan/reports && mkdir -p -m 1777 build-asan/reports && chmod 1777 build-asan/reports
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:log_path=$(CURDIR)/build-asan/reports/asan \
+	  UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/build-asan/reports/ubsan G_SLICE=always-malloc \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
-	  $(PYTHON) -B tests/run.py --build build-asan
+	  $(PYTHON) -B tests/run.py --build build-asan --reports build-asan/reports
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c)
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh
