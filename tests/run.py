@@ -81,10 +81,20 @@ def run_pytest(arguments, tally):
                 tally["passed"] += 1
 
 
+def take_reports(folder, tally):
+    """What a sanitizer wrote, of whichever process: a test may pass while a program behind it is sick."""
+    for report in sorted(folder.iterdir()):
+        text = report.read_text(errors="replace")
+        tally["failed"] += 1
+        tally["failures"].append(f"{report.name}: {text.strip().splitlines()[0] if text.strip() else 'empty'}")
+        sys.stdout.write(text[:6000])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=("unit", "e2e"))
+    parser.add_argument("--reports", type=Path, help="folder of sanitizer reports; each is a failure")
     options = parser.parse_args()
     os.environ.setdefault("APPCENTER_BUILD", str((TOP / options.build).resolve()))
     tally = {"passed": 0, "failed": 0, "skipped": [], "failures": []}
@@ -96,7 +106,9 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e", "tests/attack"], tally)
+        run_pytest(["tests/e2e", "tests/attack", "tests/corpus"], tally)
+    if options.reports:
+        take_reports(options.reports, tally)
     for line in tally["skipped"]:
         print(f"skipped: {line}")
     for line in tally["failures"]:

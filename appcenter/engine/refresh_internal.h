@@ -19,7 +19,10 @@ typedef struct {
 
 /* TUF: root, timestamp, snapshot, targets; persists each as it becomes trusted. */
 gboolean refresh_metadata(Refresh *refresh, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Who vouches for the target; NULL without error when nobody does. The role must be `role`. */
+/* A failure to read what should be signed becomes one of trust: CORRUPT turns into UNTRUSTED. */
+void refresh_distrust(GError *failure);
+/* Who vouches for the target; NULL without error when nobody does. UNTRUSTED when the search for it was stopped. The role
+ * must be `role`. */
 TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, GError **error);
 /* The target's bytes as served, checked against length and hashes. */
 GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **error) G_GNUC_WARN_UNUSED_RESULT;
