@@ -6,11 +6,14 @@
 
 #include <string.h>
 
-#define BRAKE_PATH      "brake/brake.json"
+#define BRAKE_FOLDER    "brake/"
+#define BRAKE_PATH      BRAKE_FOLDER "brake.json"
 #define BRAKE_ROLE      "brake"
+#define BRAKE_KIND      "brake"
 #define ADVISORIES_PATH "advisories/vendor.jsonl.zst"
 #define ADVISORIES_ROLE "releases"
 #define ADVISORIES_KIND "advisories"
+#define KIND_BYTES_MAX  64
 
 static void refresh_clear(Refresh *refresh)
 {
@@ -38,18 +41,36 @@ static gboolean is_known(const TufTarget *target, const char *text)
            target->length == (gint64)strlen(text);
 }
 
-static gboolean refresh_brake(Refresh *refresh, GError **error)
+/* Who may only deny vouches for brakes only: anything else that its keys signed is an attempt to offer something. */
+static gboolean check_brake_role(Refresh *refresh, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(TufTarget) target = refresh_search(refresh, BRAKE_PATH, BRAKE_ROLE, &failure);
-    if (failure) {
-        g_propagate_error(error, g_steal_pointer(&failure));
+    g_auto(GStrv) paths = tuf_client_targets_of(refresh->tuf, BRAKE_ROLE);
+    for (char **path = paths; *path; path++) {
+        g_autofree char *shown = g_uri_escape_string(*path, "/", FALSE);
+        if (!g_str_has_prefix(*path, BRAKE_FOLDER))
+            return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                             "role " BRAKE_ROLE " vouches for %s, wanted nothing beyond " BRAKE_FOLDER,
+                             shown);
+    }
+    return TRUE;
+}
+
+static gboolean check_brake_kind(const TufTarget *target, GError **error)
+{
+    g_autoptr(json_t) empty = json_object();
+    g_autoptr(JsonReader) reader = json_reader_new(target->custom ? target->custom : empty, BRAKE_PATH);
+    const char *kind = json_reader_string(reader, "kind", KIND_BYTES_MAX);
+    g_autofree char *shown = kind ? g_uri_escape_string(kind, NULL, FALSE) : NULL;
+    if (kind && strcmp(kind, BRAKE_KIND) != 0)
+        json_reader_fail(reader, "kind", "wanted " BRAKE_KIND ", found %s", shown);
+    return json_reader_finish(reader, error);
+}
+
+/* Into repo->brake_json, once it is read down to its last entry. */
+static gboolean take_brake(Refresh *refresh, const TufTarget *target, GError **error)
+{
+    if (!check_brake_kind(target, error))
         return FALSE;
-    }
-    if (!target) {
-        replace_text(&refresh->repo->brake_json, NULL);
-        return TRUE;
-    }
     if (is_known(target, refresh->repo->brake_json))
         return TRUE;
     g_autoptr(GBytes) bytes = refresh_download(refresh, target, error);
@@ -63,6 +84,20 @@ static gboolean refresh_brake(Refresh *refresh, GError **error)
     log_info("refresh", "%s: brake %" G_GINT64_FORMAT ": %u entries", refresh->config->name, brake->serial,
              brake->entries->len);
     return TRUE;
+}
+
+static gboolean refresh_brake(Refresh *refresh, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(TufTarget) target = refresh_search(refresh, BRAKE_PATH, BRAKE_ROLE, &failure);
+    gboolean is_right = !failure && check_brake_role(refresh, &failure);
+    if (is_right && !target)
+        replace_text(&refresh->repo->brake_json, NULL);
+    if (is_right && (!target || take_brake(refresh, target, &failure)))
+        return TRUE;
+    refresh_distrust(failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 /* ---- advisories ---- */
@@ -195,8 +230,11 @@ static gboolean forget_removed(Engine *engine, GError **error)
     g_autoptr(GPtrArray) known = store_repos(engine->store, error);
     for (guint i = 0; known && i < known->len; i++) {
         const StoreRepo *repo = g_ptr_array_index(known, i);
-        if (!is_configured(engine, repo->name) && !store_repo_remove(engine->store, repo->name, error))
+        if (is_configured(engine, repo->name))
+            continue;
+        if (!store_repo_remove(engine->store, repo->name, error))
             return FALSE;
+        refresh_forget_catalogues(engine, repo->name);
     }
     return known != NULL;
 }

@@ -371,8 +371,25 @@ gboolean step_unpack(Walk *walk, WalkApp *app, GError **error)
     return app->kept_id ? unpack_kept(walk, app, error) : unpack_archive(walk, app, error);
 }
 
+/* As if the app had been removed: its next install gets what was written, `--purge` takes it away. A row without a tree is
+ * found when this is repeated, a tree without a row would never be. */
+static gboolean record_user_data(Walk *walk, const WalkApp *app, GError **error)
+{
+    g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, "removed", error);
+    g_autoptr(Manifest) nothing = manifest_new();
+    for (guint i = 0; kept && i < kept->len; i++)
+        if (g_str_equal(((StoreKept *)kept->pdata[i])->tree, app->stage))
+            return TRUE;
+    StoreKept row = {.kind = (char *)"removed",
+                     .app = app->new,
+                     .tree = app->stage,
+                     .txn_id = walk->txn_id,
+                     .kept_at = engine_now(walk->engine)};
+    return kept && store_kept_add(walk->engine->store, &row, nothing, error);
+}
+
 /* A first install that was live for a moment has no older tree to which its user's data could return: that stays, in a
- * tree of its own, and only the package's files go. */
+ * kept tree, and only the package's files go. */
 static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **error)
 {
     gboolean is_empty = TRUE;
@@ -385,9 +402,9 @@ static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **erro
         return FALSE;
     if (is_empty)
         return volume_stage_drop(volume, app->stage, error);
-    g_autofree char *kept = g_strconcat("orphan-", app->stage, NULL);
-    log_warning("walk", "%s: what was written while it was live is kept as %s", app->app, kept);
-    return volume_keep(volume, app->stage, kept, error);
+    log_warning("walk", "%s: what was written while it was live is kept for its next install, as %s",
+                app->app, app->stage);
+    return record_user_data(walk, app, error) && volume_keep(volume, app->stage, app->stage, error);
 }
 
 gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error)

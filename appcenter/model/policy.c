@@ -75,11 +75,13 @@ static gboolean is_installed_withdrawn(const OfferFacts *facts)
     return facts->installed_brake && facts->installed_brake->action == BRAKE_WITHDRAW;
 }
 
-/* Is the release the one that the vendor sends those back to who have the withdrawn one? */
+/* Is the release the one that the vendor sends those back to who have the withdrawn one? Forward is no way back: else the
+ * brake, which only denies, could make a box install what its owner did not agree to. */
 static gboolean is_way_back(const OfferFacts *facts)
 {
-    return is_installed_withdrawn(facts) && facts->installed_brake->go_back_to &&
-           version_compare(facts->release->version, facts->installed_brake->go_back_to) == 0;
+    return is_installed_withdrawn(facts) && facts->installed_brake->go_back_to && facts->installed_version &&
+           version_compare(facts->release->version, facts->installed_brake->go_back_to) == 0 &&
+           version_compare(facts->release->version, facts->installed_version) < 0;
 }
 
 /* The withdrawn release itself stands as its own candidate when there is nowhere to go. */

@@ -91,7 +91,7 @@ gboolean transfer_tell(Transfer *transfer, gboolean is_end)
 
 static gboolean transfer_from(Transfer *transfer, const char *base_url, const char *path, GError **error)
 {
-    g_autofree char *url = fetch_url_join(base_url, path, error);
+    g_autofree char *url = fetch_url_join(base_url, path, transfer->is_quoted, error);
     if (url == NULL || !fetch_url_is_allowed(url, transfer->fetcher->allow_http, error))
         return FALSE;
     transfer->url = url;
@@ -173,13 +173,15 @@ static const char *last_part(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-GBytes *fetch_bytes(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 max_bytes,
-                    gboolean allow_absent, const char *etag, FetchOutcome *outcome, GError **error)
+static GBytes *bytes_of(Fetcher *fetcher, const char *const *base_urls, const char *path, gboolean is_quoted,
+                        gint64 max_bytes, gboolean allow_absent, const char *etag, FetchOutcome *outcome,
+                        GError **error)
 {
     g_autoptr(GByteArray) memory = g_byte_array_new();
     fetch_outcome_clear(outcome);
     Transfer transfer = {.fetcher = fetcher,
                          .file = last_part(path),
+                         .is_quoted = is_quoted,
                          .max_bytes = max_bytes,
                          .etag = etag,
                          .memory = memory,
@@ -190,6 +192,19 @@ GBytes *fetch_bytes(Fetcher *fetcher, const char *const *base_urls, const char *
     if (outcome->is_absent || outcome->is_not_modified)
         return NULL;
     return g_byte_array_free_to_bytes(g_steal_pointer(&memory));
+}
+
+GBytes *fetch_bytes(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 max_bytes,
+                    gboolean allow_absent, const char *etag, FetchOutcome *outcome, GError **error)
+{
+    return bytes_of(fetcher, base_urls, path, FALSE, max_bytes, allow_absent, etag, outcome, error);
+}
+
+GBytes *fetch_bytes_quoted(Fetcher *fetcher, const char *const *base_urls, const char *quoted_path,
+                           gint64 max_bytes, gboolean allow_absent, const char *etag, FetchOutcome *outcome,
+                           GError **error)
+{
+    return bytes_of(fetcher, base_urls, quoted_path, TRUE, max_bytes, allow_absent, etag, outcome, error);
 }
 
 gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 size_bytes,

@@ -47,6 +47,11 @@ GBytes *fetch_bytes(Fetcher *fetcher, const char *const *base_urls, const char *
                     gboolean allow_absent, const char *etag, FetchOutcome *outcome,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same for a path that is percent-quoted already, as TUF's file names are: a role "?" lies in "1.%3F.json". */
+GBytes *fetch_bytes_quoted(Fetcher *fetcher, const char *const *base_urls, const char *quoted_path,
+                           gint64 max_bytes, gboolean allow_absent, const char *etag, FetchOutcome *outcome,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 typedef void (*FetchProgress)(gint64 done_bytes, gint64 total_bytes, gpointer user_data);
 /* A large file of known size into fd. A partial one is resumed from its end with Range (If-Range with resume_tag, of the
  * outcome that left the part, or NULL), and from zero if the server does not go along; a connection that breaks is

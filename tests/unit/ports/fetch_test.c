@@ -419,7 +419,40 @@ static void test_another_mirror_goes_on_where_one_broke_off(Fixture *fixture, gc
     g_assert_cmpint(fixture->outcome.bytes, ==, 14); /* the first mirror was asked twice: it knows no ranges */
 }
 
+/* TUF's names of files come quoted: "?" is asked for as %3F, and not as %253F. */
+static void test_a_quoted_path_is_not_quoted_twice(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) bytes = fetch_bytes_quoted(fixture->fetcher, fixture->bases, "a%2Bb/c~d", 10, FALSE,
+                                                 NULL, &fixture->outcome, &error);
+    g_assert_no_error(error);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "ok", 2);
+}
+
 /* --- file: --- */
+
+/* In a folder "..%2Fx" would be another folder. */
+static void test_a_quoted_path_cannot_leave_a_folder(Fixture *fixture, gconstpointer data)
+{
+    (void)data;
+    static const char *const bad[] = {"..%2Fx", "%2e%2e/x", "a%2F..%2F..%2Fx", "a/%00", "%2Fx"};
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    scratch_write(&scratch, "/x", BODY);
+    scratch_write(&scratch, "/repo/a?", BODY);
+    g_autofree char *base = g_strdup_printf("file://%s/repo", scratch.path);
+    fixture->bases[0] = base;
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_null(fetch_bytes_quoted(fixture->fetcher, fixture->bases, bad[i], 10, TRUE, NULL,
+                                         &fixture->outcome, &error));
+        assert_error(&error, APPCENTER_ERROR_INVALID, "wanted a path below the repository");
+    }
+    g_autoptr(GBytes) bytes = fetch_bytes_quoted(fixture->fetcher, fixture->bases, "a%3F", 10, FALSE, NULL,
+                                                 &fixture->outcome, NULL);
+    g_assert_nonnull(bytes);
+}
 
 static void test_a_folder_is_a_repository_too(Fixture *fixture, gconstpointer data)
 {
@@ -544,6 +577,8 @@ void fetch_tests(void)
     ADD("a_file_is_resumed_where_it_broke_off", test_a_file_is_resumed_where_it_broke_off);
     ADD("a_file_of_another_size_is_refused", test_a_file_of_another_size_is_refused);
     ADD("another_mirror_goes_on_where_one_broke_off", test_another_mirror_goes_on_where_one_broke_off);
+    ADD("a_quoted_path_is_not_quoted_twice", test_a_quoted_path_is_not_quoted_twice);
+    ADD("a_quoted_path_cannot_leave_a_folder", test_a_quoted_path_cannot_leave_a_folder);
     ADD("a_connection_that_breaks_is_resumed_at_once", test_a_connection_that_breaks_is_resumed_at_once);
     ADD("a_part_goes_on_only_as_what_it_was", test_a_part_goes_on_only_as_what_it_was);
     ADD("a_part_is_left_with_its_tag", test_a_part_is_left_with_its_tag);
