@@ -249,6 +249,16 @@ def test_a_length_that_is_too_short_is_told_from_another_archive(world, session)
     download_well(world)
 
 
+def test_a_timestamp_cut_short_by_its_own_length_is_not_believed(world):
+    trusted = world.trusted()
+    world.publish()
+    world.server.misbehave(TARGETS["timestamp"], evil.length_too_short)
+    world.nas.ctl("refresh", expect=5)
+    world.server.behave()
+    assert world.trusted() == trusted
+    world.nas.ctl("refresh")
+
+
 # --- going on where it broke ---
 
 def breaks_once(then):
