@@ -57,8 +57,8 @@ void deltas_remember(Repo *repo, const char *who, const char *raw_sha256, const 
     json_t *catalogue = world_catalogue(repo, who);
     json_t *bases = json_object_get(catalogue, "bases");
     for (gsize i = json_array_size(bases); i-- > 0;)
-        if (g_strcmp0(json_string_value(json_object_get(json_array_get(bases, i), "raw_sha256")), raw_sha256) ==
-            0)
+        if (g_strcmp0(json_string_value(json_object_get(json_array_get(bases, i), "raw_sha256")),
+                      raw_sha256) == 0)
             json_array_remove(bases, i);
     while (json_array_size(bases) > CATALOGUE_BASES_MAX - 1)
         json_array_remove(bases, 0);

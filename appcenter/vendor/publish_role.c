@@ -103,8 +103,8 @@ static json_t *other_targets(const json_t *published, const char *catalogue)
     const char *path;
     json_t *entry;
     json_t *others = json_object();
-    json_object_foreach(targets_of(published), path, entry) if (!g_str_equal(path, catalogue) &&
-                                                                !g_str_has_prefix(path, "deltas/"))
+    json_object_foreach(targets_of(published), path,
+                        entry) if (!g_str_equal(path, catalogue) && !g_str_has_prefix(path, "deltas/"))
         json_object_set(others, path, entry);
     return others;
 }
@@ -179,8 +179,8 @@ gboolean role_write(const Publication *publication, const char *role, json_t *pa
                     json_t *delegator, GError **error)
 {
     gint64 version = json_integer_value(json_object_get(part, "version"));
-    g_autoptr(GBytes) bytes = metadata_sign(part, signatures, role, delegator,
-                                            g_hash_table_lookup(publication->keys, role), error);
+    g_autoptr(GBytes) bytes =
+        metadata_sign(part, signatures, role, delegator, g_hash_table_lookup(publication->keys, role), error);
     g_autofree char *path = repo_metadata_path(role, version);
     return bytes && repo_put_immutable(publication->repo, path, g_bytes_get_data(bytes, NULL),
                                        g_bytes_get_size(bytes), error);
@@ -243,7 +243,8 @@ gboolean role_put(const Publication *publication, const char *role, gint64 *vers
                                    : role_part(publication, role, &content, published);
     *version = json_integer_value(json_object_get(part, "version"));
     if (!put_files(publication, &content, error) ||
-        !role_write(publication, role, part, json_object_get(draft, "signatures"), publication->targets, error))
+        !role_write(publication, role, part, json_object_get(draft, "signatures"), publication->targets,
+                    error))
         return FALSE;
     remember_catalogue(publication, role, &content);
     return TRUE;
