@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import nas as lab  # noqa: E402
+import sweep  # noqa: E402
 
 OLD = {"MediaLibrary": "1.4", "PhotoStation": "6.1.1", "QVPN": "3.0", "HybridBackup": "1.0", "BrokenStart": "1.0"}
 NEW = {"MediaLibrary": "2.0", "PhotoStation": "6.1.2", "QVPN": "3.1", "HybridBackup": "1.1", "BrokenStart": "1.1"}
@@ -107,3 +108,8 @@ def pytest_collection_modifyitems(items):
 def pytest_configure(config):
     config.addinivalue_line("markers", "private_root: needs mount namespaces")
     os.umask(0o022)
+
+
+def pytest_terminal_summary(terminalreporter):
+    whole = ", all points" if sweep.TORTURE else ""
+    terminalreporter.write_line(f"seed {sweep.SEED}{whole}: APPCENTER_SEED={sweep.SEED} repeats the samples")

@@ -7,6 +7,7 @@ blocked in write(2) at the next line until the gate has taken the one before; an
 """
 import ctypes
 import fcntl
+import itertools
 import json
 import os
 import select
@@ -20,16 +21,18 @@ from pathlib import Path
 import nas as lab
 
 F_SETPIPE_SZ = 1031
+NUMBERS = itertools.count()
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 BECOME_THE_JOB = """#!{python} -ISB
-import os, socket, sys
+import os, signal, socket, sys
 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
     s.connect({address!r})
     socket.send_fds(s, [str(os.getpid()).encode()], [1])
     _, fds, _, _ = socket.recv_fds(s, 1, 1)
 os.dup2(fds[0], 1)
 os.close(fds[0])
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 os.execv({job!r}, [{job!r}, *sys.argv[1:]])
 """
 
@@ -53,7 +56,7 @@ class Gate:
     """All jobs of one NAS go through it. stops are met in their order; without any, lines pass as they come."""
 
     def __init__(self, base, nas):
-        self.address = str(Path(base) / "gate")
+        self.address = f"\0appcenter-gate-{os.getpid()}-{next(NUMBERS)}"
         program = Path(base) / "gate-job"
         program.write_text(BECOME_THE_JOB.format(python=sys.executable, address=self.address,
                                                  job=lab.program("appcenter-job")))
@@ -77,7 +80,6 @@ class Gate:
         self.acceptor.join(10)
         for thread in self.threads:
             thread.join(30)
-        os.unlink(self.address)
 
     # --- for the test ---
 
@@ -85,7 +87,6 @@ class Gate:
         """The last one holds; those before it act and let go."""
         self.held.clear()
         self.go_on.clear()
-        self.dead_daemon.clear()
         self.lines = []
         self.stops = list(stops)
         self.stops[-1].hold = True
@@ -103,6 +104,7 @@ class Gate:
     def daemon_died(self):
         """Nobody reads any more: jobs find their pipe closed, as without a gate."""
         self.dead_daemon.set()
+        self.dead_daemon = threading.Event()  # of the next one
         self.release()
 
     # --- one thread a job ---

@@ -230,12 +230,15 @@ class Judge:
             if version not in done.stdout:
                 self.fault(f"mediainfo says {done.stdout.strip()!r}, wanted {version}")
             return
-        programs = [self._program(pid) for pid in self.nas.app_pids(app)]
-        if not programs:
+        pids = self.nas.app_pids(app)
+        live = {(p.stat().st_dev, p.stat().st_ino) for p in (self.nas.app_dir(app) / "bin").glob("*")}
+        if not pids:
             self.fault(f"{app} {version} does not run")
-        for program in programs:
-            if program and not str(program).startswith(str(self.nas.app_dir(app))):
-                self.fault(f"{app} {version}: a process of it runs {program}")
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                program = os.stat(f"/proc/{pid}/exe")
+                if (program.st_dev, program.st_ino) not in live:
+                    self.fault(f"{app} {version}: process {pid} runs another program: {self._program(pid)}")
         if app == "PhotoStation" and self.photo_url:
             status, body = lab.http_get(self.photo_url + "health", 10)
             if status != 200 or version.encode() not in body:
