@@ -163,11 +163,16 @@ def test_a_bad_file_leaves_the_running_daemon_with_the_last_good_one(make_nas):
     nas = make_nas(updates__security="off")
     nas.start()
     good = (nas.root / "etc/appcenter/appcenter.conf").read_bytes()
-    for bad in (b"[updates]\nsecurity = x\n", b"\0" * 100, random.Random(3).randbytes(5000), b"#" * 70000):
+    for bad, why in ((b"[updates]\nsecurity = x\n", 'found "x"'), (b"\0" * 100, "wanted utf-8"), (b"#" * 70000, "at most"),
+                     (random.Random(3).randbytes(5000), "wanted utf-8"), (b"[updates]\nother = \n", 'found ""')):
         (nas.root / "etc/appcenter/appcenter.conf").write_bytes(bad)
         nas.daemon.send_signal(signal.SIGHUP)
-        lab.wait_for("the refusal", lambda: any("configuration refused: appcenter.conf" in w
-                                                for w in nas.json("status")["warnings"]), 20)
+
+        def is_refused():
+            warnings = nas.json("status")["warnings"]
+            return any(w.startswith("configuration refused: ") and "appcenter.conf" in w and why in w for w in warnings)
+
+        lab.wait_for("the refusal", is_refused, 20)
         assert nas.json("status")["consent"]["security"] == "off"
     nas.stop()
     nas.start()
