@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import gate  # noqa: E402
 import nas as lab  # noqa: E402
 import sweep  # noqa: E402
 
@@ -89,6 +90,21 @@ def nas(make_nas, vendor, web):
 def add_repository(box, vendor, web):
     box.ctl("repo", "add", "vendor", web.url, "--root-key", vendor.public / "metadata" / "1.root.json", "--yes")
     box.ctl("refresh")
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory, session):
+    """Prepared NAS folders to attack: bare, old, new."""
+    import box  # it needs this file's names
+    made = box.Stock(tmp_path_factory.mktemp("stock"), session)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hook():
+    yield
+    gate.Gate.forget_hook()
 
 
 @pytest.fixture

@@ -1,47 +1,25 @@
-"""A gate in the pipe between a job and its daemon: a job can be held at exactly one of its progress lines.
+"""A gate at a job's progress lines: a job can be held at exactly one of them, and killed there.
 
-The daemon starts what APPCENTER_JOB names: a few lines of Python that hand the daemon's pipe to the gate, take one of
-the gate's instead, and become the real job, in the same process. The gate's pipe holds one line only, so a job is
-blocked in write(2) at the next line until the gate has taken the one before; and a line is looked at where it lies
-(tee(2)) before it is taken. So whoever holds line L knows that the job is behind L and not beyond the line after it.
+tests/gate.c, preloaded into appcenter-job, asks before and behind each write of a line and waits for the answer. So a
+job is held at a line when it has written it and done nothing since; at the end of a line's work when it is about to
+write its next one; or it is let go for a moment in between, and never beyond its next line.
 """
-import ctypes
-import fcntl
 import itertools
 import json
 import os
-import select
+import shutil
 import signal
 import socket
-import sys
+import struct
+import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
 
-import nas as lab
-
-F_SETPIPE_SZ = 1031
 NUMBERS = itertools.count()
-LIBC = ctypes.CDLL(None, use_errno=True)
-
-BECOME_THE_JOB = """#!{python} -ISB
-import os, signal, socket, sys
-with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-    s.connect({address!r})
-    socket.send_fds(s, [str(os.getpid()).encode()], [1])
-    _, fds, _, _ = socket.recv_fds(s, 1, 1)
-os.dup2(fds[0], 1)
-os.close(fds[0])
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-os.execv({job!r}, [{job!r}, *sys.argv[1:]])
-"""
-
-
-class Stop:
-    """Where to act: a line that matches. act(pid) runs while the job is held; hold: the job stays held until release()."""
-
-    def __init__(self, matches, settled, act=None, hold=False):
-        self.matches, self.settled, self.act, self.hold = matches, settled, act, hold
+HERE = Path(__file__).resolve().parent
+AT, MIDWAY, END = "at the line", "in the work behind it", "at the end of that work"
 
 
 def at(phase, app, step, when):
@@ -52,29 +30,53 @@ def at(phase, app, step, when):
     return matches
 
 
-class Gate:
-    """All jobs of one NAS go through it. stops are met in their order; without any, lines pass as they come."""
+class Stop:
+    """A line that matches, and where behind it. act(pid) runs while the job is held there; the last stop holds."""
 
-    def __init__(self, base, nas):
-        self.address = f"\0appcenter-gate-{os.getpid()}-{next(NUMBERS)}"
-        program = Path(base) / "gate-job"
-        program.write_text(BECOME_THE_JOB.format(python=sys.executable, address=self.address,
-                                                 job=lab.program("appcenter-job")))
-        program.chmod(0o755)
-        nas.env["APPCENTER_JOB"] = str(program)
+    def __init__(self, matches, where=AT, act=None, delay=0.0):
+        self.matches, self.where, self.act, self.delay = matches, where, act, delay
+
+
+class Gate:
+    """All jobs of one NAS go through it. Stops are met in their order; without any, lines pass as they come."""
+
+    hook = None
+
+    def __init__(self, nas):
+        name = f"appcenter-test-gate-{os.getpid()}-{next(NUMBERS)}"
+        nas.env["TEST_GATE"] = name
+        nas.env["LD_PRELOAD"] = self._hook()
+        options = os.environ.get("ASAN_OPTIONS", "")
+        nas.env["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0".lstrip(":")
         self.lines, self.stops, self.errors = [], [], []
-        self.held, self.go_on = threading.Event(), threading.Event()
-        self.held_pid, self.dead_daemon = 0, threading.Event()
+        self.held, self.go_on, self.held_pid = threading.Event(), threading.Event(), 0
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(self.address)
+        self.listener.bind("\0" + name)
         self.listener.listen(8)
         self.threads = []
         self.acceptor = threading.Thread(target=self._accept, daemon=True)
         self.acceptor.start()
 
+    @classmethod
+    def _hook(cls):
+        if cls.hook is None:
+            folder = Path(tempfile.mkdtemp(prefix="gate-"))
+            out = folder / "gate.so"
+            compiler = os.environ.get("CC", "gcc").split()
+            subprocess.run([*compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC",
+                            "-shared", "-o", str(out), str(HERE / "gate.c"), "-ldl"], check=True)
+            cls.hook = str(out)
+        return cls.hook
+
+    @classmethod
+    def forget_hook(cls):
+        """At the end of a run."""
+        if cls.hook:
+            shutil.rmtree(Path(cls.hook).parent)
+            cls.hook = None
+
     def close(self):
-        self.stops = []
-        self.go_on.set()
+        self.release()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.acceptor.join(10)
@@ -89,7 +91,6 @@ class Gate:
         self.go_on.clear()
         self.lines = []
         self.stops = list(stops)
-        self.stops[-1].hold = True
 
     def wait(self, seconds=60):
         """The pid of the job that is held."""
@@ -100,12 +101,6 @@ class Gate:
     def release(self):
         self.stops = []
         self.go_on.set()
-
-    def daemon_died(self):
-        """Nobody reads any more: jobs find their pipe closed, as without a gate."""
-        self.dead_daemon.set()
-        self.dead_daemon = threading.Event()  # of the next one
-        self.release()
 
     # --- one thread a job ---
 
@@ -120,81 +115,51 @@ class Gate:
             thread.start()
 
     def _serve(self, peer):
-        with peer:
-            pid, fds, _, _ = socket.recv_fds(peer, 64, 1)
-            out = fds[0]
-            read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
-            fcntl.fcntl(write_end, F_SETPIPE_SZ, 4096)
-            socket.send_fds(peer, [b"x"], [write_end])
-            os.close(write_end)
         try:
-            self._relay(int(pid), read_end, out)
+            with peer, peer.makefile("rb") as stream:
+                pid, = struct.unpack_from("i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                self._relay(pid, peer, stream)
+        except ConnectionError:
+            pass  # the job was killed
         except BaseException as error:  # the test's thread must hear of it
             self.errors.append(repr(error))
-        finally:
-            os.close(read_end)
-            os.close(out)
 
-    def _relay(self, pid, read_end, out):
-        look = os.pipe()
-        died = self.dead_daemon
-        try:
-            while True:
-                if not select.select([read_end], [], [], 0.2)[0]:
-                    if died.is_set():
-                        return
+    def _relay(self, pid, peer, stream):
+        stop = None
+        while when := stream.read(1):
+            size = stream.read(4)
+            text = stream.read(*struct.unpack("I", size)) if len(size) == 4 else b""
+            if when == b"b":
+                if stop and stop.where == END:
+                    self._stop(pid, stop)
+                stop = None
+            else:
+                stop = self._look(json.loads(text))
+                if stop and stop.where == AT:
+                    self._stop(pid, stop)
+                elif stop and stop.where == MIDWAY:
+                    peer.sendall(b"g")
+                    time.sleep(stop.delay)
+                    self._stop(pid, stop)
                     continue
-                size = LIBC.tee(read_end, look[1], 65536, 0)
-                if size == 0:
-                    return
-                self._look(pid, os.read(look[0], size))
-                if died.is_set():
-                    return
-                try:
-                    write_all(out, os.read(read_end, 65536))
-                except BrokenPipeError:
-                    return
-        finally:
-            os.close(look[0])
-            os.close(look[1])
+            peer.sendall(b"g")
 
-    def _look(self, pid, text):
-        try:
-            event = json.loads(text)
-        except ValueError:  # a long result comes in pieces
-            return
+    def _look(self, event):
         self.lines.append(event)
-        if not self.stops or not self.stops[0].matches(event):
-            return
-        stop = self.stops.pop(0)
-        if stop.settled:
-            wait_until_blocked(pid)
+        if self.stops and self.stops[0].matches(event):
+            return self.stops[0]
+        return None
+
+    def _stop(self, pid, stop):
+        if stop not in self.stops:
+            return  # released meanwhile
+        self.stops.remove(stop)
         if stop.act:
             stop.act(pid)
-        if stop.hold:
+        if not self.stops:
             self.held_pid = pid
             self.held.set()
             self.go_on.wait(120)
-
-
-def write_all(fd, data):
-    while data:
-        data = data[os.write(fd, data):]
-
-
-def wait_until_blocked(pid, seconds=60):
-    """Until the job waits in its write to the pipe (or is gone): all that comes before its next line is done."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            words = Path(f"/proc/{pid}/syscall").read_text().split()
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            return
-        if state in "ZX" or (words[0] in ("1", "64") and words[1] == "0x1"):  # write(2) on x86-64, on arm64
-            return
-        time.sleep(0.002)
-    raise AssertionError(f"job {pid} did not come to its next line within {seconds} s")
 
 
 def kill(pid, number=signal.SIGKILL):

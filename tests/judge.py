@@ -82,9 +82,7 @@ class Judge:
                                  + self.nas.log()[-3000:]) from None
 
     def _busy(self):
-        pid = self.nas.daemon.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        if children:
+        if children := self.children():
             return f"it has the children {children}"
         jobs = self.nas.sql("SELECT id, action, state FROM job WHERE state IN ('queued', 'running')")
         if jobs:
@@ -260,29 +258,30 @@ class Judge:
         for pid in self.nas.app_pids():
             program = Path(self._program(pid) or "").name
             if program in INTERPRETERS:
-                self.fault(f"a script still runs: process {pid}, {self._command(pid)}")
+                self.fault(f"a script still runs: process {pid}, {self.command(pid)}")
         for app in ("PhotoStation", "QVPN", "HybridBackup", "BrokenStart"):
             if app not in installed and self.nas.app_pids(app):
                 self.fault(f"{app} is not installed, processes of it run: {self.nas.app_pids(app)}")
-        jobs = [pid for pid in self._jobs_of_this_nas() if pid not in self._children()]
-        if jobs:
-            self.fault(f"a job without a daemon still runs: {[self._command(pid) for pid in jobs]}")
+        if jobs := [pid for pid in self.jobs() if pid not in self.children()]:
+            self.fault(f"a job without a daemon still runs: {[self.command(pid) for pid in jobs]}")
 
-    def _jobs_of_this_nas(self):
+    def jobs(self):
+        """Every job process of this NAS, whoever started it."""
         found = []
         for proc in Path("/proc").iterdir():
-            words = self._command(proc.name) if proc.name.isdigit() else []
+            words = self.command(proc.name) if proc.name.isdigit() else []
             if words and Path(words[0]).name == "appcenter-job" and str(self.nas.root) in words:
                 found.append(int(proc.name))
         return found
 
     @staticmethod
-    def _command(pid):
+    def command(pid):
         with contextlib.suppress(OSError):
             return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
         return []
 
-    def _children(self):
+    def children(self):
+        """What the daemon has at work."""
         pid = self.nas.daemon.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

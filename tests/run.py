@@ -106,7 +106,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e", "tests/attack"], tally)
+        run_pytest(["tests/e2e", "tests/attack", "tests/corpus", "tests/trust"], tally)
     if options.reports:
         take_reports(options.reports, tally)
     for line in tally["skipped"]:

@@ -320,6 +320,11 @@ gboolean cmd_remove(Cli *cli, int *exit_code, GError **error)
     return simple_change(cli, "remove", exit_code, error);
 }
 
+gboolean cmd_autoremove(Cli *cli, int *exit_code, GError **error)
+{
+    return simple_change(cli, "autoremove", exit_code, error);
+}
+
 gboolean cmd_rollback(Cli *cli, int *exit_code, GError **error)
 {
     return simple_change(cli, "rollback", exit_code, error);

@@ -80,6 +80,8 @@ const CliCommand cli_commands[] = {
     {"upgrade", "[APP[=VERSION]...]", "upgrade all apps, or these", 0, MANY, upgrade_options, TRUE,
      cmd_upgrade},
     {"remove", "APP...", "remove apps; their data stays", 1, MANY, remove_options, TRUE, cmd_remove},
+    {"autoremove", "", "remove what came as a dependency and is needed by nobody any more", 0, 0, NULL, TRUE,
+     cmd_autoremove},
     {"rollback", "APP", "back to its previous version", 1, 1, NULL, TRUE, cmd_rollback},
     {"undo", "ID", "undo a transaction", 1, 1, NULL, TRUE, cmd_undo},
     {"start", "APP", "start an app", 1, 1, NULL, TRUE, cmd_start},

@@ -108,9 +108,15 @@ Release *plan_read_file(Engine *engine, const Request *request, GError **error)
         g_prefix_error(error, "local file: ");
         return NULL;
     }
+    const SettingsValues *settings = settings_values(engine->settings);
+    const UnpackLimits limits = {.max_bytes = settings->local_max_bytes,
+                                 .max_files = settings->local_max_files,
+                                 .links_may_leave = request->trust_sha256 == NULL,
+                                 .max_ratio = settings->local_max_ratio};
     /* what is inside is counted only after somebody vouched for it */
     if (!check_trust(engine, request, package, release, error) ||
-        !archive_measure(package, &release->files, &release->installed_bytes, &release->data_sha256, error) ||
+        !archive_measure(package, &limits, &release->files, &release->installed_bytes, &release->data_sha256,
+                         error) ||
         !put_file(engine, package, release, error))
         return NULL;
     return g_steal_pointer(&release);

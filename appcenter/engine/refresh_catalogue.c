@@ -97,12 +97,19 @@ static CatalogueReader *read_source(Refresh *refresh, const Source *source, Stor
     return g_steal_pointer(&reader);
 }
 
+static gboolean get_packed(Refresh *refresh, Source *source, GError **error)
+{
+    if (!source->packed)
+        source->packed = refresh_catalogue_from_cache(refresh, source->publisher, source->target);
+    if (!source->packed)
+        source->packed = refresh_download(refresh, source->target, error);
+    return source->packed != NULL;
+}
+
 static CatalogueReader *download_and_check(Refresh *refresh, Source *source, const CatalogueHeader **header,
                                            GError **error)
 {
-    if (!source->packed)
-        source->packed = refresh_download(refresh, source->target, error);
-    return source->packed ? read_source(refresh, source, NULL, header, error) : NULL;
+    return get_packed(refresh, source, error) ? read_source(refresh, source, NULL, header, error) : NULL;
 }
 
 /* ---- the publishers that the vendor binds ---- */
@@ -224,10 +231,7 @@ static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const Catalog
     g_autofree char *wanted = fingerprint(sources);
     if (g_strcmp0(wanted, refresh->repo->catalogue_sha256) == 0)
         return TRUE;
-    Source *vendor = g_ptr_array_index(sources, 0);
-    if (!vendor->packed)
-        vendor->packed = refresh_download(refresh, vendor->target, error);
-    if (!vendor->packed)
+    if (!get_packed(refresh, g_ptr_array_index(sources, 0), error))
         return FALSE;
     check_publishers(refresh, sources);
     if (!import(refresh, sources, error))
@@ -235,6 +239,10 @@ static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const Catalog
     g_free(refresh->repo->catalogue_sha256);
     refresh->repo->catalogue_sha256 = fingerprint(sources);
     raise_floor(refresh, header->published_at);
+    for (guint i = 0; i < sources->len; i++) {
+        const Source *source = g_ptr_array_index(sources, i);
+        refresh_keep_catalogue(refresh, source->publisher, source->packed);
+    }
     return TRUE;
 }
 

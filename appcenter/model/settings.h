@@ -38,6 +38,7 @@ typedef struct {
     SnapshotMode snapshot;
     gint64 keep_snapshots_s, keep_removed_s, health_timeout_s, health_settle_s;
     gint64 data_copy_max_bytes, reserve_bytes;
+    gint64 local_max_bytes, local_max_files, local_max_ratio;
     /* [notify] */
     char *notify_on, *notify_mail, *notify_command;
     /* [metrics] */

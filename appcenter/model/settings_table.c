@@ -179,6 +179,16 @@ const SettingRow settings_table[] = {
            "Above this, data is not copied for a snapshot where the file system cannot share blocks."),
     NUMBER("safety", "reserve", SETTING_SIZE, reserve_bytes, "512M", 0, TERA, "a size from 0 to 1T, as 512M",
            "Space on the volume that no upgrade touches."),
+    NUMBER("safety", "local_max_size", SETTING_SIZE, local_max_bytes, "16G", 1, TERA,
+           "a size from 1 to 1T, as 16G",
+           "How large a package file of your own may become when it is unpacked. For packages of a "
+           "repository the "
+           "catalogue says it."),
+    NUMBER("safety", "local_max_files", SETTING_COUNT, local_max_files, "200000", 1, 1000000,
+           "a number from 1 to 1000000", "How many files, links and folders it may have."),
+    NUMBER("safety", "local_max_ratio", SETTING_COUNT, local_max_ratio, "200", 1, 100000,
+           "a number from 1 to 100000",
+           "How many times larger than its compressed form it may be, once it is larger than 64M."),
 
     TEXT("notify", "on", is_event_list, notify_on, "failure,deadline,stale",
          "any of change, failure, deadline, stale, separated by \",\"", "What is told."),

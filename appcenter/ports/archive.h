@@ -30,6 +30,7 @@ typedef struct {
     gint64 max_files; /* files, links and folders together, those that are only implied by a path too */
     /* Publisher-signed: symlinks that point out of the tree are created as they are. */
     gboolean links_may_leave;
+    gint64 max_ratio; /* of the tar to its compressed form, once it is above 64 MiB; 0: any */
 } UnpackLimits;
 
 typedef struct {
@@ -47,9 +48,12 @@ typedef struct {
 gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits,
                         const UnpackWatch *watch, char **data_sha256,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Counts without unpacking, for inspect and add: files (as max_files counts), bytes of all files, SHA-256 of the
- * uncompressed tar. Same refusals as archive_unpack with links_may_leave, up to 64 GiB and a million files. */
-gboolean archive_measure(const Package *package, gint64 *files, gint64 *bytes, char **data_sha256,
+/* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 500 times its
+ * compressed form; links may leave. */
+extern const UnpackLimits archive_vendor_limits;
+/* Counts without unpacking: files (as max_files counts), bytes of all files, SHA-256 of the uncompressed tar. Same
+ * refusals as archive_unpack. */
+gboolean archive_measure(const Package *package, const UnpackLimits *limits, gint64 *files, gint64 *bytes, char **data_sha256,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- for the vendor --- */

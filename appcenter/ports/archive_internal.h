@@ -26,6 +26,7 @@ typedef struct {
     gint64 length;
     int compression;
     gint64 max_tar_bytes; /* uncompressed, padding included */
+    gint64 max_ratio;     /* of that to length, above a size that no bomb is worth; 0: any */
     Digest *digest;       /* over the uncompressed tar, or NULL; the caller's */
 } TarSource;
 
@@ -41,6 +42,12 @@ gboolean tar_stream_next(TarStream *stream, struct archive_entry **entry,
 gssize tar_stream_read(TarStream *stream, void *buffer, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Compressed bytes used so far. */
 gint64 tar_stream_consumed(const TarStream *stream);
+
+/* --- archive_7z.c: a tar that is the one member of a 7-Zip archive --- */
+/* Packed bytes and directory fill these bytes to the last one. */
+gboolean archive_7z_check_whole(int fd, gint64 offset, gint64 length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Behind the member that the reader stands at comes none. */
+gboolean archive_7z_check_alone(struct archive *reader, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- archive_rules.c: what an entry may be --- */
 typedef enum { MEMBER_DIRECTORY, MEMBER_FILE, MEMBER_SYMLINK, MEMBER_HARDLINK } MemberKind;

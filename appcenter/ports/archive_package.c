@@ -1,7 +1,8 @@
 /* archive_package.c - opens a package file: its lengths, and the metadata out of its control archive.
  *
  * The parent reads only plain bytes (header, area, tail); control.tar.gz is decompressed in a helper, which hands back
- * qpkg.cfg and package_routines as bytes. All the other members are looked at by name only.
+ * qpkg.cfg and package_routines as bytes. All the other members, and those of the extra archive, are looked at by name
+ * only.
  */
 #include "ports/archive_internal.h"
 
@@ -10,6 +11,7 @@
 
 #define CONTROL_MAX_BYTES   ((gint64)64 * 1024 * 1024) /* with the xz that QDK puts there for old systems */
 #define CONTROL_MAX_FILES   1000
+#define EXTRA_MAX_FILES     1000
 #define CONTROL_CPU_S       60
 #define CONTENT_CHUNK_BYTES 65536
 #define TAR_BLOCK_BYTES     512
@@ -61,7 +63,7 @@ static gboolean send_member(Helper *helper, TarStream *stream, const char *name,
 /* The same rules as for data, so that no name is there twice. */
 static gboolean send_members(Helper *helper, TarStream *stream, GError **error)
 {
-    const UnpackLimits limits = {CONTROL_MAX_BYTES, CONTROL_MAX_FILES, TRUE};
+    const UnpackLimits limits = {CONTROL_MAX_BYTES, CONTROL_MAX_FILES, TRUE, 0};
     g_autoptr(MemberRules) rules = member_rules_new(&limits);
     for (;;) {
         struct archive_entry *entry;
@@ -123,12 +125,43 @@ static gboolean read_control(Helper *helper, gpointer user_data, GError **error)
     return stream && send_members(helper, stream, error);
 }
 
+/* The extra archive is for QDK's installer; we unpack nothing of it, but it must be a tar to its last byte, too. */
+static gboolean read_extra(const Package *package, GError **error)
+{
+    const QpkgLayout *layout = package->layout;
+    const UnpackLimits limits = {layout->extra_bytes, EXTRA_MAX_FILES, TRUE, 0};
+    const TarSource source = {.fd = package->fd,
+                              .offset = layout->script_bytes + layout->control_bytes + layout->data_bytes,
+                              .length = layout->extra_bytes,
+                              .compression = TAR_PLAIN,
+                              .max_tar_bytes = layout->extra_bytes};
+    g_autoptr(TarStream) stream = tar_stream_open(&source, error);
+    g_autoptr(MemberRules) rules = member_rules_new(&limits);
+    struct archive_entry *entry = NULL;
+    while (stream) {
+        g_auto(Member) member = {0};
+        if (!tar_stream_next(stream, &entry, error))
+            return FALSE;
+        if (!entry)
+            return TRUE;
+        if (!member_rules_admit(rules, entry, &member, error))
+            return FALSE;
+    }
+    return FALSE;
+}
+
 static gboolean work_control(Helper *helper, gpointer user_data, GError **error)
 {
-    if (read_control(helper, user_data, error))
-        return TRUE;
-    g_prefix_error(error, "control archive: ");
-    return FALSE;
+    const ControlWork *work = user_data;
+    if (!read_control(helper, user_data, error)) {
+        g_prefix_error(error, "control archive: ");
+        return FALSE;
+    }
+    if (work->package->layout->extra_bytes > 0 && !read_extra(work->package, error)) {
+        g_prefix_error(error, "extra archive: ");
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* ---- in the parent ---- */

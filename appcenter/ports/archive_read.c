@@ -14,6 +14,7 @@
 #define GZIP_TRAILER_BYTES 8
 #define TAR_END_BYTES      1024
 #define CRC32_POLYNOMIAL   0xedb88320u
+#define RATIO_FREE_BYTES   ((gint64)64 * 1024 * 1024)
 
 typedef struct archive ArchiveReader;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveReader, archive_read_free)
@@ -44,6 +45,8 @@ void tar_stream_free(TarStream *stream)
 
 gint64 tar_stream_consumed(const TarStream *stream)
 {
+    if (stream->source.compression == QPKG_7Z) /* it is read by seeking */
+        return stream->position;
     return archive_filter_bytes(stream->raw, -1);
 }
 
@@ -69,6 +72,17 @@ static la_ssize_t read_compressed(struct archive *reader, void *user_data, const
     return n;
 }
 
+static la_int64_t seek_compressed(struct archive *reader, void *user_data, la_int64_t offset, int whence)
+{
+    (void)reader;
+    TarStream *self = user_data;
+    gint64 from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? self->position : self->source.length;
+    if (offset < -from || offset > self->source.length - from)
+        return ARCHIVE_FATAL;
+    self->position = from + offset;
+    return self->position;
+}
+
 static gboolean add_filter(ArchiveReader *raw, int compression, GError **error)
 {
     int status = ARCHIVE_FATAL;
@@ -87,9 +101,10 @@ static gboolean add_filter(ArchiveReader *raw, int compression, GError **error)
     case QPKG_ZSTD:
         status = archive_read_support_filter_zstd(raw);
         break;
-    case QPKG_7Z:
-        return error_set(error, APPCENTER_ERROR_CORRUPT,
-                         "wanted gzip, bzip2, xz or zstd data, found 7-Zip, which is not supported");
+    case QPKG_7Z: /* compresses by itself */
+        archive_read_set_seek_callback(raw, seek_compressed);
+        status = archive_read_support_format_7zip(raw);
+        break;
     }
     if (status != ARCHIVE_OK) /* a warning is: it would start a program */
         return error_set(error, APPCENTER_ERROR_INTERNAL, "libarchive cannot read data.tar.%s itself",
@@ -106,7 +121,7 @@ static gboolean filter_is(ArchiveReader *raw, int compression)
         [QPKG_ZSTD] = ARCHIVE_FILTER_ZSTD,
     };
     /* libarchive counts the plain file below as a filter, and would peel off several layers of one kind */
-    if (compression == TAR_PLAIN)
+    if (compression == TAR_PLAIN || compression == QPKG_7Z)
         return archive_filter_count(raw) == 1;
     return archive_filter_count(raw) == 2 && archive_filter_code(raw, 0) == codes[compression];
 }
@@ -117,9 +132,11 @@ static gboolean fail_from(TarStream *self, ArchiveReader *reader, GError **error
         g_propagate_error(error, g_steal_pointer(&self->failure));
         return FALSE;
     }
-    int kind = archive_errno(reader) == ENOMEM ? APPCENTER_ERROR_IO : APPCENTER_ERROR_CORRUPT;
+    /* the helper may use so much memory that only a window that no honest packer asks for can be refused */
+    if (archive_errno(reader) == ENOMEM)
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "wants more memory than unpacking may use");
     const char *text = archive_error_string(reader);
-    return error_set(error, kind, "%s", text ? text : "damaged");
+    return error_set(error, APPCENTER_ERROR_CORRUPT, "%s", text ? text : "damaged");
 }
 
 static gboolean open_raw(TarStream *self, GError **error)
@@ -128,10 +145,13 @@ static gboolean open_raw(TarStream *self, GError **error)
     const char *name = self->source.compression == TAR_PLAIN
                            ? "tar"
                            : qpkg_compression_extension((QpkgCompression)self->source.compression);
+    gboolean is_7z = self->source.compression == QPKG_7Z;
     self->raw = archive_read_new();
-    if (!add_filter(self->raw, self->source.compression, error))
+    if ((is_7z &&
+         !archive_7z_check_whole(self->source.fd, self->source.offset, self->source.length, error)) ||
+        !add_filter(self->raw, self->source.compression, error))
         return FALSE;
-    if (archive_read_support_format_raw(self->raw) != ARCHIVE_OK ||
+    if ((!is_7z && archive_read_support_format_raw(self->raw) != ARCHIVE_OK) ||
         archive_read_open(self->raw, self, NULL, read_compressed, NULL) != ARCHIVE_OK)
         return fail_from(self, self->raw, error);
     int status = archive_read_next_header(self->raw, &whole);
@@ -159,6 +179,12 @@ static gboolean account(TarStream *self, const guint8 *bytes, gsize len, GError 
         return error_set(error, APPCENTER_ERROR_CORRUPT,
                          "wanted at most %" G_GINT64_FORMAT " bytes when uncompressed, found more",
                          self->source.max_tar_bytes);
+    if (self->source.max_ratio > 0 && self->tar_bytes + (gint64)len > RATIO_FREE_BYTES &&
+        (self->tar_bytes + (gint64)len) / self->source.max_ratio > self->source.length)
+        return error_set(error, APPCENTER_ERROR_CORRUPT,
+                         "wanted at most %" G_GINT64_FORMAT " times its compressed %" G_GINT64_FORMAT
+                         " bytes when uncompressed, found more",
+                         self->source.max_ratio, self->source.length);
     if (self->source.digest)
         digest_update(self->source.digest, bytes, len);
     if (self->source.compression == QPKG_GZIP) {
@@ -252,8 +278,11 @@ static gboolean finish(TarStream *self, GError **error)
     } while (n > 0);
     if (n < 0)
         return FALSE;
+    gboolean is_7z = self->source.compression == QPKG_7Z;
+    if (is_7z && !archive_7z_check_alone(self->raw, error))
+        return FALSE;
     gint64 behind = self->source.length - tar_stream_consumed(self);
-    if (behind != 0)
+    if (behind != 0 && !is_7z)
         return error_set(error, APPCENTER_ERROR_CORRUPT,
                          "%" G_GINT64_FORMAT " bytes behind the end of the compressed data", behind);
     if (self->source.compression == QPKG_GZIP && !check_gzip_trailer(self, error))

@@ -9,13 +9,16 @@
 #include <unistd.h>
 
 #define UNPACK_CPU_S        3600
-#define MEASURE_MAX_BYTES   ((gint64)64 * 1024 * 1024 * 1024)
-#define MEASURE_MAX_FILES   1000000
 #define SKIP_CHUNK_BYTES    65536
-#define LIMIT_MAX_BYTES     ((gint64)1 << 50) /* so that no sum of limits overflows */
+#define LIMIT_MAX_BYTES     ((gint64)1 << 50)
 #define LIMIT_MAX_FILES     10000000
 #define TAR_OVERHEAD_BYTES  ((gint64)16 * 1024 * 1024)
 #define TAR_PER_ENTRY_BYTES 16384 /* header, padding, and headers for long names */
+
+const UnpackLimits archive_vendor_limits = {.max_bytes = (gint64)64 * 1024 * 1024 * 1024,
+                                            .max_files = 1000000,
+                                            .links_may_leave = TRUE,
+                                            .max_ratio = 500};
 
 typedef struct {
     const Package *package;
@@ -97,6 +100,7 @@ static gboolean read_data(Helper *helper, const DataWork *work, GError **error)
                               .compression = (int)layout->compression,
                               .max_tar_bytes = work->limits.max_bytes + TAR_OVERHEAD_BYTES +
                                                work->limits.max_files * TAR_PER_ENTRY_BYTES,
+                              .max_ratio = work->limits.max_ratio,
                               .digest = work->digest};
     g_autoptr(TarStream) stream = tar_stream_open(&source, error);
     g_autoptr(MemberRules) rules = member_rules_new(&work->limits);
@@ -167,12 +171,19 @@ static gboolean hand_over(int dir_fd, uid_t uid, GError **error)
     return error_set_errno(error, "give the staging directory to uid %u", (guint)uid);
 }
 
+/* So that no sum of limits overflows. */
+static UnpackLimits sane_limits(const UnpackLimits *limits)
+{
+    UnpackLimits sane = *limits;
+    sane.max_bytes = CLAMP(limits->max_bytes, 0, LIMIT_MAX_BYTES);
+    sane.max_files = CLAMP(limits->max_files, 0, LIMIT_MAX_FILES);
+    return sane;
+}
+
 gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits,
                         const UnpackWatch *watch, char **data_sha256, GError **error)
 {
-    DataWork work = {.package = package, .limits = *limits, .dir_fd = dir_fd};
-    work.limits.max_bytes = CLAMP(limits->max_bytes, 0, LIMIT_MAX_BYTES);
-    work.limits.max_files = CLAMP(limits->max_files, 0, LIMIT_MAX_FILES);
+    DataWork work = {.package = package, .limits = sane_limits(limits), .dir_fd = dir_fd};
     if (!hand_over(dir_fd, helper_uid(), error))
         return FALSE;
     gboolean is_done = run_data_helper(&work, watch, error);
@@ -183,11 +194,10 @@ gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *
     return TRUE;
 }
 
-gboolean archive_measure(const Package *package, gint64 *files, gint64 *bytes, char **data_sha256,
-                         GError **error)
+gboolean archive_measure(const Package *package, const UnpackLimits *limits, gint64 *files, gint64 *bytes,
+                         char **data_sha256, GError **error)
 {
-    DataWork work = {
-        .package = package, .limits = {MEASURE_MAX_BYTES, MEASURE_MAX_FILES, TRUE}, .dir_fd = -1};
+    DataWork work = {.package = package, .limits = sane_limits(limits), .dir_fd = -1};
     if (!run_data_helper(&work, NULL, error))
         return FALSE;
     *files = work.tally.files;

@@ -447,6 +447,8 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     case REQUEST_INSTALL:
     case REQUEST_AUTO:
         return solve_named(input, left_out, error);
+    case REQUEST_AUTOREMOVE:
+        return plan_orphans(input->installed, input->locked);
     case REQUEST_ROLLBACK:
     case REQUEST_UNDO:
         break;

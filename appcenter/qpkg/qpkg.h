@@ -44,6 +44,9 @@ void qpkg_layout_free(QpkgLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QpkgLayout, qpkg_layout_free)
 /* Header grammar, sums, area grammar to its exact end, tail. Uses pread on fd; bounded memory. */
 QpkgLayout *qpkg_layout_read(int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Does the file end as a QPKG ends? Tells one that was cut short from another whole one; looks at eight bytes and proves
+ * nothing. */
+gboolean qpkg_ends_whole(int fd);
 /* First record of a type, or NULL. */
 const QpkgRecord *qpkg_layout_record(const QpkgLayout *layout, guint8 type);
 
@@ -89,9 +92,13 @@ gboolean qpkg_tail_agrees(const QpkgLayout *layout, const QpkgIdentity *identity
 CmsSource *qpkg_signed_source_new(int fd, const QpkgLayout *layout);
 void qpkg_signed_source_free(CmsSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmsSource, qpkg_signed_source_free)
-/* Verifies record 65 under the anchors (Certificate*). UNTRUSTED "has no strong signature" when it is not there. */
+/* Verifies record 65 under the anchors (Certificate*), and that a record 254 beside it fits the content. UNTRUSTED "has
+ * no strong signature" when it is not there. */
 gboolean qpkg_verify_strong(int fd, const QpkgLayout *layout, GPtrArray *anchors, gint64 now,
                             CmsSigner *signer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Does record 254, QDK's, fit the content? With anchors: and does its signer lead to one of them? Never a reason to trust. */
+gboolean qpkg_verify_legacy(int fd, const QpkgLayout *layout, GPtrArray *anchors, gint64 now,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The record's payload; NULL with UNTRUSTED when absent, CORRUPT above 64 KiB. */
 GBytes *qpkg_read_record(int fd, const QpkgLayout *layout, guint8 type,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;

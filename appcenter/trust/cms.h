@@ -45,6 +45,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CmsSigner, cms_signer_clear)
  * a signing time in the future (one day of grace). */
 gboolean cms_verify(const void *der, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now,
                     CmsSigner *signer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* QDK's record 254: S/MIME text that holds the SHA-1 of content. CORRUPT when it is no such text, UNTRUSTED when it does not
+ * hold or does not fit. anchors NULL: who signed is not asked; else the signer must lead to one of them at now. Nobody may
+ * take it for a reason to trust an archive. */
+gboolean cms_verify_legacy(const void *smime, gsize len, CmsSource *content, GPtrArray *anchors, gint64 now,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Who claims to have signed, unverified, for `inspect`. */
 gboolean cms_describe(const void *der, gsize len, CmsSigner *signer,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -22,8 +22,8 @@ gboolean package_info_read(const char *file, PackageInfo *info, GError **error)
         return error_set_errno(error, "cannot read %s", file);
     info->sha256 = digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, error);
     info->package = info->sha256 ? package_open(fd_steal(&fd), error) : NULL;
-    if (!info->package ||
-        !archive_measure(info->package, &info->files, &info->installed_bytes, &info->data_sha256, error)) {
+    if (!info->package || !archive_measure(info->package, &archive_vendor_limits, &info->files,
+                                           &info->installed_bytes, &info->data_sha256, error)) {
         g_prefix_error(error, "%s: ", file);
         return FALSE;
     }
@@ -44,29 +44,40 @@ static json_t *string_or_null(const char *text)
     return text && *text ? json_string(text) : json_null();
 }
 
-/* Who claims to have signed; valid only for a strong signature under the CA given with --ca. */
+/* Whether a signature holds: null where that cannot be said (no --ca, or a kind that we do not check). */
+static json_t *validity(const Package *package, guint8 type, GPtrArray *anchors, gint64 now)
+{
+    g_auto(CmsSigner) verified = {0};
+    if (type == QPKG_RECORD_STRONG && anchors)
+        return json_boolean(qpkg_verify_strong(package->fd, package->layout, anchors, now, &verified, NULL));
+    if (type == QPKG_RECORD_CMS && !qpkg_verify_legacy(package->fd, package->layout, anchors, now, NULL))
+        return json_false();
+    return type == QPKG_RECORD_CMS && anchors ? json_true() : json_null();
+}
+
+static const char *record_name(guint8 type)
+{
+    return type == QPKG_RECORD_STRONG ? "strong"
+           : type == QPKG_RECORD_CMS  ? "cms-legacy"
+           : type == QPKG_RECORD_GPG  ? "gpg"
+                                      : "unknown";
+}
+
+/* Who claims to have signed; valid only for a signature under the CA given with --ca. */
 static json_t *signatures(const Package *package, GPtrArray *anchors, gint64 now)
 {
     json_t *list = json_array();
     for (guint i = 0; i < package->layout->records->len; i++) {
         const QpkgRecord *record = &g_array_index(package->layout->records, QpkgRecord, i);
-        const char *type = record->type == QPKG_RECORD_STRONG ? "strong"
-                           : record->type == QPKG_RECORD_CMS  ? "cms-legacy"
-                           : record->type == QPKG_RECORD_GPG  ? "gpg"
-                                                              : "unknown";
-        g_auto(CmsSigner) signer = {0}, verified = {0};
+        g_auto(CmsSigner) signer = {0};
         g_autoptr(GBytes) payload = record->type == QPKG_RECORD_STRONG
                                         ? qpkg_read_record(package->fd, package->layout, record->type, NULL)
                                         : NULL;
         gboolean known = payload && cms_describe(g_bytes_get_data(payload, NULL), g_bytes_get_size(payload),
                                                  &signer, NULL);
-        json_t *valid = json_null();
-        if (record->type == QPKG_RECORD_STRONG && anchors)
-            valid =
-                json_boolean(qpkg_verify_strong(package->fd, package->layout, anchors, now, &verified, NULL));
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type", type, "signer",
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type", record_name(record->type), "signer",
                                               known ? string_or_null(signer.subject) : json_null(), "valid",
-                                              valid));
+                                              validity(package, record->type, anchors, now)));
     }
     return list;
 }
@@ -202,16 +213,28 @@ static gboolean copy_package(const Repo *repo, const PackageInfo *info, const ch
     return folder >= 0 && files_fsync(folder, "draft/packages", error);
 }
 
+/* Who speaks for the app must have signed, as a box will ask. */
+static gboolean check_publisher(const Repo *repo, const PackageInfo *info, gint64 now, GError **error)
+{
+    g_auto(CmsSigner) signer = {0};
+    const char *who = repo_publisher_of(repo, info->package->identity->name);
+    const char *ca = repo_ca_pem(repo, who);
+    g_autoptr(GPtrArray) anchors = ca ? certificates_from_pem(ca, strlen(ca), error) : NULL;
+    if (!anchors ||
+        !qpkg_verify_strong(info->package->fd, info->package->layout, anchors, now, &signer, error))
+        return FALSE;
+    return g_strcmp0(signer.publisher, who) == 0 ||
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"",
+                     who, signer.publisher);
+}
+
 static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)
 {
     g_auto(PackageInfo) info = {0};
-    g_auto(CmsSigner) signer = {0};
     gboolean is_same;
-    const char *ca = json_string_value(json_object_get(repo->world, "ca_pem"));
-    g_autoptr(GPtrArray) anchors = ca ? certificates_from_pem(ca, strlen(ca), error) : NULL;
-    if (!anchors || !package_info_read(file, &info, error))
+    if (!package_info_read(file, &info, error))
         return FALSE;
-    if (!qpkg_verify_strong(info.package->fd, info.package->layout, anchors, now, &signer, error)) {
+    if (!check_publisher(repo, &info, now, error)) {
         g_prefix_error(error, "%s: ", file);
         return FALSE;
     }

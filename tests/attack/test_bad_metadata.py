@@ -23,7 +23,7 @@ RELEASE = {
     "name": (*TEXTS_WRONG, None, "", "../x", "a b", "x" * 41, "-x"), "version": (*TEXTS_WRONG, None, "", "1 2", "a/b"),
     "arch": (*TEXTS_WRONG, None, "", "a/b"), "size": (*NUMBERS_WRONG, None), "sha256": DIGESTS_WRONG,
     "path": (*TEXTS_WRONG, None, "", "../x", "packages/../x", "/etc/passwd", "packages/x\n"), "data_sha256": DIGESTS_WRONG[:-2],
-    "installed_size": (*NUMBERS_WRONG, None), "files": NUMBERS_WRONG, "requires": LISTS_WRONG, "conflicts": LISTS_WRONG,
+    "installed_size": NUMBERS_WRONG, "files": NUMBERS_WRONG, "requires": LISTS_WRONG, "conflicts": LISTS_WRONG,
     "provides": LISTS_WRONG, "obsoletes": LISTS_WRONG, "os_min": (5, True, [], {}, "a b"), "os_max": (5, True, [], {}, "a b"),
     "summary": (*OBJECTS_WRONG, {"en": 5}, {"en": ["x"]}), "published": TIMES_WRONG,
     "urgency": (*OBJECTS_WRONG, {"class": "huge"}, {"class": 5}),
@@ -148,7 +148,7 @@ def test_every_member_of_a_release_of_a_wrong_type(place):
             place.repository.raw = lambda raw, line=release: replace_line(raw, 3, line)
             said = place.refused(place.repository.image(), (14,))
             assert "catalogue line 4" in said, said
-            assert member in said or member in ("name", "version", "arch"), said
+            assert member in said or "json: " in said, said
     sweep.end()
 
 

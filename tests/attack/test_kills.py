@@ -1,16 +1,17 @@
 """SIGKILL of the job, of the daemon, and of both, at every line of progress: before and behind each do and each undo.
 
-A moment is a line and whether the victim dies at it (the work behind the line has just begun) or at the very end of
-what comes behind it (it waits to write its next line). Old or new runs afterwards, whole, and is said to.
+A moment is a line, and whether the victim dies right at it, in the work behind it, or at the end of that work, when the
+job is about to write its next line. Old or new runs afterwards, whole, and history, status and
+the waiting command say which.
 """
-import itertools
+import signal
 from dataclasses import dataclass, field
 
 import box as boxes
 import gate as gates
 import pytest
 from box import NEW, OLD
-from sweep import TORTURE, Sweep
+from sweep import Sweep, chance
 
 STAGE = ("SPACE", "FETCH", "VERIFY", "UNPACK", "READY")
 SWITCH = ("STOP", "SWAP", "DATA", "SETUP", "START", "HEALTH")
@@ -54,30 +55,21 @@ WALKS = {walk.name: walk for walk in (
 
 
 def moments(walk, phase):
-    """Every line: the job dies at it; each victim dies at the end of what comes behind it."""
+    """Every line: the job dies at it and in the work behind it; at that work's end each victim dies."""
     for line in walk.lines(phase):
-        yield (line, "at once", "job")
+        yield (line, gates.AT, "job")
+        yield (line, gates.MIDWAY, "job")
         for victim in ("job", "daemon", "both"):
-            yield (line, "settled", victim)
+            yield (line, gates.END, victim)
 
 
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory, session):
-    made = boxes.Stock(tmp_path_factory.mktemp("kills"), session)
-    yield made
-    made.close()
-
-
-NUMBERS = itertools.count(1)
-
-
-def kill_at(stock, walk, line, when, victim):
-    """What was then: the box, judged; its world, the newest transaction, the command's exit code and words."""
-    folder = stock.base / f"p{next(NUMBERS)}"
-    with boxes.Box(stock, walk.template, walk.worlds, folder) as box:
-        stops = [gates.Stop(gates.at(*line), when == "settled")]
+def kill_at(stock, walk, line, where, victim):
+    """What was then: its world by the judge, the newest transaction, the command's exit code and words."""
+    with stock.box(walk.template, walk.worlds) as box:
+        delay = chance(f"{walk.name}{line}").uniform(0, 0.005)
+        stops = [gates.Stop(gates.at(*line), where, delay=delay)]
         if line[0] == "undo":
-            stops.insert(0, gates.Stop(gates.at(*walk.cancel), False, act=lambda pid: gates.kill(pid, 15)))
+            stops.insert(0, gates.Stop(gates.at(*walk.cancel), act=lambda pid: gates.kill(pid, signal.SIGTERM)))
         box.gate.hold_at(*stops)
         box.ask(*walk.command)
         pid = box.gate.wait()
@@ -94,7 +86,7 @@ def kill_at(stock, walk, line, when, victim):
         return world, boxes.judges.newest(box.nas), code, words
 
 
-def expected_worlds(walk, line, when, victim):
+def expected_worlds(walk, line, where, victim):
     """A job that lives goes on to its end; one that died goes back, unless it died behind the commit."""
     phase, app, step, edge = line
     last = (walk.steps[-1], walk.apps[-1] if walk.steps[-1] != "STOP" else walk.apps[0])
@@ -103,20 +95,26 @@ def expected_worlds(walk, line, when, victim):
     if victim == "daemon" or step == "KEEP":
         return {"new"}
     if (step, app) == last and edge == "end":
-        return {"new"} if when == "settled" else {"old", "new"}  # the commit lies between this line and the next
+        # the commit lies between this line and the next
+        return {gates.AT: {"old"}, gates.MIDWAY: {"old", "new"}, gates.END: {"new"}}[where]
     return {"old"}
 
 
-def judge_words(world, newest, code, words, victim, phase):
+def judge_words(world, newest, code, words, line, victim):
     """History and the command's exit code say what is so."""
-    results = {"new": {"done"}, "old": {"rolled_back"} if victim != "daemon" else {"cancelled"}}
-    assert newest["result"] in results[world], f"history: {newest}"
-    if world == "old" and victim != "daemon":
-        assert "interrupted" in newest["error"]["message"], f"history: {newest}"
-    assert (code in (0, 11)) == (world == "new"), f"exit {code} in world {world}:\n{words}"
+    if world == "new":
+        assert newest["result"] == "done", f"history: {newest}"
+        assert code == 0 or (code == 11 and victim != "daemon"), f"exit {code} in the new world:\n{words}"
+        return
+    is_through = line[0] == "undo" and line[3] == "end"  # behind the last undo it was over, and had said so
+    interrupted = newest["result"] == "rolled_back" and "interrupted" in newest["error"]["message"]
+    cancelled = newest["result"] == "cancelled" and newest["error"]["code"] == "cancelled"
     if victim == "daemon":
-        assert code == (0 if world == "new" else 1), f"the job was never harmed: exit {code}\n{words}"
-    assert world == "new" or "undone" in words or "rolled back" in words or "cancelled" in words, words
+        assert cancelled, f"the job was never harmed: {newest}"
+    else:
+        assert interrupted or (cancelled and is_through), f"history: {newest}"
+    assert code == 1, f"exit {code} in the old world:\n{words}"
+    assert any(word in words for word in ("undone", "cancelled", "rolled back")), f"what became of it?\n{words}"
 
 
 @pytest.mark.parametrize("phase", ("do", "undo"))
@@ -124,9 +122,43 @@ def judge_words(world, newest, code, words, victim, phase):
 def test_old_or_new_whatever_is_killed(stock, name, phase):
     walk = WALKS[name]
     sweep = Sweep("kills", f"{name}-{phase}", moments(walk, phase), sample=2)
-    for line, when, victim in sweep:
-        with sweep.at((line, when, victim)):
-            world, newest, code, words = kill_at(stock, walk, line, when, victim)
-            assert world in expected_worlds(walk, line, when, victim), f"world {world}: {newest}\n{words}"
-            judge_words(world, newest, code, words, victim, phase)
+    for line, where, victim in sweep:
+        with sweep.at((line, where, victim)):
+            world, newest, code, words = kill_at(stock, walk, line, where, victim)
+            assert world in expected_worlds(walk, line, where, victim), f"world {world}: {newest}\n{words}"
+            judge_words(world, newest, code, words, line, victim)
+    sweep.end()
+
+
+def recovery_moments():
+    """The upgrade dies at one line, its recovery at another: each undo that can be under way, begun and ended."""
+    walk = WALKS["upgrade"]
+    reached = ("do", "PhotoStation", "HEALTH", "begin")
+    for line in walk.lines("undo"):
+        for where in (gates.AT, gates.END):
+            yield (reached, line, where, "daemon lives")
+            yield (reached, line, where, "daemon dies, too")
+    for line in (("do", app, "KEEP", when) for app in walk.apps for when in ("begin", "end")):
+        yield (("do", "MediaLibrary", "KEEP", "begin"), line, gates.AT, "daemon lives")
+
+
+def test_a_recovery_that_is_killed_is_done_again(stock):
+    walk = WALKS["upgrade"]
+    sweep = Sweep("kills", "recovery", recovery_moments(), sample=3)
+    for first, second, where, fate in sweep:
+        with sweep.at((first, second, where, fate)), stock.box(walk.template, walk.worlds) as box:
+            box.gate.hold_at(gates.Stop(gates.at(*first), act=gates.kill), gates.Stop(gates.at(*second), where))
+            box.ask(*walk.command)
+            pid = box.gate.wait()
+            if fate == "daemon dies, too":
+                box.kill_daemon()
+            gates.kill(pid)
+            boxes.judges.wait_until_dead(pid)
+            box.gate.release()
+            if fate == "daemon dies, too":
+                box.nas.start()
+            wanted = "new" if first[2] == "KEEP" else "old"
+            assert box.verdict() == wanted
+            code, words = box.answer()
+            judge_words(wanted, boxes.judges.newest(box.nas), code, words, second, "job")
     sweep.end()

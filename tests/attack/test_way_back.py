@@ -92,3 +92,16 @@ def test_a_purge_cannot_be_undone_and_says_so_before(nas, photo_url):
     assert not nas.app_dir("PhotoStation").exists()
     refused = nas.ctl("undo", str(removed["id"]), "--yes", expect=(3, 4, 9))
     assert refused.stderr.strip()
+
+
+def test_autoremove_takes_what_came_along_and_nothing_else(nas, photo_url):
+    nas.ctl("install", f"PhotoStation={OLD['PhotoStation']}", f"QVPN={OLD['QVPN']}", "--yes")
+    assert "nothing to do" in nas.ctl("autoremove", "--yes").stdout
+    nas.ctl("remove", "PhotoStation", "--yes")
+    plan = nas.ctl("autoremove", "--dry-run").stdout
+    assert "MediaLibrary" in plan and "QVPN" not in plan and "nothing needs it any more" in plan
+    removed = nas.json("autoremove", "--yes")
+    assert [c["app"] for c in removed["changes"]] == ["MediaLibrary"]
+    assert {a["name"] for a in nas.json("list")["apps"]} == {"QVPN"}
+    nas.ctl("undo", str(removed["id"]), "--yes")
+    assert nas.app("MediaLibrary")["version"] == OLD["MediaLibrary"]

@@ -146,8 +146,9 @@ static void test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first(v
 
 static void test_a_recovery_that_dies_makes_no_endless_circle(void)
 {
-    static const char *const flags[][2] = {{"recover-dies", "die=1 recover=1 start-apps=0 "},
-                                           {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
+    static const char *const flags[][2] = {
+        {"recover-dies", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
     for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
         g_auto(Bench) bench = {0};
         bench_init(&bench);
@@ -296,11 +297,14 @@ static void test_a_restart_goes_on_with_what_waited_and_ends_what_ran(void)
     jobs_free(bench.jobs); /* the daemon dies; its child lives on */
     g_string_truncate(bench.said, 0);
     bench_start(&bench);
-    assert_ended(&bench, running, "failed", "io", "interrupted");
-    g_assert_cmpstr(bench.said->str, ==, "1:job:failed 1:result ");
+    g_autofree char *state = state_of(&bench, running, NULL);
+    g_assert_cmpstr(state, ==, "running"); /* for all we know */
+    g_assert_cmpstr(bench.said->str, ==, "");
     g_assert_false(jobs_is_running(bench.jobs));
     jobs_queue_own(bench.jobs, "recover", NULL, TRUE);
     loop_until(jobs_is_idle(bench.jobs));
+    assert_ended(&bench, running, "failed", "io", "interrupted");
+    g_assert_true(g_str_has_prefix(bench.said->str, "1:job:failed 1:result "));
     g_assert_cmpstr(bench.done->str, ==, "recover=0 upgrade=0 fail=8 ");
     assert_ended(&bench, second, "done", "ok", "");
     assert_ended(&bench, third, "failed", "network", "no answer");

@@ -119,7 +119,9 @@ static void retry_after_is_kept_within_a_day(void)
     const SettingsValues settings = {.poll_s = 3600};
     gint64 now = at("2026-11-23T00:00:00Z");
     g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 50000, 0, now), ==, now + 50000);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 999999999, 0, now), ==, now + 86400);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86400, 0, now), ==, now + 86400);
+    /* nobody may ask for more: the clock was set back since */
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86401, 0, now), ==, now + 900);
     g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now - 5, 0, now), ==, now + 900);
 }
 
@@ -127,7 +129,8 @@ static void a_clock_that_was_set_back_does_not_silence_us(void)
 {
     const SettingsValues settings = {.poll_s = 3600};
     gint64 now = at("2026-11-23T00:00:00Z");
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now + 14400);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 3, now + 999999, 9, now), ==, now);
 }
 
 void reason_tests(void)

@@ -168,7 +168,7 @@ static void refuse_tar(const GByteArray *tar, const UnpackLimits *limits, const 
     if (limits != &wide_limits)
         return;
     gint64 files, bytes;
-    g_assert_false(archive_measure(package, &files, &bytes, NULL, &error));
+    g_assert_false(archive_measure(package, &archive_vendor_limits, &files, &bytes, NULL, &error));
     g_assert_true(g_error_matches(error, APPCENTER_ERROR, APPCENTER_ERROR_CORRUPT));
 }
 

@@ -61,7 +61,7 @@ static void measuring_counts_the_same_and_writes_nothing(void)
     g_autofree char *sha256 = NULL;
     gint64 files, bytes;
     g_autoptr(Package) package = package_opened(package_of_tar(tar));
-    g_assert_true(archive_measure(package, &files, &bytes, &sha256, &error));
+    g_assert_true(archive_measure(package, &wide_limits, &files, &bytes, &sha256, &error));
     g_assert_cmpint(files, ==,
                     9); /* app.sh lib lib/a lib/b lib/up lib/same implied implied/deep implied/deep/c */
     g_assert_cmpint(bytes, ==, 10 + 3 + 3 + 2);
@@ -101,7 +101,7 @@ static void assert_refused(const void *data, gsize len, QpkgCompression compress
     gint64 files, bytes;
     g_autoptr(GBytes) payload = g_bytes_new(data, len);
     g_autoptr(Package) package = package_opened(package_file(SAMPLE_CONFIG, payload, compression));
-    g_assert_false(archive_measure(package, &files, &bytes, NULL, &error));
+    g_assert_false(archive_measure(package, &archive_vendor_limits, &files, &bytes, NULL, &error));
     assert_error(&error, APPCENTER_ERROR_CORRUPT, sentence);
 }
 

@@ -1,4 +1,5 @@
 """A NAS for attacks on the transaction: copied from a prepared one in no time, with a gate, a judge and a busy user."""
+import itertools
 import shutil
 import subprocess
 import threading
@@ -10,6 +11,7 @@ import judge as judges
 import nas as lab
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + b"photo"
+NUMBERS = itertools.count(1)
 GROUP = ("MediaLibrary", "PhotoStation")
 OLD = {app: conftest.OLD[app] for app in GROUP}
 NEW = {app: conftest.NEW[app] for app in GROUP}
@@ -58,7 +60,7 @@ class Stock:
 
     def _prepare(self):
         nas = lab.Nas(self.base / "stock/nas")
-        nas.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="1s"))
+        nas.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="0s"))
         try:
             nas.start()
             conftest.add_repository(nas, self.vendor, self.web)
@@ -100,6 +102,10 @@ class Stock:
         (self.base / name).mkdir()
         lab.run(["cp", "-a", nas.root, self.base / name])
 
+    def box(self, template, worlds):
+        """A fresh one."""
+        return Box(self, template, worlds, self.base / f"box{next(NUMBERS)}")
+
     def close(self):
         self.web.stop()
 
@@ -116,7 +122,7 @@ class Box:
         if template != "bare":
             for (app, name), content in stock.user.items():
                 self.judge.owns(app, name, content)
-        self.gate = gates.Gate(self.folder, self.nas)
+        self.gate = gates.Gate(self.nas)
         self.user = self.client = None
 
     def __enter__(self):
@@ -130,6 +136,7 @@ class Box:
         if self.client:
             lab.end(self.client)
         self.nas.stop()
+        lab.wait_for("the end of a job that lost its daemon", lambda: not self.judge.jobs(), 60)
         self.nas.kill_apps()
         self.gate.close()
         shutil.rmtree(self.folder)
@@ -149,7 +156,6 @@ class Box:
     def kill_daemon(self):
         self.nas.daemon.kill()
         self.nas.daemon.wait()
-        self.gate.daemon_died()
 
     def verdict(self):
         """The judge's, when all has come to rest; the user's uploads of the meantime are counted."""
