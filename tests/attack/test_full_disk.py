@@ -5,6 +5,7 @@ the disk still full the old apps run, whole, and `appctl status` answers; when t
 """
 import itertools
 import re
+import signal
 
 import box as boxes
 import gate as gates
@@ -45,12 +46,10 @@ class SmallBox(boxes.Box):
         super().__exit__(*why)
 
 
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory, session):
-    made = boxes.Stock(tmp_path_factory.mktemp("disks"), session)
+@pytest.fixture(scope="module", autouse=True)
+def own_mounts():
     with small_disk.own_mounts():
-        yield made
-    made.close()
+        yield
 
 
 def upgrade_with_space(box):
@@ -118,10 +117,10 @@ def moments():
 
 
 def fill_at(box, line, disk, what):
-    """An upgrade, during which the disk fills up behind that line; its exit code and words."""
-    stops = [gates.Stop(gates.at(*line), settled=True)]
+    """An upgrade, during which the disk fills up at that line; its exit code and words."""
+    stops = [gates.Stop(gates.at(*line))]
     if line[0] == "undo":
-        stops.insert(0, gates.Stop(gates.at(*UPGRADE.cancel), False, act=lambda pid: gates.kill(pid, 15)))
+        stops.insert(0, gates.Stop(gates.at(*UPGRADE.cancel), act=lambda pid: gates.kill(pid, signal.SIGTERM)))
     box.gate.hold_at(*stops)
     box.ask("upgrade")
     box.gate.wait()
