@@ -140,7 +140,8 @@ $(B)/obj/tests/tuf-client/main.o: tests/tuf-client/main.c
 $(TUF_CLIENT): $(B)/obj/tests/tuf-client/main.o $(call down,ports)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $< $(call down,ports) $(LIBS_ALL) -o $@
-UNITS += $(TUF_CLIENT)
+PLANTED := $(B)/tests/planted.sh
+UNITS += $(TUF_CLIENT) $(PLANTED)
 
 deps:
 	@sh tests/deps.sh yes build test
@@ -164,6 +165,15 @@ e2e: all
 conformance: $(TUF_CLIENT)
 	@sh tests/deps.sh yes build conformance
 	@$(PYTHON) -B tests/trust/conformance.py --suite "$(SUITE)" --peers "$(PEERS)" --client $(TUF_CLIENT)
+
+# Takes one check at a time out of room trust and sees that our own tests notice: tests/unit/trust/README.md is the list.
+# WITHOUT=NAME: that one; SAMPLE=N: so many by chance. The command is kept with this build's flags, for `make test`.
+$(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
+	$(file >$@,exec $(PYTHON) -B tests/trust/planted.py --compile '$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -O0' \
+	  --link '$(CC) $(LDFLAGS_ALL) $(UNIT_trust) $(call objs,trust) $(call objs,base) $(LIBS_ALL)' \
+	  --objects $(B)/obj "$$@")
+planted: $(PLANTED)
+	@sh $< $(if $(WITHOUT),--without $(WITHOUT)) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
 # Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.

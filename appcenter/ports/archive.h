@@ -48,7 +48,7 @@ typedef struct {
 gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits,
                         const UnpackWatch *watch, char **data_sha256,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 1000 times its
+/* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 500 times its
  * compressed form; links may leave. */
 extern const UnpackLimits archive_vendor_limits;
 /* Counts without unpacking: files (as max_files counts), bytes of all files, SHA-256 of the uncompressed tar. Same

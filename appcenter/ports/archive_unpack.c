@@ -18,7 +18,7 @@
 const UnpackLimits archive_vendor_limits = {.max_bytes = (gint64)64 * 1024 * 1024 * 1024,
                                             .max_files = 1000000,
                                             .links_may_leave = TRUE,
-                                            .max_ratio = 1000};
+                                            .max_ratio = 500};
 
 typedef struct {
     const Package *package;
