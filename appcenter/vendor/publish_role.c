@@ -14,6 +14,7 @@
 void role_content_clear(RoleContent *content)
 {
     g_clear_pointer(&content->targets, json_decref);
+    g_clear_pointer(&content->names, g_ptr_array_unref);
     g_clear_pointer(&content->paths, g_ptr_array_unref);
     g_clear_pointer(&content->files, g_ptr_array_unref);
 }
@@ -25,9 +26,19 @@ void role_content_add(RoleContent *content, const char *target, GBytes *file, js
     g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, data, len);
     g_autofree char *folder = g_path_get_dirname(target);
     g_autofree char *base = g_path_get_basename(target);
+    g_ptr_array_add(content->names, g_strdup(target));
     json_object_set_new(content->targets, target, metadata_target(sha256, len, custom));
     g_ptr_array_add(content->paths, g_strdup_printf("%s/%s.%s", folder, sha256, base));
     g_ptr_array_add(content->files, g_bytes_ref(file));
+}
+
+void role_content_drop_last(RoleContent *content)
+{
+    guint last = content->names->len - 1;
+    json_object_del(content->targets, content->names->pdata[last]);
+    g_ptr_array_set_size(content->names, (int)last);
+    g_ptr_array_set_size(content->paths, (int)last);
+    g_ptr_array_set_size(content->files, (int)last);
 }
 
 static json_t *targets_of(const json_t *metadata)
@@ -147,7 +158,8 @@ gboolean role_content_make(const Publication *publication, const char *role, Rol
         g_propagate_error(error, g_steal_pointer(&broken));
         return FALSE;
     }
-    *content = (RoleContent){.paths = g_ptr_array_new_with_free_func(g_free),
+    *content = (RoleContent){.names = g_ptr_array_new_with_free_func(g_free),
+                             .paths = g_ptr_array_new_with_free_func(g_free),
                              .files = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
     if (g_str_equal(role, "brake"))
         return make_brake(publication, published, content, error);
