@@ -36,7 +36,7 @@ LDFLAGS_ALL = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 include $(B)/flags.mk
 endif
-MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench,$(MAKECMDGOALS)),yes,no)
+MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench conformance,$(MAKECMDGOALS)),yes,no)
 $(B)/flags.mk: Makefile tests/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/deps.sh $(MAY_INSTALL) build
@@ -64,7 +64,7 @@ PROGRAMS := $(B)/bin/appcenterd $(B)/bin/appctl $(B)/bin/appvendor $(B)/libexec/
 
 all: $(PROGRAMS)
 
-.PHONY: all deps demo test unit e2e check-asan lint install clean help
+.PHONY: all deps demo test units unit e2e bench conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -131,6 +131,18 @@ $(eval $(call program_rules,$(B)/bin/appctl,cli))
 $(eval $(call program_rules,$(B)/bin/appvendor,vendor))
 $(eval $(call program_rules,$(B)/libexec/appcenter-job,job))
 
+# The public TUF conformance suite's client protocol, on the rooms that the product uses.
+TUF_CLIENT := $(B)/tests/tuf-client
+$(B)/obj/tests/tuf-client/main.o: tests/tuf-client/main.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+-include $(B)/obj/tests/tuf-client/main.d
+$(TUF_CLIENT): $(B)/obj/tests/tuf-client/main.o $(call down,ports)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(call down,ports) $(LIBS_ALL) -o $@
+PLANTED := $(B)/tests/planted.sh
+UNITS += $(TUF_CLIENT) $(PLANTED)
+
 deps:
 	@sh tests/deps.sh yes build test
 
@@ -148,14 +160,41 @@ unit: units
 e2e: all
 	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --only e2e
 
+# The public suite, from folders that the caller has: SUITE is a checkout of tuf-conformance, PEERS holds what it imports
+# (python-tuf and securesystemslib), packages or checkouts side by side.
+conformance: $(TUF_CLIENT)
+	@sh tests/deps.sh yes build conformance
+	@$(PYTHON) -B tests/trust/conformance.py --suite "$(SUITE)" --peers "$(PEERS)" --client $(TUF_CLIENT)
+
+# Takes one check at a time out of room trust and sees that our own tests notice: tests/unit/trust/README.md is the list.
+# WITHOUT=NAME: that one; SAMPLE=N: so many by chance. The command is kept with this build's flags, for `make test`.
+$(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
+	$(file >$@,exec $(PYTHON) -B tests/trust/planted.py --compile '$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -O0' \
+	  --link '$(CC) $(LDFLAGS_ALL) $(UNIT_trust) $(call objs,trust) $(call objs,base) $(LIBS_ALL)' \
+	  --objects $(B)/obj "$$@")
+planted: $(PLANTED)
+	@sh $< $(if $(WITHOUT),--without $(WITHOUT)) $(if $(SAMPLE),--sample $(SAMPLE))
+
+# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
+# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
+torture: deps all
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
+
+# One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
+bench: deps all units
+	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
+	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
+
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps
 	$(MAKE) B=build-asan SANITIZE=address,undefined OPT="-O1 -g" all units
-	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 G_SLICE=always-malloc \
+	@rm -rf build-asan/reports && mkdir -p -m 1777 build-asan/reports && chmod 1777 build-asan/reports
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:log_path=$(CURDIR)/build-asan/reports/asan \
+	  UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/build-asan/reports/ubsan G_SLICE=always-malloc \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
-	  $(PYTHON) -B tests/run.py --build build-asan
+	  $(PYTHON) -B tests/run.py --build build-asan --reports build-asan/reports
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/bench/*.c)
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh

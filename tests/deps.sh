@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh yes|no GROUP... - checks what the groups (build, test, lint) need; as root on Debian, and only with `yes`,
-# installs what is missing. Otherwise prints the one command to run and fails.
+# deps.sh yes|no GROUP... - checks what the groups (build, test, conformance, lint) need; as root on Debian, and only
+# with `yes`, installs what is missing. Otherwise prints the one command to run and fails.
 set -eu
 may_install=$1
 shift
@@ -35,10 +35,16 @@ for group in "$@"; do
     test)
         need_program python3 python3
         /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing="$missing python3-pytest"
+        /usr/bin/python3 -c 'import cryptography' 2>/dev/null || missing="$missing python3-cryptography"
         need_program nginx nginx-light
         need_program openssl openssl
         need_program unshare util-linux
         need_program zstd zstd
+        ;;
+    conformance)
+        need_program faketime faketime
+        /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing="$missing python3-pytest"
+        /usr/bin/python3 -c 'import cryptography' 2>/dev/null || missing="$missing python3-cryptography"
         ;;
     lint)
         need_program clang clang

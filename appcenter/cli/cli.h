@@ -65,6 +65,7 @@ gboolean cmd_refresh(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_install(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_upgrade(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_remove(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_autoremove(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_rollback(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_undo(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_start(Cli *cli, int *exit_code, GError **error);

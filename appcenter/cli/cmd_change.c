@@ -25,16 +25,26 @@ static void print_left_out(const json_t *plan)
         printf("  left out: %s\n", json_string_value(sentence));
 }
 
-static gsize print_plan(const json_t *plan)
+/* What becomes of the data of what is removed: nobody shall learn that afterwards. */
+static void print_removal(Cli *cli)
 {
-    gsize s, c, n = 0;
+    puts(cli_has(cli, "purge") ? "  their data is erased for good: this cannot be undone"
+                               : "  their data is kept; appctl undo brings them back with it");
+}
+
+static gsize print_plan(Cli *cli, const json_t *plan)
+{
+    gsize s, c, n = 0, n_removed = 0;
     json_t *set, *change;
     json_array_foreach(json_object_get(plan, "sets"), s, set)
         json_array_foreach(json_object_get(set, "changes"), c, change)
     {
         print_change(change);
+        n_removed += g_str_equal(render_string(change, "op"), "remove");
         n++;
     }
+    if (n_removed > 0)
+        print_removal(cli);
     print_left_out(plan);
     if (n == 0)
         puts("nothing to do");
@@ -110,7 +120,7 @@ static gboolean may_go_on(Cli *cli, json_t *body, gboolean *go_on, GError **erro
         g_propagate_error(error, g_steal_pointer(&refused));
         return FALSE;
     }
-    if (print_plan(plan) == 0) {
+    if (print_plan(cli, plan) == 0) {
         *go_on = FALSE;
         return TRUE;
     }
@@ -131,13 +141,15 @@ static char *how_long(const json_t *transaction)
     return g_strdup_printf(" in %" G_GINT64_FORMAT " s", MAX(end - start, 0));
 }
 
-static void print_transaction(const json_t *transaction)
+static void print_transaction(Cli *cli, const json_t *transaction)
 {
     gint64 id = json_integer_value(json_object_get(transaction, "id"));
     const char *result = render_string(transaction, "result");
     g_autofree char *time = how_long(transaction);
     const char *message = render_string(json_object_get(transaction, "error"), "message");
-    if (g_str_equal(result, "done"))
+    if (g_str_equal(result, "done") && cli_has(cli, "purge"))
+        printf("done: transaction %" G_GINT64_FORMAT "%s; the data is erased\n", id, time);
+    else if (g_str_equal(result, "done"))
         printf("done: transaction %" G_GINT64_FORMAT "%s; undo with: appctl undo %" G_GINT64_FORMAT "\n", id,
                time, id);
     else
@@ -178,7 +190,7 @@ static void print_result(Cli *cli, json_t *result)
     if (cli_has(cli, "json")) {
         print_result_json(result);
     } else {
-        json_array_foreach(transactions, i, transaction) print_transaction(transaction);
+        json_array_foreach(transactions, i, transaction) print_transaction(cli, transaction);
         print_left_out(json_object_get(result, "plan"));
         if (i == 0 && !failed && !cli_has(cli, "quiet"))
             puts(json_object_get(result, "plan") ? "nothing to do" : "done");
@@ -209,7 +221,7 @@ static gboolean change(Cli *cli, json_t *body, int *exit_code, GError **error)
         if (plan && cli_has(cli, "json"))
             render_json(plan);
         else if (plan)
-            print_plan(plan);
+            print_plan(cli, plan);
         return plan != NULL;
     }
     if (!may_go_on(cli, body, &go_on, error))
@@ -306,6 +318,11 @@ gboolean cmd_upgrade(Cli *cli, int *exit_code, GError **error)
 gboolean cmd_remove(Cli *cli, int *exit_code, GError **error)
 {
     return simple_change(cli, "remove", exit_code, error);
+}
+
+gboolean cmd_autoremove(Cli *cli, int *exit_code, GError **error)
+{
+    return simple_change(cli, "autoremove", exit_code, error);
 }
 
 gboolean cmd_rollback(Cli *cli, int *exit_code, GError **error)

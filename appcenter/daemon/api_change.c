@@ -109,7 +109,8 @@ gboolean api_post_plan(Daemon *daemon, const ApiRequest *request, ApiReply *repl
 
 gboolean api_post_refresh(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
-    g_autoptr(json_t) body = json_object();
+    /* who asks by hand wants the server's files, not its word that nothing changed */
+    g_autoptr(json_t) body = json_pack("{s:b}", "force", 1);
     return queued(daemon, "refresh", body, request, reply, error);
 }
 

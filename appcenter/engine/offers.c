@@ -38,8 +38,8 @@ static const Release *way_back(const PlanView *view, const InstalledApp *app, co
     const Release *release =
         withdrawal->go_back_to ? plan_view_find(view, app->name, withdrawal->go_back_to) : NULL;
     if (!release || plan_view_mark(view, release) >= MARK_HALTED ||
-        version_compare(release->version, app->version) == 0)
-        return NULL;
+        version_compare(release->version, app->version) >= 0)
+        return NULL; /* forward is no way back: the brake only denies */
     return plan_view_is_affected(view, release->name, release->version) ? NULL : release;
 }
 

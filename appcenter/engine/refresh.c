@@ -6,11 +6,14 @@
 
 #include <string.h>
 
-#define BRAKE_PATH      "brake/brake.json"
+#define BRAKE_FOLDER    "brake/"
+#define BRAKE_PATH      BRAKE_FOLDER "brake.json"
 #define BRAKE_ROLE      "brake"
+#define BRAKE_KIND      "brake"
 #define ADVISORIES_PATH "advisories/vendor.jsonl.zst"
 #define ADVISORIES_ROLE "releases"
 #define ADVISORIES_KIND "advisories"
+#define KIND_BYTES_MAX  64
 
 static void refresh_clear(Refresh *refresh)
 {
@@ -38,18 +41,36 @@ static gboolean is_known(const TufTarget *target, const char *text)
            target->length == (gint64)strlen(text);
 }
 
-static gboolean refresh_brake(Refresh *refresh, GError **error)
+/* Who may only deny vouches for brakes only: anything else that its keys signed is an attempt to offer something. */
+static gboolean check_brake_role(Refresh *refresh, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(TufTarget) target = refresh_search(refresh, BRAKE_PATH, BRAKE_ROLE, &failure);
-    if (failure) {
-        g_propagate_error(error, g_steal_pointer(&failure));
+    g_auto(GStrv) paths = tuf_client_targets_of(refresh->tuf, BRAKE_ROLE);
+    for (char **path = paths; *path; path++) {
+        g_autofree char *shown = g_uri_escape_string(*path, "/", FALSE);
+        if (!g_str_has_prefix(*path, BRAKE_FOLDER))
+            return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                             "role " BRAKE_ROLE " vouches for %s, wanted nothing beyond " BRAKE_FOLDER,
+                             shown);
+    }
+    return TRUE;
+}
+
+static gboolean check_brake_kind(const TufTarget *target, GError **error)
+{
+    g_autoptr(json_t) empty = json_object();
+    g_autoptr(JsonReader) reader = json_reader_new(target->custom ? target->custom : empty, BRAKE_PATH);
+    const char *kind = json_reader_string(reader, "kind", KIND_BYTES_MAX);
+    g_autofree char *shown = kind ? g_uri_escape_string(kind, NULL, FALSE) : NULL;
+    if (kind && strcmp(kind, BRAKE_KIND) != 0)
+        json_reader_fail(reader, "kind", "wanted " BRAKE_KIND ", found %s", shown);
+    return json_reader_finish(reader, error);
+}
+
+/* Into repo->brake_json, once it is read down to its last entry. */
+static gboolean take_brake(Refresh *refresh, const TufTarget *target, GError **error)
+{
+    if (!check_brake_kind(target, error))
         return FALSE;
-    }
-    if (!target) {
-        replace_text(&refresh->repo->brake_json, NULL);
-        return TRUE;
-    }
     if (is_known(target, refresh->repo->brake_json))
         return TRUE;
     g_autoptr(GBytes) bytes = refresh_download(refresh, target, error);
@@ -63,6 +84,20 @@ static gboolean refresh_brake(Refresh *refresh, GError **error)
     log_info("refresh", "%s: brake %" G_GINT64_FORMAT ": %u entries", refresh->config->name, brake->serial,
              brake->entries->len);
     return TRUE;
+}
+
+static gboolean refresh_brake(Refresh *refresh, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(TufTarget) target = refresh_search(refresh, BRAKE_PATH, BRAKE_ROLE, &failure);
+    gboolean is_right = !failure && check_brake_role(refresh, &failure);
+    if (is_right && !target)
+        replace_text(&refresh->repo->brake_json, NULL);
+    if (is_right && (!target || take_brake(refresh, target, &failure)))
+        return TRUE;
+    refresh_distrust(failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 /* ---- advisories ---- */
@@ -115,7 +150,6 @@ static gboolean refresh_advisories(Refresh *refresh, GError **error)
 static void note_timestamp(Refresh *refresh)
 {
     TufRoleInfo info;
-    g_autoptr(GError) error = NULL;
     if (!tuf_client_role(refresh->tuf, "timestamp", &info))
         return;
     gboolean is_new = info.expires_at != refresh->repo->expires_at;
@@ -124,8 +158,7 @@ static void note_timestamp(Refresh *refresh)
     else if (is_new)
         refresh->repo->signed_at = refresh->now;
     refresh->repo->expires_at = info.expires_at;
-    if (!store_raise_time_floor(refresh->engine->store, MIN(info.signed_at, info.expires_at), &error))
-        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+    refresh_raise_floor(refresh, info.signed_at);
 }
 
 static gboolean refresh_parts(Refresh *refresh, GError **error)
@@ -195,8 +228,11 @@ static gboolean forget_removed(Engine *engine, GError **error)
     g_autoptr(GPtrArray) known = store_repos(engine->store, error);
     for (guint i = 0; known && i < known->len; i++) {
         const StoreRepo *repo = g_ptr_array_index(known, i);
-        if (!is_configured(engine, repo->name) && !store_repo_remove(engine->store, repo->name, error))
+        if (is_configured(engine, repo->name))
+            continue;
+        if (!store_repo_remove(engine->store, repo->name, error))
             return FALSE;
+        refresh_forget_catalogues(engine, repo->name);
     }
     return known != NULL;
 }
@@ -210,20 +246,31 @@ static void take_time(Engine *engine)
         engine->now += floor - now;
 }
 
-/* Asks those whose last success is older than that; max_age_s 0: all. */
-static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean is_forced, guint *n,
-                                     GError **error)
+/* Who is asked, and how. */
+typedef struct {
+    gint64 max_age_s; /* those whose last success is older than that; 0: all */
+    gboolean is_forced;
+    gboolean is_by_clock;
+} Round;
+
+static gboolean is_left_out(const Engine *engine, const StoreRepo *repo, const Round *round)
+{
+    gint64 now = engine_now(engine);
+    return (round->max_age_s > 0 && now - repo->last_success_at < round->max_age_s) ||
+           (round->is_by_clock && policy_retry_after(repo->retry_after_at, now) > 0);
+}
+
+static gboolean refresh_repositories(Engine *engine, const Round *round, guint *n, GError **error)
 {
     g_autoptr(GError) first = NULL;
     for (guint i = 0; i < engine->repositories->len && !engine_is_cancelled(engine); i++) {
         const RepositoryConfig *config = g_ptr_array_index(engine->repositories, i);
         g_autoptr(GError) failure = NULL;
         g_autoptr(StoreRepo) repo = store_repo_get(engine->store, config->name, &failure);
-        gboolean is_young = repo && max_age_s > 0 && engine_now(engine) - repo->last_success_at < max_age_s;
-        if (!config->enabled || is_young)
+        if (!config->enabled || (repo && is_left_out(engine, repo, round)))
             continue;
         (*n)++;
-        if ((!repo || !refresh_one(engine, config, is_forced, &failure)) && !first)
+        if ((!repo || !refresh_one(engine, config, round->is_forced, &failure)) && !first)
             first = g_steal_pointer(&failure);
     }
     take_time(engine);
@@ -235,11 +282,11 @@ static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean 
     return FALSE;
 }
 
-static gboolean refresh_and_offer(Engine *engine, gint64 max_age_s, gboolean is_forced, GError **error)
+static gboolean refresh_and_offer(Engine *engine, const Round *round, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     guint n = 0;
-    gboolean is_done = refresh_repositories(engine, max_age_s, is_forced, &n, &failure);
+    gboolean is_done = refresh_repositories(engine, round, &n, &failure);
     if (!is_done && error_kind(failure) == APPCENTER_ERROR_CANCELLED) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
@@ -253,12 +300,15 @@ static gboolean refresh_and_offer(Engine *engine, gint64 max_age_s, gboolean is_
 
 gboolean engine_refresh(Engine *engine, gboolean force, GError **error)
 {
-    if (!forget_removed(engine, error))
-        return FALSE;
-    return refresh_and_offer(engine, 0, force, error);
+    return forget_removed(engine, error) && refresh_and_offer(engine, &(Round){.is_forced = force}, error);
+}
+
+gboolean engine_refresh_by_clock(Engine *engine, GError **error)
+{
+    return forget_removed(engine, error) && refresh_and_offer(engine, &(Round){.is_by_clock = TRUE}, error);
 }
 
 gboolean engine_refresh_if_older(Engine *engine, gint64 max_age_s, GError **error)
 {
-    return refresh_and_offer(engine, MAX(max_age_s, 1), FALSE, error);
+    return refresh_and_offer(engine, &(Round){.max_age_s = MAX(max_age_s, 1)}, error);
 }

@@ -97,12 +97,19 @@ static CatalogueReader *read_source(Refresh *refresh, const Source *source, Stor
     return g_steal_pointer(&reader);
 }
 
+static gboolean get_packed(Refresh *refresh, Source *source, GError **error)
+{
+    if (!source->packed)
+        source->packed = refresh_catalogue_from_cache(refresh, source->publisher, source->target);
+    if (!source->packed)
+        source->packed = refresh_download(refresh, source->target, error);
+    return source->packed != NULL;
+}
+
 static CatalogueReader *download_and_check(Refresh *refresh, Source *source, const CatalogueHeader **header,
                                            GError **error)
 {
-    if (!source->packed)
-        source->packed = refresh_download(refresh, source->target, error);
-    return source->packed ? read_source(refresh, source, NULL, header, error) : NULL;
+    return get_packed(refresh, source, error) ? read_source(refresh, source, NULL, header, error) : NULL;
 }
 
 /* ---- the publishers that the vendor binds ---- */
@@ -206,17 +213,6 @@ static CatalogueHeader *imported_header(Refresh *refresh, const Source *vendor)
     return store_catalogue_header(refresh->engine->store, refresh->config->name, VENDOR, NULL);
 }
 
-static void raise_floor(Refresh *refresh, gint64 at)
-{
-    g_autoptr(GError) error = NULL;
-    TufRoleInfo info;
-    if (!tuf_client_role(refresh->tuf, "timestamp", &info))
-        return;
-    /* nothing that the timestamp still covers was made after the timestamp's end: a slip of a vendor's clock stays small */
-    if (!store_raise_time_floor(refresh->engine->store, MIN(at, info.expires_at), &error))
-        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
-}
-
 static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const CatalogueHeader *header,
                              GError **error)
 {
@@ -224,17 +220,18 @@ static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const Catalog
     g_autofree char *wanted = fingerprint(sources);
     if (g_strcmp0(wanted, refresh->repo->catalogue_sha256) == 0)
         return TRUE;
-    Source *vendor = g_ptr_array_index(sources, 0);
-    if (!vendor->packed)
-        vendor->packed = refresh_download(refresh, vendor->target, error);
-    if (!vendor->packed)
+    if (!get_packed(refresh, g_ptr_array_index(sources, 0), error))
         return FALSE;
     check_publishers(refresh, sources);
     if (!import(refresh, sources, error))
         return FALSE;
     g_free(refresh->repo->catalogue_sha256);
     refresh->repo->catalogue_sha256 = fingerprint(sources);
-    raise_floor(refresh, header->published_at);
+    refresh_raise_floor(refresh, header->published_at);
+    for (guint i = 0; i < sources->len; i++) {
+        const Source *source = g_ptr_array_index(sources, i);
+        refresh_keep_catalogue(refresh, source->publisher, source->packed);
+    }
     return TRUE;
 }
 

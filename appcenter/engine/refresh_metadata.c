@@ -24,23 +24,46 @@ static gboolean keep_trusted(Refresh *refresh, GError **error)
     }
 }
 
+/* "Not modified" is believed of a timestamp that is still valid; a later one is the only use of an expired one. */
+static gboolean may_be_conditional(const Refresh *refresh, const TufWant *want)
+{
+    return strcmp(want->role, "timestamp") == 0 && refresh->old_timestamp && !refresh->is_forced &&
+           refresh->repo->expires_at > refresh->now;
+}
+
+static void note_retry_after(Refresh *refresh, const FetchOutcome *outcome)
+{
+    if (outcome->retry_after_s > 0)
+        refresh->repo->retry_after_at = engine_now(refresh->engine) + outcome->retry_after_s;
+}
+
 static GBytes *ask(Refresh *refresh, const TufWant *want, FetchOutcome *outcome, GError **error)
 {
     g_autofree char *path = g_strdup_printf("metadata/%s", want->file_name);
-    gboolean is_conditional =
-        strcmp(want->role, "timestamp") == 0 && refresh->old_timestamp && !refresh->is_forced;
-    GBytes *bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path, want->max_bytes,
-                                want->may_be_absent, is_conditional ? refresh->repo->timestamp_etag : NULL,
-                                outcome, error);
-    if (outcome->retry_after_s > 0)
-        refresh->repo->retry_after_at = refresh->now + outcome->retry_after_s;
+    gboolean is_conditional = may_be_conditional(refresh, want);
+    GBytes *bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
+                                       want->max_bytes, want->may_be_absent,
+                                       is_conditional ? refresh->repo->timestamp_etag : NULL, outcome, error);
+    note_retry_after(refresh, outcome);
     if (outcome->is_not_modified && is_conditional)
         return g_bytes_ref(refresh->old_timestamp);
-    if (bytes && strcmp(want->role, "timestamp") == 0) {
-        g_free(refresh->repo->timestamp_etag);
-        refresh->repo->timestamp_etag = g_strdup(outcome->etag);
-    }
     return bytes;
+}
+
+/* The tag of a timestamp that was refused would hide the honest one behind "not modified". */
+static void keep_etag(Refresh *refresh, const TufWant *want, const FetchOutcome *outcome)
+{
+    if (strcmp(want->role, "timestamp") != 0 || outcome->is_not_modified)
+        return;
+    g_free(refresh->repo->timestamp_etag);
+    refresh->repo->timestamp_etag = g_strdup(outcome->etag);
+}
+
+/* What is served as signed and cannot even be read as such is as little trusted as what is signed by nobody. */
+void refresh_distrust(GError *failure)
+{
+    if (g_error_matches(failure, APPCENTER_ERROR, APPCENTER_ERROR_CORRUPT))
+        failure->code = APPCENTER_ERROR_UNTRUSTED;
 }
 
 static gboolean answer(Refresh *refresh, const TufWant *want, GError **error)
@@ -52,7 +75,15 @@ static gboolean answer(Refresh *refresh, const TufWant *want, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
-    return bytes ? tuf_client_feed(refresh->tuf, bytes, error) : tuf_client_feed_absent(refresh->tuf, error);
+    if (!bytes)
+        return tuf_client_feed_absent(refresh->tuf, error);
+    if (!tuf_client_feed(refresh->tuf, bytes, &failure)) {
+        refresh_distrust(failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    keep_etag(refresh, want, &outcome);
+    return TRUE;
 }
 
 static gboolean drive(Refresh *refresh, GError **error)
@@ -94,6 +125,19 @@ gboolean refresh_metadata(Refresh *refresh, GError **error)
     return open_client(refresh, error) && drive(refresh, error);
 }
 
+void refresh_raise_floor(Refresh *refresh, gint64 signed_at)
+{
+    g_autoptr(GError) error = NULL;
+    TufRoleInfo timestamp, root;
+    if (!tuf_client_role(refresh->tuf, "timestamp", &timestamp) ||
+        !tuf_client_role(refresh->tuf, "root", &root))
+        return;
+    gint64 at = policy_floor_from(signed_at, timestamp.expires_at, root.expires_at,
+                                  refresh->engine->options.wall_now, system_build_time());
+    if (!store_raise_time_floor(refresh->engine->store, at, &error))
+        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+}
+
 /* ---- targets ---- */
 
 TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, GError **error)
@@ -104,6 +148,11 @@ TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, 
         return NULL;
     }
     g_autoptr(TufTarget) target = tuf_client_found(refresh->tuf);
+    const char *why_not = tuf_client_why_not_found(refresh->tuf);
+    if (why_not) {
+        error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: %s", path, why_not);
+        return NULL;
+    }
     if (target && strcmp(target->role, role) != 0) {
         error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: wanted role %s to vouch for it, found %s", path,
                   role, target->role);
@@ -122,8 +171,9 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
                   TARGET_BYTES_MAX, target->length);
         return NULL;
     }
-    g_autoptr(GBytes) bytes = fetch_bytes(refresh->fetcher, (const char *const *)refresh->urls, path,
-                                          target->length, FALSE, NULL, &outcome, error);
+    g_autoptr(GBytes) bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
+                                                 target->length, FALSE, NULL, &outcome, error);
+    note_retry_after(refresh, &outcome);
     if (!bytes)
         return NULL;
     gsize len = 0;

@@ -1,7 +1,8 @@
 /* brake.c - the deny-only list: which releases nobody takes any more, which ones are withdrawn.
  *
  * Deny-only by shape: an entry can name a release and where to go back to, nothing else is read. Entries with
- * an action that this program does not know are left out, as the format asks.
+ * an action that this program does not know are left out, as the format asks; but what tries to offer something (binds
+ * an archive, asks for an install) is refused with all that stands around it.
  */
 #include "model/release.h"
 
@@ -17,6 +18,8 @@
 #define JSON_DEPTH_MAX   16
 
 static const char *const action_names[] = {[BRAKE_HALT] = "halt", [BRAKE_WITHDRAW] = "withdraw"};
+static const char *const offering_actions[] = {"install", "offer", "release", "upgrade"};
+static const char *const offering_members[] = {"path", "releases", "rollout", "urgency"};
 
 static void brake_entry_free(BrakeEntry *entry)
 {
@@ -49,9 +52,21 @@ static gboolean read_action(JsonReader *reader, BrakeAction *action)
     return FALSE;
 }
 
+static void refuse_offer(JsonReader *reader)
+{
+    const char *action = json_string_value(json_object_get(json_reader_value(reader), "action"));
+    for (guint i = 0; i < G_N_ELEMENTS(offering_members); i++)
+        if (json_reader_has(reader, offering_members[i]))
+            json_reader_fail(reader, offering_members[i], "wanted a brake that only denies, found an offer");
+    for (guint i = 0; i < G_N_ELEMENTS(offering_actions); i++)
+        if (g_strcmp0(action, offering_actions[i]) == 0)
+            json_reader_fail(reader, "action", "wanted halt or withdraw, found %s", action);
+}
+
 static void read_entry(JsonReader *reader, GPtrArray *entries)
 {
     BrakeAction action;
+    refuse_offer(reader);
     if (!read_action(reader, &action))
         return;
     BrakeEntry *entry = g_new0(BrakeEntry, 1);
@@ -88,6 +103,7 @@ Brake *brake_parse(const void *data, gsize len, GError **error)
     g_autoptr(JsonReader) reader = json_reader_new(value, "brake");
     g_autoptr(Brake) brake = g_new0(Brake, 1);
     brake->entries = g_ptr_array_new_with_free_func((GDestroyNotify)brake_entry_free);
+    refuse_offer(reader);
     json_reader_integer(reader, "format", BRAKE_FORMAT, BRAKE_FORMAT);
     brake->serial = json_reader_integer(reader, "serial", 0, G_MAXINT64);
     read_entries(reader, brake->entries);

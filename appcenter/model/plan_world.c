@@ -176,6 +176,12 @@ static gboolean check_removals(const World *world, GError **error)
     g_hash_table_iter_init(&iter, world->changes);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const PlanChange *change = value;
+        if (change->op == CHANGE_REMOVE && request->kind == REQUEST_AUTOREMOVE) {
+            const InstalledApp *app = installed_find(world->context->installed, change->app);
+            if (!app || !app->as_dependency)
+                return plan_broken(error, "%s did not come as a dependency and would be removed", change->app);
+            continue;
+        }
         gboolean is_named = request->kind == REQUEST_REMOVE && request_find_app(request, change->app);
         if (change->op == CHANGE_REMOVE && !is_named && !is_obsoleted(world, change))
             return plan_broken(error, "nobody asked to remove %s", change->app);

@@ -18,6 +18,7 @@
 static const char *const action_names[] = {
     [REQUEST_INSTALL] = "install",   [REQUEST_UPGRADE] = "upgrade", [REQUEST_REMOVE] = "remove",
     [REQUEST_ROLLBACK] = "rollback", [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
+    [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
 static void request_app_free(RequestApp *app)
@@ -145,6 +146,8 @@ static void check_sense(JsonReader *reader, const Request *request)
     if (wants_apps && request->apps->len == 0)
         json_reader_fail(reader, "apps", "wanted at least one app to %s, found none",
                          action_names[request->kind]);
+    if (request->kind == REQUEST_AUTOREMOVE && request->apps->len > 0)
+        json_reader_fail(reader, "apps", "wanted none: autoremove finds them itself");
     if (request->file && request->kind != REQUEST_INSTALL)
         json_reader_fail(reader, "options", "a file can only be installed");
     if (request->kind == REQUEST_UNDO && request->undo_id == 0)

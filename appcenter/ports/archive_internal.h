@@ -49,7 +49,8 @@ guint32 archive_crc32(guint32 sum, const guint8 *bytes, gsize len);
 
 /* --- archive_7z.c: a tar that is the one member of a 7-Zip archive --- */
 /* Packed bytes and directory fill these bytes to the last one. */
-gboolean archive_7z_check_whole(int fd, gint64 offset, gint64 length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean archive_7z_check_whole(int fd, gint64 offset, gint64 length,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Behind the member that the reader stands at comes none. */
 gboolean archive_7z_check_alone(struct archive *reader, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONTROL_MAX_BYTES   ((gint64)64 * 1024 * 1024) /* with the xz that QDK puts there for old systems */
-#define CONTROL_MAX_FILES   1000
-#define EXTRA_MAX_FILES     1000
-#define CONTROL_CPU_S       60
-#define TAR_BLOCK_BYTES     512
-#define TAR_TYPE_AT         156
+#define CONTROL_MAX_BYTES ((gint64)64 * 1024 * 1024) /* with the xz that QDK puts there for old systems */
+#define CONTROL_MAX_FILES 1000
+#define EXTRA_MAX_FILES   1000
+#define CONTROL_CPU_S     60
+#define TAR_BLOCK_BYTES   512
+#define TAR_TYPE_AT       156
 
 typedef struct {
     const Package *package;

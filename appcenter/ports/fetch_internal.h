@@ -28,11 +28,14 @@ typedef struct {
     const char *file;   /* its last part, for messages */
     gint64 max_bytes;   /* all that may come, with what is there already */
     gboolean is_exact;  /* and it must be so many */
-    gint64 timeout_s;   /* of the whole transfer; 0: none */
+    gboolean is_quoted; /* the path is percent-quoted already */
     const char *etag;   /* ask only for what has another one; or NULL */
+    char *resume_tag;   /* "PLACE ETAG" of what is there; or NULL */
     GByteArray *memory; /* where it goes; NULL: into fd */
     int fd;
     gint64 done_bytes;      /* what is there */
+    gboolean has_excess;    /* more came than is wanted: what there is of it is something else */
+    gboolean has_broken;    /* the connection, not the server's word: worth going on at once */
     FetchProgress progress; /* or NULL */
     gpointer user_data;
     gint64 told_at_us; /* last progress */
@@ -55,7 +58,8 @@ gboolean transfer_by_file(Transfer *transfer, GError **error) G_GNUC_WARN_UNUSED
 
 /* --- fetch_url.c --- */
 /* base and path as one URL; INVALID when path is not plainly below it. free with g_free. */
-char *fetch_url_join(const char *base, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *fetch_url_join(const char *base, const char *path, gboolean is_quoted,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* "127.0.0.1:8080", or "file:///srv/repo/x": for messages, never with credentials. */
 char *fetch_url_place(const char *url);
 /* Path of a file: URL, decoded; NULL: it is none. */

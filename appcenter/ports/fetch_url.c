@@ -95,15 +95,22 @@ gboolean fetch_url_is_allowed(const char *url, gboolean allow_http, GError **err
     return judge(&parsed, allow_http, error);
 }
 
-/* Only unreserved letters go as they are: a "+" means a blank to some object stores. */
-char *fetch_url_join(const char *base, const char *path, GError **error)
+/* Is what it stands for below the base, too? A server may call a file "../x"; in a folder that is another place. */
+static gboolean quoted_is_inside(const char *base, const char *quoted)
 {
-    if (!files_path_is_inside(path)) {
+    g_autofree char *plain = g_uri_unescape_string(quoted, NULL);
+    return plain && (g_ascii_strncasecmp(base, "file:", strlen("file:")) != 0 || files_path_is_inside(plain));
+}
+
+/* Only unreserved letters go as they are: a "+" means a blank to some object stores. */
+char *fetch_url_join(const char *base, const char *path, gboolean is_quoted, GError **error)
+{
+    if (!files_path_is_inside(path) || (is_quoted && !quoted_is_inside(base, path))) {
         error_set(error, APPCENTER_ERROR_INVALID, "wanted a path below the repository, found \"%.200s\"",
                   path);
         return NULL;
     }
-    g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+    g_autofree char *escaped = g_uri_escape_string(path, is_quoted ? "/%" : "/", FALSE);
     gsize base_len = strlen(base);
     while (base_len > 0 && base[base_len - 1] == '/')
         base_len--;

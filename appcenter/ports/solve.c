@@ -1,8 +1,7 @@
 /* solve.c - what is asked for as jobs, and what libsolv decided as changes.
  *
  * Hides the solver's habits: "upgrade all" says nothing of what it skips, so every app that stayed behind gets a probe of
- * its own for its sentence; and of several answers it takes the newest, so an answer is tried again without each change
- * that nobody asked for, and the one with fewest changes stays.
+ * its own for its sentence. What it finds first is made the best in solve_best.c.
  */
 #include "ports/solve_world.h"
 
@@ -44,7 +43,7 @@ static PlanChange *new_change(const InstalledApp *old, const Release *release)
     return change;
 }
 
-static PlanChange *find_change(const GPtrArray *changes, const char *app)
+PlanChange *solve_find_change(const GPtrArray *changes, const char *app)
 {
     for (guint i = 0; i < changes->len; i++) {
         PlanChange *change = g_ptr_array_index(changes, i);
@@ -71,16 +70,15 @@ static GPtrArray *collect_changes(const World *world, Solver *solver)
     for (Id id = 1; (guint)id < world->items->len; id++) {
         const WorldItem *item = world_item(world, id);
         if (item->installed && solver_get_decisionlevel(solver, id) <= 0 &&
-            !find_change(changes, item->installed->name))
+            !solve_find_change(changes, item->installed->name))
             g_ptr_array_add(changes, new_removal(item->installed));
     }
     g_ptr_array_sort(changes, compare_changes);
     return changes;
 }
 
-/* The changes, by app; or NULL and the sentence why not. */
-static GPtrArray *attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem,
-                          gboolean *is_os)
+GPtrArray *solve_attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem,
+                         gboolean *is_os)
 {
     g_autoptr(Solver) solver = solver_create(world->pool);
     solver_set_flag(solver, SOLVER_FLAG_NO_UPDATEPROVIDE, 1);
@@ -93,51 +91,9 @@ static GPtrArray *attempt(const World *world, Queue *jobs, gboolean may_uninstal
     return NULL;
 }
 
-/* ---- fewest changes ---- */
-
-/* Do both lists bring what was asked for to the same versions? */
-static gboolean serve_alike(const GPtrArray *a, const GPtrArray *b, const GArray *targets)
-{
-    for (guint i = 0; i < targets->len; i++) {
-        const char *name = g_array_index(targets, Target, i).name;
-        const PlanChange *change_a = find_change(a, name);
-        const PlanChange *change_b = find_change(b, name);
-        if (g_strcmp0(change_a ? change_a->to_version : NULL, change_b ? change_b->to_version : NULL) != 0)
-            return FALSE;
-    }
-    return TRUE;
-}
-
-/* Tries again with `app` as it is now (installed as it is, or not there). TRUE when that took fewer changes; then jobs
- * and changes are the better ones. */
-static gboolean try_without(const World *world, const char *app, const GArray *targets, Queue *jobs,
-                            GPtrArray **changes)
-{
-    g_auto(Queue) fewer_jobs = QUEUE_EMPTY;
-    queue_init_clone(&fewer_jobs, jobs);
-    queue_push2(&fewer_jobs, SOLVER_LOCK | SOLVER_SOLVABLE_NAME, pool_str2id(world->pool, app, 1));
-    g_autoptr(GPtrArray) fewer = attempt(world, &fewer_jobs, FALSE, NULL, NULL);
-    if (!fewer || fewer->len >= (*changes)->len || !serve_alike(fewer, *changes, targets))
-        return FALSE;
-    queue_push2(jobs, SOLVER_LOCK | SOLVER_SOLVABLE_NAME, pool_str2id(world->pool, app, 1));
-    g_ptr_array_unref(*changes);
-    *changes = g_steal_pointer(&fewer);
-    return TRUE;
-}
-
-static GPtrArray *minimize(const World *world, const GArray *targets, Queue *jobs, GPtrArray *changes)
-{
-    for (guint i = 0; i < changes->len;) {
-        g_autofree char *app = g_strdup(((PlanChange *)g_ptr_array_index(changes, i))->app);
-        gboolean is_fewer = !target_find(targets, app) && try_without(world, app, targets, jobs, &changes);
-        i = is_fewer ? 0 : i + 1;
-    }
-    return changes;
-}
-
 /* ---- jobs ---- */
 
-static void add_locks(const World *world, const GArray *targets, Queue *jobs)
+void solve_add_locks(const World *world, const GArray *targets, Queue *jobs)
 {
     for (guint i = 0; i < world->items->len; i++) {
         const InstalledApp *app = world_item(world, (Id)i)->installed;
@@ -169,14 +125,14 @@ static char *probe(const World *world, const Release *release, gboolean *is_os, 
     Target target = {release->name, installed_find(world->input->installed, release->name), release};
     g_array_append_val(targets, target);
     g_auto(Queue) jobs = QUEUE_EMPTY;
-    add_locks(world, targets, &jobs);
+    solve_add_locks(world, targets, &jobs);
     add_target(world, &target, &jobs);
     char *problem = NULL;
-    g_autoptr(GPtrArray) found = attempt(world, &jobs, FALSE, &problem, is_os);
+    g_autoptr(GPtrArray) found = solve_attempt(world, &jobs, FALSE, &problem, is_os);
     if (!found)
         return problem;
     if (changes)
-        *changes = minimize(world, targets, &jobs, g_steal_pointer(&found));
+        *changes = solve_best(world, targets, g_steal_pointer(&found));
     return NULL;
 }
 
@@ -232,7 +188,7 @@ static void note_left_behind(const World *world, const GArray *targets, const GP
     for (guint i = 0; i < targets->len; i++) {
         const Target *target = &g_array_index(targets, Target, i);
         const Release *newest = target->exact ? NULL : find_newest(world->input, target->name, target->old);
-        const PlanChange *change = find_change(changes, target->name);
+        const PlanChange *change = solve_find_change(changes, target->name);
         if (!newest || (change && g_strcmp0(change->to_version, newest->version) == 0))
             continue;
         g_autofree char *sentence = why_not_newest(world, newest);
@@ -263,15 +219,16 @@ static GPtrArray *solve_all(const SolveInput *input, GPtrArray *left_out, GError
     g_autoptr(GArray) targets = target_all(input);
     g_autoptr(World) world = world_new(input, NULL, TRUE);
     g_auto(Queue) jobs = QUEUE_EMPTY;
-    add_locks(world, targets, &jobs);
+    solve_add_locks(world, targets, &jobs);
     for (guint i = 0; i < targets->len; i++)
         add_target(world, &g_array_index(targets, Target, i), &jobs);
     g_autofree char *problem = NULL;
-    GPtrArray *changes = attempt(world, &jobs, FALSE, &problem, NULL);
+    GPtrArray *changes = solve_attempt(world, &jobs, FALSE, &problem, NULL);
     if (!changes) {
         error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
         return NULL;
     }
+    changes = solve_best(world, targets, changes);
     note_left_behind(world, targets, changes, left_out, NULL);
     return solve_explain(input, changes, targets);
 }
@@ -325,9 +282,9 @@ static gboolean target_exact(const SolveInput *input, const RequestApp *asked, T
                          asked->version);
     if (target->old && version_compare(asked->version, target->old->version) < 0 &&
         !may_go_back(input->request))
-        return error_set(error, APPCENTER_ERROR_REFUSED,
-                         "%s %s would be a downgrade from %s, which was not allowed", asked->name,
-                         asked->version, target->old->version);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "%s %s would be a downgrade from %s, which was not allowed (--yes allows it)",
+                         asked->name, asked->version, target->old->version);
     return TRUE;
 }
 
@@ -404,13 +361,13 @@ static GPtrArray *solve_named(const SolveInput *input, GPtrArray *left_out, GErr
         return NULL;
     g_autoptr(World) world = world_new(input, extra, TRUE);
     g_auto(Queue) jobs = QUEUE_EMPTY;
-    add_locks(world, targets, &jobs);
+    solve_add_locks(world, targets, &jobs);
     for (guint i = 0; i < targets->len; i++)
         add_target(world, &g_array_index(targets, Target, i), &jobs);
     g_autofree char *problem = NULL;
-    g_autoptr(GPtrArray) changes = attempt(world, &jobs, FALSE, &problem, NULL);
+    g_autoptr(GPtrArray) changes = solve_attempt(world, &jobs, FALSE, &problem, NULL);
     if (changes) {
-        changes = minimize(world, targets, &jobs, changes);
+        changes = solve_best(world, targets, changes);
         note_left_behind(world, targets, changes, left_out, &problem);
     }
     if (!problem)
@@ -464,12 +421,12 @@ static GPtrArray *solve_remove(const SolveInput *input, GError **error)
     g_autoptr(World) world = world_new(input, NULL, FALSE);
     g_auto(Queue) jobs = QUEUE_EMPTY;
     if (input->request->cascade)
-        add_locks(world, targets, &jobs);
+        solve_add_locks(world, targets, &jobs);
     for (guint i = 0; i < targets->len; i++)
         queue_push2(&jobs, SOLVER_ERASE | SOLVER_SOLVABLE,
                     world_installed_id(world, g_array_index(targets, Target, i).name));
     g_autofree char *problem = NULL;
-    g_autoptr(GPtrArray) changes = attempt(world, &jobs, TRUE, &problem, NULL);
+    g_autoptr(GPtrArray) changes = solve_attempt(world, &jobs, TRUE, &problem, NULL);
     if (!changes) {
         error_set(error, APPCENTER_ERROR_CONFLICT, "%s", problem);
         return NULL;
@@ -490,6 +447,8 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     case REQUEST_INSTALL:
     case REQUEST_AUTO:
         return solve_named(input, left_out, error);
+    case REQUEST_AUTOREMOVE:
+        return plan_orphans(input->installed, input->locked);
     case REQUEST_ROLLBACK:
     case REQUEST_UNDO:
         break;

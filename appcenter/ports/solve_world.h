@@ -57,6 +57,16 @@ typedef struct {
 } Target;
 const Target *target_find(const GArray *targets, const char *name);
 
+/* Locks for what is held and not asked for. */
+void solve_add_locks(const World *world, const GArray *targets, Queue *jobs);
+/* The changes, by app; or NULL and the sentence why not (problem and is_os may be NULL). */
+GPtrArray *solve_attempt(const World *world, Queue *jobs, gboolean may_uninstall, char **problem,
+                         gboolean *is_os);
+PlanChange *solve_find_change(const GPtrArray *changes, const char *app); /* NULL: that app stays as it is */
+/* The best way to do what `changes` do: takes them and returns them or better ones. First no target can be newer without
+ * another being older, then of all ways to these versions the one with the fewest changes. */
+GPtrArray *solve_best(const World *world, const GArray *targets, GPtrArray *changes);
+
 /* Fill in reason and is_dependency (and purge) of every change; return the changes. */
 GPtrArray *solve_explain(const SolveInput *input, GPtrArray *changes, const GArray *targets);
 GPtrArray *solve_explain_removals(const SolveInput *input, GPtrArray *changes, const GArray *targets);

@@ -213,4 +213,3 @@ gboolean cms_describe(const void *der, gsize len, CmsSigner *signer, GError **er
     found = (CmsSigner){0};
     return TRUE;
 }
-

@@ -106,6 +106,26 @@ PublicKey *public_key_from_json(const json_t *key_object, GError **error)
     return g_steal_pointer(&key);
 }
 
+PublicKey *public_key_from_text(const void *text, gsize len, GError **error)
+{
+    g_autofree char *copy = g_strndup(text, len);
+    g_autoptr(json_t) object = NULL;
+    g_strchug(copy);
+    if (*copy == '{') { /* its public half may be PEM, too */
+        object = json_parse_strict(text, len, 16, TRUE, error);
+    } else {
+        EVP_PKEY *pkey = pkey_from_pem(copy, error);
+        const KeyScheme *scheme = pkey ? key_scheme_for_signing(pkey) : NULL;
+        if (pkey && !scheme)
+            error_set(error, APPCENTER_ERROR_CORRUPT, "key: wanted ed25519, ecdsa or rsa, found %s",
+                      EVP_PKEY_get0_type_name(pkey));
+        if (scheme && key_scheme_check(scheme, pkey, error))
+            object = key_scheme_to_json(scheme, pkey, error);
+        EVP_PKEY_free(pkey);
+    }
+    return object ? public_key_from_json(object, error) : NULL;
+}
+
 void public_key_free(PublicKey *key)
 {
     if (!key)
@@ -120,6 +140,11 @@ void public_key_free(PublicKey *key)
 const char *public_key_id(const PublicKey *key)
 {
     return key->id;
+}
+
+const char *public_key_scheme(const PublicKey *key)
+{
+    return key->scheme->scheme;
 }
 
 const json_t *public_key_json(const PublicKey *key)

@@ -19,9 +19,11 @@
 #define SCRYPT_SALT_BYTES 16
 
 struct PrivateKey {
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey; /* NULL: elsewhere */
     const KeyScheme *scheme;
     PublicKey *public_half;
+    PrivateKeySigner signer; /* of a key that is elsewhere */
+    gpointer signer_data;
 };
 
 /* Takes pkey. */
@@ -63,6 +65,15 @@ PrivateKey *private_key_generate(KeyKind kind, GError **error)
         return NULL;
     }
     return private_key_new(pkey, error);
+}
+
+PrivateKey *private_key_external(PublicKey *public_half, PrivateKeySigner sign, gpointer user_data)
+{
+    PrivateKey *key = g_new0(PrivateKey, 1);
+    key->public_half = public_half;
+    key->signer = sign;
+    key->signer_data = user_data;
+    return key;
 }
 
 PrivateKey *private_key_from_pem(const void *pem, gsize len, const char *passphrase, GError **error)
@@ -114,6 +125,11 @@ char *private_key_to_pem(const PrivateKey *key, const char *passphrase, GError *
                   "key: wanted a passphrase of at least one character, found none");
         return NULL;
     }
+    if (!key->pkey) {
+        error_set(error, APPCENTER_ERROR_INVALID, "key: %.16s is not held here",
+                  public_key_id(key->public_half));
+        return NULL;
+    }
     g_autoptr(BIO) out = openssl_bio_secret();
     if (!write_pem(out, key->pkey, passphrase)) {
         openssl_set_error(error, APPCENTER_ERROR_INTERNAL, "key: write it in pem form");
@@ -149,8 +165,24 @@ EVP_PKEY *private_key_pkey(const PrivateKey *key)
     return key->pkey;
 }
 
+/* Whatever came back is looked at before anybody relies on it: a token with another key in it answers, too. */
+static GBytes *sign_elsewhere(const PrivateKey *key, const void *data, gsize len, GError **error)
+{
+    g_autoptr(GBytes) sig = key->signer(key->public_half, data, len, key->signer_data, error);
+    if (!sig)
+        return NULL;
+    if (public_key_verify(key->public_half, data, len, g_bytes_get_data(sig, NULL), g_bytes_get_size(sig)))
+        return g_steal_pointer(&sig);
+    error_set(error, APPCENTER_ERROR_UNTRUSTED,
+              "key: wanted a signature of key %.16s (%s), found %" G_GSIZE_FORMAT " bytes that are none",
+              public_key_id(key->public_half), public_key_scheme(key->public_half), g_bytes_get_size(sig));
+    return NULL;
+}
+
 GBytes *private_key_sign(const PrivateKey *key, const void *data, gsize len, GError **error)
 {
+    if (!key->pkey)
+        return sign_elsewhere(key, data, len, error);
     EVP_PKEY_CTX *pkey_ctx = NULL; /* belongs to ctx */
     gsize sig_len = 0;
     g_autofree guint8 *sig = NULL;

@@ -66,7 +66,8 @@ typedef struct {
     char *path; /* the target path that was asked for */
     char *
         file_path; /* below targets/: hash prefixed on the last segment when snapshots are consistent, percent-quoted */
-    char *role; /* who vouches for it */
+    char *role;          /* who vouches for it */
+    gint64 role_version; /* in which version */
     gint64 length;
     char *sha256; /* hex or NULL; at least one of the two is there */
     char *sha512;

@@ -85,10 +85,12 @@ static void read_common(JsonReader *reader, TufMetadata *metadata, const char *t
 {
     const char *found_type = json_reader_string(reader, "_type", TUF_MAX_NAME_BYTES);
     const char *spec_version = json_reader_string(reader, "spec_version", TUF_MAX_NAME_BYTES);
+    g_autofree char *shown_type = found_type ? tuf_quote_role(found_type) : NULL;
+    g_autofree char *shown_version = spec_version ? tuf_quote_role(spec_version) : NULL;
     if (found_type && strcmp(found_type, type) != 0)
-        json_reader_fail(reader, "_type", "wanted \"%s\", found another", type);
+        json_reader_fail(reader, "_type", "wanted \"%s\", found \"%s\"", type, shown_type);
     if (spec_version && !spec_version_is_ours(spec_version))
-        json_reader_fail(reader, "spec_version", "wanted 1.x, found another");
+        json_reader_fail(reader, "spec_version", "wanted 1.x, found \"%s\"", shown_version);
     metadata->version = json_reader_integer(reader, "version", 1, TUF_MAX_VERSION);
     metadata->expires_at = json_reader_time(reader, "expires");
     /* ours alone: in others' metadata the name may mean something else, and must not hurt */

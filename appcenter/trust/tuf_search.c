@@ -182,6 +182,7 @@ TufTarget *tuf_client_found(const TufClient *client)
     copy->path = g_strdup(found->path);
     copy->file_path = g_strdup(found->file_path);
     copy->role = g_strdup(found->role);
+    copy->role_version = found->role_version;
     copy->length = found->length;
     copy->sha256 = g_strdup(found->sha256);
     copy->sha512 = g_strdup(found->sha512);

@@ -47,6 +47,7 @@ TufTarget *tuf_metadata_target(const TufMetadata *targets, const char *role, con
     target->path = g_strdup(target_path);
     target->file_path = file_path_of(target_path, !is_consistent ? NULL : sha256 ? sha256 : sha512);
     target->role = g_strdup(role);
+    target->role_version = targets->version;
     target->length = json_integer_value(json_object_get(entry, "length"));
     target->sha256 = g_strdup(sha256);
     target->sha512 = g_strdup(sha512);
@@ -67,22 +68,30 @@ void tuf_target_free(TufTarget *target)
     g_free(target);
 }
 
-static gboolean check_hash(const char *path, const char *name, const char *wanted, const char *found,
-                           GError **error)
+/* "releases 3": who announced what a download must be. */
+static char *announcer_of(const TufTarget *target)
+{
+    g_autofree char *quoted = tuf_quote_role(target->role);
+    return g_strdup_printf("%s %" G_GINT64_FORMAT, quoted, target->role_version);
+}
+
+static gboolean check_hash(const TufTarget *target, const char *announcer, const char *name,
+                           const char *wanted, const char *found, GError **error)
 {
     if (!wanted || (found && digest_equal(wanted, found)))
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: wanted %s %s, found %s", path, name, wanted,
-                     found ? found : "none");
+    return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: %s %s announced by %s, found %s", target->path,
+                     name, wanted, announcer, found ? found : "none");
 }
 
 gboolean tuf_target_check(const TufTarget *target, gint64 length, const char *sha256, const char *sha512,
                           GError **error)
 {
+    g_autofree char *announcer = announcer_of(target);
     if (length != target->length)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: wanted %" G_GINT64_FORMAT " bytes, found %" G_GINT64_FORMAT, target->path,
-                         target->length, length);
-    return check_hash(target->path, "sha256", target->sha256, sha256, error) &&
-           check_hash(target->path, "sha512", target->sha512, sha512, error);
+                         "%s: %" G_GINT64_FORMAT " bytes announced by %s, found %" G_GINT64_FORMAT,
+                         target->path, target->length, announcer, length);
+    return check_hash(target, announcer, "sha256", target->sha256, sha256, error) &&
+           check_hash(target, announcer, "sha512", target->sha512, sha512, error);
 }

@@ -61,7 +61,8 @@ static gboolean verify_hash(GBytes *bytes, const char *label, DigestKind kind, c
 gboolean tuf_verify_bytes(GBytes *bytes, const char *role, const TufFileInfo *info, const char *announcer,
                           GError **error)
 {
-    g_autofree char *label = tuf_quote_role(role);
+    g_autofree char *quoted = tuf_quote_role(role);
+    g_autofree char *label = g_strdup_printf("%s %" G_GINT64_FORMAT, quoted, info->version);
     if (info->length >= 0 && (gsize)info->length != g_bytes_get_size(bytes))
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
                          "%s: %" G_GINT64_FORMAT " bytes announced by %s, found %" G_GSIZE_FORMAT, label,

@@ -1,18 +1,12 @@
 /* ceremony.c - `appvendor init`: keys for every role, the first root, an empty published repository. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "vendor/commands.h"
 #include "vendor/keys.h"
 #include "vendor/metadata.h"
 #include "vendor/publish.h"
 #include "vendor/repo.h"
-
-#define SIGNER_DAYS (2 * 365)
-#define CA_DAYS     (10 * 365)
 
 typedef struct {
     GHashTable *keys;       /* role -> GPtrArray of PrivateKey* */
@@ -40,18 +34,6 @@ static gboolean parse_pairs(char **pairs, gboolean is_time, Ceremony *ceremony, 
             g_hash_table_insert(ceremony->thresholds, g_strdup(role->name), GUINT_TO_POINTER((guint)number));
     }
     return TRUE;
-}
-
-static gboolean parse_kind(const char *text, KeyKind *kind, GError **error)
-{
-    static const char *const names[] = {"ed25519", "ecdsa", "rsa"};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-        if (!text || g_str_equal(names[i], text)) {
-            *kind = text ? (KeyKind)i : KEY_ED25519;
-            return TRUE;
-        }
-    return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"",
-                     text);
 }
 
 /* Never fewer keys than the threshold asks for, and for root one spare: a lost key must not end a repository. */
@@ -86,13 +68,11 @@ static gboolean make_keys(Ceremony *ceremony, const RootDir *folder, const char 
 static gboolean make_publisher(Repo *repo, const RootDir *folder, const char *passphrase, gint64 now,
                                GError **error)
 {
-    g_autofree char *ca = NULL, *signer = NULL;
-    g_auto(Secret) ca_key = NULL, signer_key = NULL;
-    if (!cms_make_ca("vendor", now, CA_DAYS, passphrase, &ca, &ca_key, error) ||
-        !cms_make_signer(ca, ca_key, "vendor", now, SIGNER_DAYS, passphrase, &signer, &signer_key, error))
+    g_autofree char *ca = NULL;
+    if (!keys_make_publisher(folder, "vendor", passphrase, now, &ca, error))
         return FALSE;
     g_autoptr(Certificate) certificate = certificate_from_pem(ca, strlen(ca), error);
-    if (!certificate || !keys_save_publisher(folder, ca, ca_key, signer, signer_key, error))
+    if (!certificate)
         return FALSE;
     json_object_set_new(repo->world, "ca_pem", json_string(ca));
     json_object_set_new(repo->world, "ca_sha256", json_string(certificate_sha256(certificate)));
@@ -113,10 +93,11 @@ static void make_world(Repo *repo, const Ceremony *ceremony)
         json_object_set_new(expires, role->name, json_integer(expiry_of(ceremony, role)));
     json_object_set_new(repo->world, "format", json_integer(1));
     json_object_set_new(repo->world, "publisher", json_string("vendor"));
-    json_object_set_new(repo->world, "serial", json_integer(0));
     json_object_set_new(repo->world, "urgent_epoch", json_integer(0));
     json_object_set_new(repo->world, "expires", expires);
     json_object_set_new(repo->world, "releases", json_array());
+    json_object_set_new(repo->world, "publishers", json_object());
+    json_object_set_new(repo->world, "catalogues", json_object());
     json_object_set_new(repo->world, "brake",
                         json_pack("{s:i, s:i, s:[]}", "format", 1, "serial", 0, "entries"));
 }
@@ -126,7 +107,7 @@ static gboolean write_offline_role(Repo *repo, const char *role, json_t *signed_
 {
     g_autoptr(json_t) part = signed_part;
     g_autoptr(GBytes) bytes =
-        metadata_sign(part, role, delegator, g_hash_table_lookup(ceremony->keys, role), error);
+        metadata_sign(part, NULL, role, delegator, g_hash_table_lookup(ceremony->keys, role), error);
     g_autofree char *path = repo_metadata_path(role, 1);
     return bytes &&
            repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
@@ -145,36 +126,15 @@ static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *fol
     json_t *targets = metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys,
                                        ceremony->thresholds);
     g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
+    g_autofree char *held_back = NULL;
     return write_offline_role(repo, "root", root, delegator, ceremony, error) &&
            write_offline_role(repo, "targets", targets, delegator, ceremony, error) &&
-           repo_save_world(repo, error) && publish_all(repo, ceremony->keys, now, error);
-}
-
-/* With its links resolved; of what is not there yet at least its parent's. */
-static char *real_path(const char *path)
-{
-    char *real = realpath(path, NULL);
-    if (real)
-        return real;
-    g_autofree char *plain = g_canonicalize_filename(path, NULL);
-    g_autofree char *base = g_path_get_basename(plain);
-    g_autofree char *parent = g_path_get_dirname(plain);
-    g_autofree char *real_parent = realpath(parent, NULL);
-    return g_build_filename(real_parent ? real_parent : parent, base, NULL);
+           repo_save_world(repo, error) && publish_all(repo, ceremony->keys, now, &held_back, error);
 }
 
 static RootDir *key_folder(const char *dir, const char *repo, GError **error)
 {
-    g_autofree char *keys_path = real_path(dir);
-    g_autofree char *repo_path = real_path(repo);
-    g_autofree char *inside = g_strconcat(repo_path, "/", NULL);
-    if (g_str_equal(keys_path, repo_path) || g_str_has_prefix(keys_path, inside)) {
-        error_set(error, APPCENTER_ERROR_REFUSED, "--keys: keys never lie inside the repository");
-        return NULL;
-    }
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return error_set_errno(error, "cannot make %s", dir), NULL;
-    g_autoptr(RootDir) folder = root_dir_open(dir, error);
+    g_autoptr(RootDir) folder = keys_open_folder(dir, repo, error);
     if (folder && keys_are_there(folder)) {
         error_set(error, APPCENTER_ERROR_REFUSED,
                   "%s holds keys already; take a new folder, or remove it if it is from an init that did not "
@@ -205,7 +165,7 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
     g_autoptr(GHashTable) threshold_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) expires_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Ceremony ceremony = {key_table, threshold_table, expires_table, KEY_ED25519};
-    if (!parse_kind(kind, &ceremony.kind, error) || !parse_pairs(thresholds, FALSE, &ceremony, error) ||
+    if (!parse_key_kind(kind, &ceremony.kind, error) || !parse_pairs(thresholds, FALSE, &ceremony, error) ||
         !parse_pairs(expires, TRUE, &ceremony, error))
         return FALSE;
     g_auto(Secret) passphrase = NULL; /* read before anything is made */

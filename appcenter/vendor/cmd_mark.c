@@ -36,6 +36,15 @@ static void mark(Repo *repo, GPtrArray *releases, json_t *urgency, json_t *rollo
                         json_integer(json_integer_value(json_object_get(repo->world, "urgent_epoch")) + 1));
 }
 
+/* Boxes take a publisher's mark as critical at most: emergency is for the vendor's own catalogue. */
+static gboolean may_mark(const Repo *repo, const char *name, UrgencyClass cls, GError **error)
+{
+    const char *who = repo_publisher_of(repo, name);
+    return cls != CLASS_EMERGENCY || g_str_equal(who, "vendor") ||
+           error_set(error, APPCENTER_ERROR_REFUSED,
+                     "%s is %s's: wanted class critical at most, found emergency", name, who);
+}
+
 gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *class_name = NULL, *within = NULL, *reason = NULL, *curve = NULL, *name = NULL,
@@ -66,7 +75,9 @@ gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
             return error_set(error, APPCENTER_ERROR_INVALID, "--advisory: wanted an id such as QSA-22-24");
     g_autoptr(Repo) repo = repo_open(argv[1], error);
     g_autoptr(GPtrArray) releases = repo ? repo_releases(repo, name, version, error) : NULL;
-    g_autoptr(json_t) rollout = releases ? curve_to_rollout(curve ? curve : CURVE_EMERGENCY, error) : NULL;
+    if (!releases || !may_mark(repo, name, cls, error))
+        return FALSE;
+    g_autoptr(json_t) rollout = curve_to_rollout(curve ? curve : CURVE_EMERGENCY, error);
     if (!rollout)
         return FALSE;
     g_autoptr(json_t) urgency = urgency_object(cls, within_s, reason, advisories);

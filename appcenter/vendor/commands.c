@@ -8,7 +8,7 @@
 const VendorCommand vendor_commands[] = {
     {"init", "REPO --keys DIR", "key ceremony; publishes an empty repository", cmd_init},
     {"pack", "SRCDIR [-o FILE] [--sign DIR]", "a QPKG from a QDK source tree", cmd_pack},
-    {"sign", "FILE --sign DIR", "adds the strong signature; other signatures stay", cmd_sign},
+    {"sign", "FILE --sign DIR|--keys DIR", "signs an archive, or the drafts in an exported file", cmd_sign},
     {"inspect", "FILE", "what is in a QPKG; runs nothing of it", cmd_inspect},
     {"add", "REPO FILE...", "takes archives into the draft", cmd_add},
     {"urgent", "REPO NAME[=VERSION]", "marks a release as a security fix", cmd_urgent},
@@ -16,9 +16,11 @@ const VendorCommand vendor_commands[] = {
     {"halt", "REPO NAME=VERSION", "nobody takes this release any more", cmd_halt},
     {"resume", "REPO NAME=VERSION", "takes back a halt or a withdrawal", cmd_resume},
     {"withdraw", "REPO NAME=VERSION [--go-back-to V]", "halts it, and who has it goes back", cmd_withdraw},
+    {"publisher", "REPO add|rekey|remove|list [NAME]", "who else speaks for which apps", cmd_publisher},
+    {"key", "REPO ACTION [FILE]", "who signs what: list, change, rotate, renew; drafts", cmd_key},
     {"publish", "REPO --keys DIR... [--dry-run]", "signs what changed; timestamp last", cmd_publish},
     {"refresh", "REPO --keys DIR...", "new timestamp (and snapshot) only, for a timer", cmd_refresh},
-    {"status", "REPO", "roles, versions, days to expiry; what the draft holds", cmd_status},
+    {"status", "REPO", "roles, versions, days to expiry, missing keys; exit 1 below a margin", cmd_status},
     {"verify", "REPO [--trust ROOT.json]", "checks the whole repository as a client would", cmd_verify},
     {NULL, NULL, NULL, NULL},
 };
@@ -60,4 +62,16 @@ gboolean parse_app_version(const char *word, char **name, char **version, GError
     *name = g_strdup(parts[0]);
     *version = g_strdup(parts[1]);
     return TRUE;
+}
+
+gboolean parse_key_kind(const char *text, KeyKind *kind, GError **error)
+{
+    static const char *const names[] = {"ed25519", "ecdsa", "rsa"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (!text || g_str_equal(names[i], text)) {
+            *kind = text ? (KeyKind)i : KEY_ED25519;
+            return TRUE;
+        }
+    return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"",
+                     text);
 }

@@ -6,6 +6,7 @@
 #define VENDOR_COMMANDS_H
 
 #include "base/base.h"
+#include "trust/trust.h"
 
 typedef struct {
     const char *name;
@@ -25,6 +26,9 @@ gboolean parse_words(const char *verb, const GOptionEntry *entries, int min, int
 gboolean parse_app_version(const char *word, char **name, char **version,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --key-type; NULL: ed25519. */
+gboolean parse_key_kind(const char *text, KeyKind *kind, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 gboolean cmd_init(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error);
@@ -35,6 +39,8 @@ gboolean cmd_rollout(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_halt(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_resume(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error);
+gboolean cmd_key(int argc, char **argv, gint64 now, GError **error);
+gboolean cmd_publisher(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_publish(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_refresh(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_status(int argc, char **argv, gint64 now, GError **error);

@@ -213,16 +213,28 @@ static gboolean copy_package(const Repo *repo, const PackageInfo *info, const ch
     return folder >= 0 && files_fsync(folder, "draft/packages", error);
 }
 
+/* Who speaks for the app must have signed, as a box will ask. */
+static gboolean check_publisher(const Repo *repo, const PackageInfo *info, gint64 now, GError **error)
+{
+    g_auto(CmsSigner) signer = {0};
+    const char *who = repo_publisher_of(repo, info->package->identity->name);
+    const char *ca = repo_ca_pem(repo, who);
+    g_autoptr(GPtrArray) anchors = ca ? certificates_from_pem(ca, strlen(ca), error) : NULL;
+    if (!anchors ||
+        !qpkg_verify_strong(info->package->fd, info->package->layout, anchors, now, &signer, error))
+        return FALSE;
+    return g_strcmp0(signer.publisher, who) == 0 ||
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"",
+                     who, signer.publisher);
+}
+
 static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)
 {
     g_auto(PackageInfo) info = {0};
-    g_auto(CmsSigner) signer = {0};
     gboolean is_same;
-    const char *ca = json_string_value(json_object_get(repo->world, "ca_pem"));
-    g_autoptr(GPtrArray) anchors = ca ? certificates_from_pem(ca, strlen(ca), error) : NULL;
-    if (!anchors || !package_info_read(file, &info, error))
+    if (!package_info_read(file, &info, error))
         return FALSE;
-    if (!qpkg_verify_strong(info.package->fd, info.package->layout, anchors, now, &signer, error)) {
+    if (!check_publisher(repo, &info, now, error)) {
         g_prefix_error(error, "%s: ", file);
         return FALSE;
     }

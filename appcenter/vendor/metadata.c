@@ -1,6 +1,8 @@
 /* metadata.c - building and signing TUF roles; see metadata.h. */
 #include "vendor/metadata.h"
 
+#include <string.h>
+
 #define SPEC_VERSION "1.0.31"
 #define DAY_S        86400
 
@@ -34,6 +36,18 @@ json_t *metadata_signed(const char *type, gint64 version, gint64 expires_at)
                      (json_int_t)version, "expires", expires);
 }
 
+gint64 metadata_version(const json_t *metadata)
+{
+    return json_integer_value(json_object_get(json_object_get(metadata, "signed"), "version"));
+}
+
+gint64 metadata_expires_at(const json_t *metadata)
+{
+    gint64 at = 0;
+    const char *text = json_string_value(json_object_get(json_object_get(metadata, "signed"), "expires"));
+    return text && units_parse_time(text, &at) ? at : 0;
+}
+
 /* {"keyids":[...],"threshold":N}, the keys themselves added to `all`. */
 static json_t *role_keys(const char *role, GHashTable *keys, GHashTable *thresholds, json_t *all)
 {
@@ -61,24 +75,52 @@ json_t *metadata_root(gint64 version, gint64 expires_at, GHashTable *keys, GHash
     return signed_part;
 }
 
+static json_t *delegations_of(json_t *targets)
+{
+    return json_object_get(json_object_get(targets, "signed"), "delegations");
+}
+
+void metadata_add_delegation(json_t *targets, const char *role, const char *const *paths, GPtrArray *keys,
+                             guint threshold)
+{
+    json_t *ids = json_array(), *patterns = json_array();
+    for (guint i = 0; i < keys->len; i++) {
+        const PublicKey *key = keys->pdata[i];
+        json_array_append_new(ids, json_string(public_key_id(key)));
+        json_object_set_new(metadata_keys(targets), public_key_id(key), json_deep_copy(public_key_json(key)));
+    }
+    for (; *paths; paths++)
+        json_array_append_new(patterns, json_string(*paths));
+    json_array_append_new(json_object_get(delegations_of(targets), "roles"),
+                          json_pack("{s:s, s:o, s:I, s:b, s:o}", "name", role, "keyids", ids, "threshold",
+                                    (json_int_t)threshold, "terminating", 1, "paths", patterns));
+}
+
+void metadata_remove_delegation(json_t *targets, const char *role)
+{
+    json_t *roles = json_object_get(delegations_of(targets), "roles");
+    for (gsize i = json_array_size(roles); i-- > 0;)
+        if (g_strcmp0(json_string_value(json_object_get(json_array_get(roles, i), "name")), role) == 0)
+            json_array_remove(roles, i);
+    metadata_prune_keys(targets);
+}
+
 json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds)
 {
     json_t *signed_part = metadata_signed("targets", version, expires_at);
-    json_t *all = json_object(), *roles = json_array();
+    json_object_set_new(signed_part, "targets", json_object());
+    json_object_set_new(signed_part, "delegations", json_pack("{s:{}, s:[]}", "keys", "roles"));
+    g_autoptr(json_t) whole = json_pack("{s:[], s:O}", "signatures", "signed", signed_part);
     for (const RoleDefault *role = metadata_roles; role->name; role++) {
         if (!role->paths[0])
             continue;
-        json_t *one = role_keys(role->name, keys, thresholds, all);
-        json_t *paths = json_array();
-        for (const char *const *path = role->paths; *path; path++)
-            json_array_append_new(paths, json_string(*path));
-        json_object_set_new(one, "name", json_string(role->name));
-        json_object_set_new(one, "terminating", json_true());
-        json_object_set_new(one, "paths", paths);
-        json_array_append_new(roles, one);
+        GPtrArray *list = g_hash_table_lookup(keys, role->name);
+        g_autoptr(GPtrArray) halves = g_ptr_array_new();
+        for (guint i = 0; i < list->len; i++)
+            g_ptr_array_add(halves, (gpointer)private_key_public(list->pdata[i]));
+        metadata_add_delegation(whole, role->name, role->paths, halves,
+                                GPOINTER_TO_UINT(g_hash_table_lookup(thresholds, role->name)));
     }
-    json_object_set_new(signed_part, "targets", json_object());
-    json_object_set_new(signed_part, "delegations", json_pack("{s:o, s:o}", "keys", all, "roles", roles));
     return signed_part;
 }
 
@@ -88,8 +130,7 @@ json_t *metadata_target(const char *sha256, gsize len, json_t *custom)
                      custom);
 }
 
-/* What the delegator says of the role, {"keyids":[...],"threshold":N,...}; borrowed or NULL. */
-static json_t *role_entry(json_t *delegator, const char *role)
+json_t *metadata_role_entry(json_t *delegator, const char *role)
 {
     json_t *body = json_object_get(delegator, "signed");
     json_t *top = json_object_get(json_object_get(body, "roles"), role);
@@ -102,6 +143,13 @@ static json_t *role_entry(json_t *delegator, const char *role)
     return top;
 }
 
+json_t *metadata_keys(json_t *delegator)
+{
+    json_t *body = json_object_get(delegator, "signed");
+    json_t *keys = json_object_get(body, "keys");
+    return keys ? keys : json_object_get(json_object_get(body, "delegations"), "keys");
+}
+
 static gboolean is_known(json_t *ids, const char *id)
 {
     for (gsize i = 0; i < json_array_size(ids); i++)
@@ -110,43 +158,152 @@ static gboolean is_known(json_t *ids, const char *id)
     return FALSE;
 }
 
+gboolean metadata_knows_key(json_t *delegator, const char *role, const char *key_id)
+{
+    return is_known(json_object_get(metadata_role_entry(delegator, role), "keyids"), key_id);
+}
+
+static gboolean is_named(json_t *delegator, const char *key_id)
+{
+    json_t *body = json_object_get(delegator, "signed");
+    json_t *delegated = json_object_get(json_object_get(body, "delegations"), "roles");
+    const char *name;
+    json_t *one;
+    json_object_foreach(json_object_get(body, "roles"), name,
+                        one) if (is_known(json_object_get(one, "keyids"), key_id)) return TRUE;
+    for (gsize i = 0; i < json_array_size(delegated); i++)
+        if (is_known(json_object_get(json_array_get(delegated, i), "keyids"), key_id))
+            return TRUE;
+    return FALSE;
+}
+
+void metadata_prune_keys(json_t *delegator)
+{
+    const char *id;
+    json_t *key;
+    void *next;
+    json_t *keys = metadata_keys(delegator);
+    json_object_foreach_safe(keys, next, id, key) if (!is_named(delegator, id)) json_object_del(keys, id);
+}
+
 /* Those of the keys that the delegator knows for the role, each once however many folders hold it. */
 static GPtrArray *usable_keys(json_t *delegator, const char *role, GPtrArray *keys)
 {
     GPtrArray *usable = g_ptr_array_new();
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    json_t *ids = json_object_get(role_entry(delegator, role), "keyids");
-    for (guint i = 0; i < keys->len; i++) {
+    for (guint i = 0; keys && i < keys->len; i++) {
         const char *id = public_key_id(private_key_public(keys->pdata[i]));
-        if (is_known(ids, id) && g_hash_table_add(seen, (gpointer)id))
+        if (metadata_knows_key(delegator, role, id) && g_hash_table_add(seen, (gpointer)id))
             g_ptr_array_add(usable, keys->pdata[i]);
     }
     return usable;
 }
 
-gboolean metadata_can_sign(json_t *delegator, const char *role, GPtrArray *keys)
+guint metadata_usable(json_t *delegator, const char *role, GPtrArray *keys)
 {
     g_autoptr(GPtrArray) usable = usable_keys(delegator, role, keys);
-    return usable->len > 0 &&
-           usable->len >= json_integer_value(json_object_get(role_entry(delegator, role), "threshold"));
+    return usable->len;
 }
 
-GBytes *metadata_sign(json_t *signed_part, const char *role, json_t *delegator, GPtrArray *keys,
-                      GError **error)
+gboolean metadata_can_sign(json_t *delegator, const char *role, GPtrArray *keys)
 {
-    g_autoptr(GPtrArray) ours = usable_keys(delegator, role, keys);
-    g_autoptr(GBytes) bytes = tuf_sign(signed_part, ours, error);
-    if (!bytes)
-        return NULL;
+    guint n = metadata_usable(delegator, role, keys);
+    return n > 0 &&
+           n >= json_integer_value(json_object_get(metadata_role_entry(delegator, role), "threshold"));
+}
+
+/* --- signatures --- */
+
+gboolean metadata_count(json_t *metadata, const char *role, json_t *delegator, guint *n_valid,
+                        guint *threshold, GError **error)
+{
+    return tuf_count_signatures(metadata, delegator, role, n_valid, threshold, error);
+}
+
+gboolean metadata_is_signed(json_t *metadata, const char *role, json_t *delegator)
+{
     guint n_valid = 0, threshold = 0;
-    g_autoptr(json_t) metadata =
-        json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error);
-    if (!metadata || !tuf_count_signatures(metadata, delegator, role, &n_valid, &threshold, error))
-        return NULL;
-    if (n_valid < threshold) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                  "%s: wanted %u keys to sign, found %u in the key folders given", role, threshold, n_valid);
-        return NULL;
+    return metadata && metadata_count(metadata, role, delegator, &n_valid, &threshold, NULL) &&
+           n_valid >= threshold;
+}
+
+static const char *signer_of(const json_t *signature)
+{
+    return json_string_value(json_object_get(signature, "keyid"));
+}
+
+static gboolean has_signed(json_t *signatures, const char *key_id)
+{
+    for (gsize i = 0; i < json_array_size(signatures); i++)
+        if (g_strcmp0(signer_of(json_array_get(signatures, i)), key_id) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+guint metadata_insert_signature(json_t *metadata, json_t *signature)
+{
+    gsize i = 0;
+    json_t *signatures = json_object_get(metadata, "signatures");
+    if (has_signed(signatures, signer_of(signature)))
+        return 0; /* the same key twice, and the metadata would be invalid */
+    while (i < json_array_size(signatures) &&
+           g_strcmp0(signer_of(json_array_get(signatures, i)), signer_of(signature)) < 0)
+        i++;
+    json_array_insert(signatures, i, signature);
+    return 1;
+}
+
+gboolean metadata_add_signatures(json_t *metadata, const char *role, json_t *delegator, GPtrArray *keys,
+                                 guint *n_new, GError **error)
+{
+    json_t *signatures = json_object_get(metadata, "signatures");
+    g_autoptr(GPtrArray) ours = usable_keys(delegator, role, keys);
+    for (guint i = ours->len; i-- > 0;)
+        if (has_signed(signatures, public_key_id(private_key_public(ours->pdata[i]))))
+            g_ptr_array_remove_index(ours, i);
+    g_autoptr(GBytes) bytes = tuf_sign(json_object_get(metadata, "signed"), ours, error);
+    g_autoptr(json_t) fresh =
+        bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error)
+              : NULL;
+    if (!fresh) {
+        g_prefix_error(error, "%s: ", role);
+        return FALSE;
     }
-    return g_steal_pointer(&bytes);
+    json_t *made = json_object_get(fresh, "signatures");
+    for (gsize i = 0; i < json_array_size(made); i++)
+        *n_new += metadata_insert_signature(metadata, json_array_get(made, i));
+    return TRUE;
+}
+
+static gboolean refuse_unsigned(json_t *metadata, const char *role, json_t *delegator, guint n_valid,
+                                guint threshold, GError **error)
+{
+    const char *by = json_string_value(json_object_get(json_object_get(delegator, "signed"), "_type"));
+    g_autoptr(GString) missing = g_string_new(NULL);
+    json_t *ids = json_object_get(metadata_role_entry(delegator, role), "keyids");
+    for (gsize i = 0; i < json_array_size(ids); i++) {
+        const char *id = json_string_value(json_array_get(ids, i));
+        if (!has_signed(json_object_get(metadata, "signatures"), id))
+            g_string_append_printf(missing, "%s%.16s", missing->len ? ", " : "", id);
+    }
+    return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                     "%s %" G_GINT64_FORMAT ": wanted %u keys to sign (of %s %" G_GINT64_FORMAT
+                     "), found %u in the key folders given; not there: %s",
+                     role, metadata_version(metadata), threshold, by, metadata_version(delegator), n_valid,
+                     missing->str);
+}
+
+GBytes *metadata_sign(json_t *signed_part, json_t *signatures, const char *role, json_t *delegator,
+                      GPtrArray *keys, GError **error)
+{
+    guint n_new = 0, n_valid = 0, threshold = 0;
+    g_autoptr(json_t) metadata = json_pack(
+        "{s:o, s:O}", "signatures", signatures ? json_copy(signatures) : json_array(), "signed", signed_part);
+    if (!metadata_add_signatures(metadata, role, delegator, keys, &n_new, error) ||
+        !metadata_count(metadata, role, delegator, &n_valid, &threshold, error))
+        return NULL;
+    if (n_valid < threshold && !refuse_unsigned(metadata, role, delegator, n_valid, threshold, error))
+        return NULL;
+    char *text = json_to_text(metadata);
+    return g_bytes_new_take(text, strlen(text));
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ports/archive.h"
+#include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
 #include "vendor/keys.h"
 
@@ -259,22 +260,36 @@ gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
     return TRUE;
 }
 
+static gboolean sign_file(const char *file, const char *dir, gint64 now, GError **error)
+{
+    g_auto(Fd) in = open(file, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return error_set_errno(error, "cannot read %s", file);
+    g_auto(Fd) out = temp_file(error);
+    if (out < 0 || !sign_archive(in, dir, out, now, error) || !save_as(out, file, error))
+        return FALSE;
+    printf("%s: signed\n", file);
+    return TRUE;
+}
+
 gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
 {
-    g_autofree char *sign = NULL;
+    g_autofree char *sign = NULL, *signer = NULL;
+    g_auto(GStrv) dirs = NULL;
     const GOptionEntry entries[] = {
-        {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "a publisher's folder: sign.pem and sign.key", "DIR"},
+        {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign,
+         "an archive: a publisher's folder: sign.pem and sign.key", "DIR"},
+        {"keys", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs,
+         "drafts: key folder; several are searched in order", "DIR"},
+        {"signer", 0, 0, G_OPTION_ARG_STRING, &signer, "drafts: program for keys that are elsewhere", "CMD"},
         {.long_name = NULL}};
+    g_auto(KeySource) source = {0};
     if (!parse_words("sign", entries, 1, 1, &argc, &argv, error))
         return FALSE;
-    if (!sign)
-        return error_set(error, APPCENTER_ERROR_INVALID, "--sign DIR is needed");
-    g_auto(Fd) in = open(argv[1], O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return error_set_errno(error, "cannot read %s", argv[1]);
-    g_auto(Fd) out = temp_file(error);
-    if (out < 0 || !sign_archive(in, sign, out, now, error) || !save_as(out, argv[1], error))
-        return FALSE;
-    printf("%s: signed\n", argv[1]);
-    return TRUE;
+    if (!sign == !dirs)
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "wanted --sign DIR for an archive, or --keys DIR for drafts");
+    if (sign)
+        return sign_file(argv[1], sign, now, error);
+    return key_source_init(&source, dirs, signer, error) && drafts_sign_file(argv[1], &source, error);
 }

@@ -6,187 +6,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "ports/archive.h"
-#include "vendor/commands.h"
-#include "vendor/keys.h"
+#include "vendor/draft.h"
 #include "vendor/metadata.h"
+#include "vendor/publish_role.h"
 
-#define CATALOGUE_TARGET "catalogue/vendor.jsonl.zst"
-#define BRAKE_TARGET     "brake/brake.json"
-
-GHashTable *publish_keys(char **dirs, GError **error)
+static gboolean load_keys(GHashTable *keys, KeySource *source, const char *role, GError **error)
 {
+    GPtrArray *loaded = keys_load(source, role, error);
+    if (loaded)
+        g_hash_table_insert(keys, g_strdup(role), loaded);
+    return loaded != NULL;
+}
+
+GHashTable *publish_keys(const Repo *repo, KeySource *source, GError **error)
+{
+    static const char *const roles[] = {"releases", "brake", "snapshot", "timestamp"};
     g_autoptr(GHashTable) keys =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-    static const char *const roles[] = {"releases", "brake", "snapshot", "timestamp"};
-    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++) {
-        GPtrArray *loaded = keys_load(dirs, roles[i], error);
-        if (!loaded)
+    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++)
+        if (!load_keys(keys, source, roles[i], error))
             return NULL;
-        g_hash_table_insert(keys, g_strdup(roles[i]), loaded);
-    }
+    g_auto(GStrv) publishers = repo_publishers(repo);
+    for (char **name = publishers; *name; name++)
+        if (!load_keys(keys, source, *name, error))
+            return NULL;
     return g_steal_pointer(&keys);
-}
-
-static gint64 life_of(const Repo *repo, const char *role)
-{
-    gint64 given = json_integer_value(json_object_get(json_object_get(repo->world, "expires"), role));
-    return given > 0 ? given : metadata_role(role)->expires_s;
-}
-
-/* Signed anew when less than half of its life is left, so that a box that polls rarely never meets its end. */
-static gboolean is_ageing(const Repo *repo, const json_t *metadata, const char *role, gint64 now)
-{
-    return metadata_expires_at(metadata) - now < life_of(repo, role) / 2;
-}
-
-static json_t *target_entry(const json_t *metadata, const char *path)
-{
-    return json_object_get(json_object_get(json_object_get(metadata, "signed"), "targets"), path);
-}
-
-/* A publication that was cut short, or lacked a key, may have left the next numbers behind. Somebody may have seen them:
- * they are passed over, so that no number ever means two contents and the next publish still works. */
-static gint64 next_version(const Repo *repo, const char *role, const json_t *published)
-{
-    for (gint64 version = metadata_version(published) + 1;; version++) {
-        g_autofree char *path = repo_metadata_path(role, version);
-        if (!root_dir_exists(repo->dir, path))
-            return version;
-    }
-}
-
-/* Signs and writes N.ROLE.json; 0 on failure, else its version. */
-static gint64 put_role(Repo *repo, const char *role, json_t *signed_part, json_t *delegator, GHashTable *keys,
-                       GError **error)
-{
-    gint64 version = json_integer_value(json_object_get(signed_part, "version"));
-    g_autoptr(GBytes) bytes =
-        metadata_sign(signed_part, role, delegator, g_hash_table_lookup(keys, role), error);
-    g_autofree char *path = repo_metadata_path(role, version);
-    if (!bytes ||
-        !repo_put_immutable(repo, path, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error))
-        return 0;
-    return version;
-}
-
-/* What tells one content from another: the uncompressed digest where there is one, as a compressor may change. */
-static const char *fingerprint(const json_t *custom, const char *file_sha256)
-{
-    const char *raw_sha256 = json_string_value(json_object_get(custom, "raw_sha256"));
-    return raw_sha256 ? raw_sha256 : file_sha256;
-}
-
-/* The content stands. An old signature over it is worth a new one, but only a change makes the keys a must: the brake is
- * published by who has no releases keys. */
-static gboolean may_stay(const Repo *repo, const char *role, const json_t *published, json_t *targets,
-                         GHashTable *keys, gint64 now)
-{
-    if (!is_ageing(repo, published, role, now))
-        return TRUE;
-    if (metadata_can_sign(targets, role, g_hash_table_lookup(keys, role)))
-        return FALSE;
-    g_autofree char *until = units_format_time(metadata_expires_at(published));
-    fprintf(stderr, "appvendor: %s is good until %s; publish with its keys before\n", role, until);
-    return TRUE;
-}
-
-/* One target of a role of its own: nothing to do when the content is the published one's and the role is young. file:
- * what is served; custom: taken. Sets *version to the role's current version. */
-static gboolean put_target_role(Repo *repo, const char *role, const char *target, GBytes *file,
-                                json_t *custom, json_t *targets, GHashTable *keys, gint64 now,
-                                gint64 *version, GError **error)
-{
-    g_autoptr(json_t) taken = custom;
-    g_autoptr(GError) broken = NULL;
-    g_autoptr(json_t) published = repo_metadata(repo, role, &broken);
-    if (broken) {
-        g_propagate_error(error, g_steal_pointer(&broken));
-        return FALSE;
-    }
-    json_t *entry = published ? target_entry(published, target) : NULL;
-    g_autofree char *sha256 =
-        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(file, NULL), g_bytes_get_size(file));
-    const char *old =
-        fingerprint(json_object_get(entry, "custom"),
-                    json_string_value(json_object_get(json_object_get(entry, "hashes"), "sha256")));
-    *version = metadata_version(published);
-    if (g_strcmp0(old, fingerprint(taken, sha256)) == 0 &&
-        may_stay(repo, role, published, targets, keys, now))
-        return TRUE;
-    g_autofree char *folder = g_path_get_dirname(target);
-    g_autofree char *base = g_path_get_basename(target);
-    g_autofree char *path = g_strdup_printf("/public/targets/%s/%s.%s", folder, sha256, base);
-    if (!repo_put_immutable(repo, path, g_bytes_get_data(file, NULL), g_bytes_get_size(file), error))
-        return FALSE;
-    g_autoptr(json_t) part =
-        metadata_signed("targets", next_version(repo, role, published), now + life_of(repo, role));
-    json_object_set_new(
-        part, "targets",
-        json_pack("{s:o}", target, metadata_target(sha256, g_bytes_get_size(file), json_incref(taken))));
-    *version = put_role(repo, role, part, targets, keys, error);
-    return *version != 0;
-}
-
-/* Does the world differ from what is published, times and serial apart? The header's time and serial move with every
- * catalogue, so they are given a new value only when a release changed. */
-static gboolean world_changed(Repo *repo)
-{
-    g_autofree char *text = json_to_text(json_object_get(repo->world, "releases"));
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, text, strlen(text));
-    const char *old = json_string_value(json_object_get(repo->world, "published_releases"));
-    if (g_strcmp0(old, sha256) == 0)
-        return FALSE;
-    json_object_set_new(repo->world, "serial",
-                        json_integer(json_integer_value(json_object_get(repo->world, "serial")) + 1));
-    return TRUE;
-}
-
-/* Remembered after fill_times, so that the next publish sees no change. */
-static void remember_world(Repo *repo, gint64 now)
-{
-    g_autofree char *text = json_to_text(json_object_get(repo->world, "releases"));
-    g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, text, strlen(text));
-    json_object_set_new(repo->world, "published_releases", json_string(sha256));
-    json_object_set_new(repo->world, "published_at", json_integer(now));
-}
-
-static gboolean put_catalogue(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
-                              GError **error)
-{
-    gboolean changed = world_changed(repo);
-    gint64 at = changed ? now : json_integer_value(json_object_get(repo->world, "published_at"));
-    g_autoptr(GBytes) raw = publish_catalogue(repo, at, error);
-    if (!raw)
-        return FALSE;
-    g_autofree char *raw_sha256 =
-        digest_hex_of(DIGEST_SHA256, g_bytes_get_data(raw, NULL), g_bytes_get_size(raw));
-    g_autoptr(GBytes) file = archive_zstd_compress(g_bytes_get_data(raw, NULL), g_bytes_get_size(raw), error);
-    if (!file)
-        return FALSE;
-    json_t *custom = json_pack("{s:s, s:i, s:s, s:I, s:O}", "kind", "catalogue", "format", 1, "raw_sha256",
-                               raw_sha256, "raw_length", (json_int_t)g_bytes_get_size(raw), "urgent_epoch",
-                               json_object_get(repo->world, "urgent_epoch"));
-    if (!put_target_role(repo, "releases", CATALOGUE_TARGET, file, custom, targets, keys, now, version,
-                         error))
-        return FALSE;
-    if (changed)
-        remember_world(repo, at);
-    return TRUE;
-}
-
-static gboolean put_brake(Repo *repo, json_t *targets, GHashTable *keys, gint64 now, gint64 *version,
-                          GError **error)
-{
-    g_autoptr(GBytes) file = publish_brake(repo, now, error);
-    json_t *custom = file ? json_pack("{s:s, s:i}", "kind", "brake", "format", 1) : NULL;
-    return custom &&
-           put_target_role(repo, "brake", BRAKE_TARGET, file, custom, targets, keys, now, version, error);
 }
 
 /* --- archives --- */
 
-static gboolean move_package(Repo *repo, const char *path, GError **error)
+static gboolean move_package(const Repo *repo, const char *path, GError **error)
 {
     g_autofree char *from = g_strdup_printf("/draft/%s", path);
     g_autofree char *to = g_strdup_printf("/public/%s", path);
@@ -200,7 +49,7 @@ static gboolean move_package(Repo *repo, const char *path, GError **error)
     return folder >= 0 && files_fsync(folder, "public/packages", error);
 }
 
-static gboolean put_packages(Repo *repo, GError **error)
+static gboolean put_packages(const Repo *repo, GError **error)
 {
     gsize i;
     json_t *release;
@@ -218,9 +67,23 @@ static void name_version(json_t *meta, const char *role, gint64 version)
     json_object_set_new(meta, file, json_pack("{s:I}", "version", (json_int_t)version));
 }
 
-static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
-                            GError **error)
+/* What the published snapshot lists: the start of the next one, as no role may ever vanish from it (5.5.5). */
+static json_t *snapshot_meta(const Repo *repo, GError **error)
 {
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(json_t) published = repo_metadata(repo, "snapshot", &broken);
+    if (broken) {
+        g_propagate_error(error, g_steal_pointer(&broken));
+        return NULL;
+    }
+    json_t *old = json_object_get(json_object_get(published, "signed"), "meta");
+    return old ? json_deep_copy(old) : json_object();
+}
+
+/* The timestamp's meta; meta: taken. */
+static json_t *put_snapshot(const Publication *publication, json_t *meta, GError **error)
+{
+    const Repo *repo = publication->repo;
     g_autoptr(json_t) wanted = meta;
     g_autoptr(GError) broken = NULL;
     g_autoptr(json_t) published = repo_metadata(repo, "snapshot", &broken);
@@ -230,20 +93,22 @@ static json_t *put_snapshot(Repo *repo, json_t *root, json_t *meta, GHashTable *
     }
     json_t *old = json_object_get(json_object_get(published, "signed"), "meta");
     gint64 version = metadata_version(published);
-    if (!published || !json_equal(old, wanted) || is_ageing(repo, published, "snapshot", now)) {
-        g_autoptr(json_t) part = metadata_signed("snapshot", next_version(repo, "snapshot", published),
-                                                 now + life_of(repo, "snapshot"));
+    if (!published || !json_equal(old, wanted) ||
+        !metadata_is_signed(published, "snapshot", publication->root) ||
+        role_is_ageing(repo, published, "snapshot", publication->now)) {
+        version = repo_next_version(repo, "snapshot", published);
+        g_autoptr(json_t) part =
+            metadata_signed("snapshot", version, publication->now + repo_life_s(repo, "snapshot"));
         json_object_set(part, "meta", wanted);
-        version = put_role(repo, "snapshot", part, root, keys, error);
+        if (!role_write(publication, "snapshot", part, NULL, publication->root, error))
+            return NULL;
     }
-    if (!version)
-        return NULL;
     return json_pack("{s:{s:I}}", "snapshot.json", "version", (json_int_t)version);
 }
 
 /* Web servers make an ETag of size and whole seconds: a second timestamp in the same second would look unchanged to a
  * conditional request. So each one is at least a second younger than the one before. */
-static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
+static gboolean write_head(const Repo *repo, GBytes *bytes, GError **error)
 {
     struct stat st;
     g_autofree char *path = repo_metadata_path("timestamp", 0);
@@ -263,9 +128,9 @@ static gboolean write_head(Repo *repo, GBytes *bytes, GError **error)
 }
 
 /* The head as it will be served; nothing is written yet. meta: taken. */
-static GBytes *sign_timestamp(const Repo *repo, json_t *root, json_t *meta, GHashTable *keys, gint64 now,
-                              GError **error)
+static GBytes *sign_timestamp(const Publication *publication, json_t *meta, GError **error)
 {
+    const Repo *repo = publication->repo;
     g_autoptr(json_t) taken = meta;
     g_autoptr(GError) broken = NULL;
     g_autoptr(json_t) published = repo_metadata(repo, "timestamp", &broken);
@@ -273,62 +138,269 @@ static GBytes *sign_timestamp(const Repo *repo, json_t *root, json_t *meta, GHas
         g_propagate_error(error, g_steal_pointer(&broken));
         return NULL;
     }
-    g_autofree char *signed_at = units_format_time(now);
-    g_autoptr(json_t) part =
-        metadata_signed("timestamp", metadata_version(published) + 1, now + life_of(repo, "timestamp"));
+    g_autofree char *signed_at = units_format_time(publication->now);
+    g_autoptr(json_t) part = metadata_signed("timestamp", metadata_version(published) + 1,
+                                             publication->now + repo_life_s(repo, "timestamp"));
     json_object_set(part, "meta", taken);
     json_object_set_new(part, "signed_at", json_string(signed_at));
-    return metadata_sign(part, "timestamp", root, g_hash_table_lookup(keys, "timestamp"), error);
+    return metadata_sign(part, NULL, "timestamp", publication->root,
+                         g_hash_table_lookup(publication->keys, "timestamp"), error);
 }
 
-/* The top-level targets that is in force: what the snapshot names, or the first one, right after the ceremony. */
-static json_t *current_targets(const Repo *repo, GError **error)
+/* meta: taken. */
+static GBytes *sign_heads(const Publication *publication, json_t *meta, GError **error)
+{
+    json_t *snapshot = put_snapshot(publication, meta, error);
+    return snapshot ? sign_timestamp(publication, snapshot, error) : NULL;
+}
+
+/* --- what is in force, and what will be --- */
+
+static void publication_clear(Publication *publication)
+{
+    g_clear_pointer(&publication->root, json_decref);
+    g_clear_pointer(&publication->targets, json_decref);
+    g_clear_pointer(&publication->bound, g_strfreev);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Publication, publication_clear)
+
+/* Replaces *place by the role's draft, which must be signed by all who must. */
+static gboolean take_draft(const Repo *repo, const char *role, json_t **place, GError **error)
 {
     g_autoptr(GError) broken = NULL;
-    json_t *targets = repo_metadata(repo, "targets", &broken);
-    if (targets || broken) {
-        if (broken)
-            g_propagate_error(error, g_steal_pointer(&broken));
-        return targets;
+    g_autoptr(json_t) draft = draft_load(repo, role, &broken);
+    if (broken) {
+        g_propagate_error(error, g_steal_pointer(&broken));
+        return FALSE;
     }
-    g_autofree char *path = repo_metadata_path("targets", 1);
-    g_autoptr(GBytes) bytes = root_dir_read(repo->dir, path, TUF_MAX_TARGETS_BYTES, error);
-    return bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error)
-                 : NULL;
+    if (!draft)
+        return TRUE;
+    g_autoptr(GPtrArray) delegators = draft_delegators(repo, role, draft, error);
+    if (!delegators || !draft_check_signed(draft, role, delegators, error))
+        return FALSE;
+    json_decref(*place);
+    *place = g_steal_pointer(&draft);
+    return TRUE;
+}
+
+/* A targets that the root in force does not vouch for would stop every box. */
+static gboolean check_targets(const Publication *publication, GError **error)
+{
+    g_autoptr(GPtrArray) delegators = g_ptr_array_new();
+    g_ptr_array_add(delegators, publication->root);
+    return draft_check_signed(publication->targets, "targets", delegators, error);
+}
+
+static gboolean open_publication(Publication *publication, gboolean with_drafts, GError **error)
+{
+    const Repo *repo = publication->repo;
+    publication->root = repo_metadata(repo, "root", error);
+    publication->targets = publication->root ? repo_targets(repo, error) : NULL;
+    if (!publication->targets)
+        return FALSE;
+    return !with_drafts ||
+           (take_draft(repo, "root", &publication->root, error) &&
+            take_draft(repo, "targets", &publication->targets, error) && check_targets(publication, error));
+}
+
+/* Who is published already under the keys that count, or can be now. The others are not named in the vendor's header, as
+ * boxes would ask for a catalogue that nobody vouches for. */
+static void find_bound(Publication *publication)
+{
+    g_auto(GStrv) publishers = repo_publishers(publication->repo);
+    GPtrArray *bound = g_ptr_array_new();
+    for (char **name = publishers; *name; name++) {
+        g_autoptr(json_t) published = repo_metadata(publication->repo, *name, NULL);
+        if (metadata_is_signed(published, *name, publication->targets))
+            g_ptr_array_add(bound, g_strdup(*name));
+    }
+    g_ptr_array_add(bound, NULL);
+    publication->bound = (char **)g_ptr_array_free(bound, FALSE);
+}
+
+/* --- putting it together --- */
+
+/* A publisher who has not signed yet keeps nobody else waiting: what is published of it stays. */
+static gboolean put_publishers(Publication *publication, json_t *meta, GError **error)
+{
+    g_auto(GStrv) publishers = repo_publishers(publication->repo);
+    GPtrArray *bound = g_ptr_array_new_with_free_func(g_free);
+    for (char **name = publishers; *name; name++) {
+        gint64 version = 0;
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(json_t) published = repo_metadata(publication->repo, *name, NULL);
+        if (!metadata_role_entry(publication->targets, *name))
+            continue;
+        gboolean is_put = role_put(publication, *name, &version, &failure);
+        if (is_put)
+            name_version(meta, *name, version);
+        else if (error_kind(failure) != APPCENTER_ERROR_UNTRUSTED) {
+            g_ptr_array_unref(bound);
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        } else
+            fprintf(stderr, "appvendor: %s stays as it is: %s\n", *name, failure->message);
+        if (is_put || metadata_is_signed(published, *name, publication->targets))
+            g_ptr_array_add(bound, g_strdup(*name));
+    }
+    g_ptr_array_add(bound, NULL);
+    publication->bound = (char **)g_ptr_array_steal(bound, NULL);
+    g_ptr_array_unref(bound);
+    return TRUE;
+}
+
+/* A root or targets that was a draft, as a file: it is signed by those who must. in_force: what is published. */
+static gboolean put_offline(const Repo *repo, const char *role, const json_t *metadata,
+                            const json_t *in_force, GError **error)
+{
+    if (metadata_version(metadata) == metadata_version(in_force))
+        return TRUE;
+    g_autofree char *path = repo_metadata_path(role, metadata_version(metadata));
+    g_autofree char *text = json_to_text(metadata);
+    return repo_put_immutable(repo, path, text, strlen(text), error);
+}
+
+static gboolean put_next_targets(const Publication *publication, GError **error)
+{
+    g_autoptr(json_t) in_force = repo_targets(publication->repo, error);
+    return in_force && put_offline(publication->repo, "targets", publication->targets, in_force, error);
+}
+
+static gboolean put_next_root(const Publication *publication, GError **error)
+{
+    g_autoptr(json_t) in_force = repo_metadata(publication->repo, "root", error);
+    return in_force && put_offline(publication->repo, "root", publication->root, in_force, error);
+}
+
+static gboolean drop_drafts(const Repo *repo, GError **error)
+{
+    static const char *const roles[] = {"root", "targets", "releases", "brake"};
+    g_auto(GStrv) publishers = repo_publishers(repo);
+    for (gsize i = 0; i < G_N_ELEMENTS(roles); i++) {
+        g_autoptr(json_t) waiting = draft_load(repo, roles[i], NULL);
+        if (!waiting && !draft_drop(repo, roles[i], error))
+            return FALSE;
+    }
+    for (char **name = publishers; *name; name++) {
+        g_autoptr(json_t) waiting = draft_load(repo, *name, NULL);
+        if (!waiting && !draft_drop(repo, *name, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* No archive is shown before every signature is there. The world is saved before the head: a crash between the two leaves
- * the old repository and a world whose times are settled, and the next publish brings out exactly that. */
-gboolean publish_all(Repo *repo, GHashTable *keys, gint64 now, GError **error)
+ * the old repository and a world whose times are settled, and the next publish brings out exactly that. The root comes
+ * just before the head, as boxes take it at once and then want a head that it vouches for. */
+static gboolean publish_everything(Publication *publication, GError **error)
 {
+    Repo *repo = publication->repo;
     gint64 releases_version = 0, brake_version = 0;
-    g_autoptr(json_t) root = repo_metadata(repo, "root", error);
-    g_autoptr(json_t) targets = root ? current_targets(repo, error) : NULL;
-    if (!targets || !put_catalogue(repo, targets, keys, now, &releases_version, error) ||
-        !put_brake(repo, targets, keys, now, &brake_version, error))
+    g_autoptr(json_t) meta = snapshot_meta(repo, error);
+    if (!meta || !open_publication(publication, TRUE, error) || !put_publishers(publication, meta, error) ||
+        !role_put(publication, "releases", &releases_version, error) ||
+        !role_put(publication, "brake", &brake_version, error) || !put_next_targets(publication, error))
         return FALSE;
-    json_t *meta = json_object();
-    name_version(meta, "targets", metadata_version(targets));
+    name_version(meta, "targets", metadata_version(publication->targets));
     name_version(meta, "releases", releases_version);
     name_version(meta, "brake", brake_version);
-    json_t *snapshot = put_snapshot(repo, root, meta, keys, now, error);
-    g_autoptr(GBytes) head = snapshot ? sign_timestamp(repo, root, snapshot, keys, now, error) : NULL;
-    return head && put_packages(repo, error) && repo_save_world(repo, error) && write_head(repo, head, error);
+    g_autoptr(GBytes) head = sign_heads(publication, json_incref(meta), error);
+    return head && put_packages(repo, error) && repo_save_world(repo, error) &&
+           put_next_root(publication, error) && write_head(repo, head, error) && drop_drafts(repo, error);
+}
+
+static gboolean publish_brake_alone(Publication *publication, GError **error)
+{
+    Repo *repo = publication->repo;
+    gint64 version = 0;
+    g_autoptr(json_t) meta = snapshot_meta(repo, error);
+    if (!meta || !open_publication(publication, FALSE, error) ||
+        !role_put(publication, "brake", &version, error))
+        return FALSE;
+    name_version(meta, "brake", version);
+    g_autoptr(GBytes) head = sign_heads(publication, json_incref(meta), error);
+    return head && repo_save_world(repo, error) && write_head(repo, head, error) && drop_drafts(repo, error);
+}
+
+/* Is there a brake to be published, on a repository that is published at all? */
+static gboolean brake_waits(const Repo *repo, gint64 now)
+{
+    g_auto(RoleContent) content = {0};
+    g_autoptr(json_t) timestamp = repo_metadata(repo, "timestamp", NULL);
+    g_autoptr(json_t) copy = json_deep_copy(repo->world);
+    Repo draft = {repo->dir, -1, copy};
+    const Publication publication = {.repo = &draft, .now = now};
+    return timestamp && role_content_make(&publication, "brake", &content, NULL) && content.is_changed;
+}
+
+static gboolean has_releases_key(const Repo *repo, GHashTable *keys)
+{
+    g_autoptr(json_t) targets = repo_targets(repo, NULL);
+    return metadata_usable(targets, "releases", g_hash_table_lookup(keys, "releases")) > 0;
+}
+
+gboolean publish_all(Repo *repo, GHashTable *keys, gint64 now, char **held_back, GError **error)
+{
+    g_autoptr(GError) failure = NULL, brake_failure = NULL;
+    g_autoptr(json_t) world = json_deep_copy(repo->world);
+    g_auto(Publication) all = {.repo = repo, .keys = keys, .now = now};
+    g_auto(Publication) brake = {.repo = repo, .keys = keys, .now = now};
+    if (publish_everything(&all, &failure))
+        return TRUE;
+    json_decref(repo->world); /* what was settled on the way was not published */
+    repo->world = g_steal_pointer(&world);
+    if (error_kind(failure) != APPCENTER_ERROR_UNTRUSTED || !brake_waits(repo, now) ||
+        !publish_brake_alone(&brake, &brake_failure)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    *held_back = g_strdup(failure->message);
+    if (!has_releases_key(repo, keys))
+        return TRUE;
+    g_propagate_prefixed_error(error, g_steal_pointer(&failure), "only the brake is published: ");
+    return FALSE;
 }
 
 gboolean publish_heads(Repo *repo, GHashTable *keys, gint64 now, GError **error)
 {
     g_autoptr(GError) broken = NULL;
-    g_autoptr(json_t) root = repo_metadata(repo, "root", &broken);
-    g_autoptr(json_t) published = root ? repo_metadata(repo, "snapshot", &broken) : NULL;
+    g_auto(Publication) publication = {.repo = repo, .keys = keys, .now = now};
+    g_autoptr(json_t) published = repo_metadata(repo, "snapshot", &broken);
     if (broken) {
         g_propagate_error(error, g_steal_pointer(&broken));
         return FALSE;
     }
     if (!published)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "nothing is published yet; run publish first");
+    if (!open_publication(&publication, FALSE, error))
+        return FALSE;
     json_t *meta = json_incref(json_object_get(json_object_get(published, "signed"), "meta"));
-    json_t *snapshot = put_snapshot(repo, root, meta, keys, now, error);
-    g_autoptr(GBytes) head = snapshot ? sign_timestamp(repo, root, snapshot, keys, now, error) : NULL;
+    g_autoptr(GBytes) head = sign_heads(&publication, meta, error);
     return head && write_head(repo, head, error);
+}
+
+gboolean publish_prepare(Repo *repo, const char *role, gint64 now, GError **error)
+{
+    g_auto(RoleContent) content = {0};
+    g_auto(Publication) publication = {.repo = repo, .now = now};
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(json_t) published = repo_metadata(repo, role, &broken);
+    if (broken) {
+        g_propagate_error(error, g_steal_pointer(&broken));
+        return FALSE;
+    }
+    if (!open_publication(&publication, FALSE, error))
+        return FALSE;
+    find_bound(&publication);
+    if (!role_content_make(&publication, role, &content, error))
+        return FALSE;
+    if (!content.is_changed && metadata_is_signed(published, role, publication.targets) &&
+        !role_is_ageing(repo, published, role, now))
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "%s %" G_GINT64_FORMAT
+                         ": nothing changed, and it is young; there is nothing to sign",
+                         role, metadata_version(published));
+    g_autoptr(json_t) part = role_part(&publication, role, &content, published);
+    g_autoptr(json_t) metadata = json_pack("{s:[], s:O}", "signatures", "signed", part);
+    return draft_save(repo, role, metadata, error) && repo_save_world(repo, error);
 }

@@ -7,6 +7,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "vendor/metadata.h"
+
 #define REPO_WORLD           "/draft.json"
 #define REPO_LOCK            "/draft.lock"
 #define REPO_MAX_WORLD_BYTES (256 * 1024 * 1024)
@@ -98,8 +100,8 @@ Repo *repo_create(const char *path, GError **error)
         return NULL;
     if (*names && !refuse_to_create(repo, path, error))
         return NULL;
-    static const char *const folders[] = {"/draft/packages", "/public/metadata", "/public/targets",
-                                          "/public/packages"};
+    static const char *const folders[] = {"/draft/packages", "/draft/roles", "/public/metadata",
+                                          "/public/targets", "/public/packages"};
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!root_dir_make_dirs(repo->dir, folders[i], 0755, error))
             return NULL;
@@ -139,6 +141,56 @@ GPtrArray *repo_releases(const Repo *repo, const char *name, const char *version
     error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s%s%s is not in this repository; add it first", name,
               version ? " " : "", version ? version : "");
     return NULL;
+}
+
+json_t *repo_publisher(const Repo *repo, const char *name)
+{
+    return json_object_get(json_object_get(repo->world, "publishers"), name);
+}
+
+const char *repo_publisher_of(const Repo *repo, const char *app)
+{
+    const char *name;
+    json_t *binding;
+    json_object_foreach(json_object_get(repo->world, "publishers"), name, binding)
+    {
+        json_t *apps = json_object_get(binding, "apps");
+        for (gsize i = 0; i < json_array_size(apps); i++)
+            if (g_strcmp0(json_string_value(json_array_get(apps, i)), app) == 0)
+                return name;
+    }
+    return "vendor";
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **repo_publishers(const Repo *repo)
+{
+    const char *name;
+    json_t *binding;
+    GPtrArray *names = g_ptr_array_new();
+    json_object_foreach(json_object_get(repo->world, "publishers"), name, binding)
+        g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_texts);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
+}
+
+const char *repo_ca_pem(const Repo *repo, const char *who)
+{
+    json_t *binding = g_str_equal(who, "vendor") ? repo->world : repo_publisher(repo, who);
+    return member(binding, "ca_pem");
+}
+
+gint64 repo_life_s(const Repo *repo, const char *role)
+{
+    const RoleDefault *known = metadata_role(role);
+    const char *name = known ? role : "releases";
+    gint64 given = json_integer_value(json_object_get(json_object_get(repo->world, "expires"), name));
+    return given > 0 ? given : metadata_role(name)->expires_s;
 }
 
 gboolean repo_put_immutable(const Repo *repo, const char *path, const void *data, gsize len, GError **error)
@@ -211,14 +263,27 @@ json_t *repo_metadata(const Repo *repo, const char *role, GError **error)
     return version ? read_metadata(repo, role, version, error) : NULL;
 }
 
-gint64 metadata_version(const json_t *metadata)
+json_t *repo_targets(const Repo *repo, GError **error)
 {
-    return json_integer_value(json_object_get(json_object_get(metadata, "signed"), "version"));
+    g_autoptr(GError) broken = NULL;
+    json_t *targets = repo_metadata(repo, "targets", &broken);
+    if (!targets && !broken)
+        return read_metadata(repo, "targets", 1, error);
+    if (broken)
+        g_propagate_error(error, g_steal_pointer(&broken));
+    return targets;
 }
 
-gint64 metadata_expires_at(const json_t *metadata)
+gint64 repo_next_version(const Repo *repo, const char *role, const json_t *published)
 {
-    gint64 at = 0;
-    const char *text = json_string_value(json_object_get(json_object_get(metadata, "signed"), "expires"));
-    return text && units_parse_time(text, &at) ? at : 0;
+    for (gint64 version = metadata_version(published) + 1;; version++) {
+        g_autofree char *path = repo_metadata_path(role, version);
+        if (!root_dir_exists(repo->dir, path))
+            return version;
+    }
+}
+
+json_t *repo_read_json(const Repo *repo, const char *path, gsize max_bytes, GError **error)
+{
+    return read_json(repo->dir, path, max_bytes, error);
 }

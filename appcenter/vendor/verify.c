@@ -9,7 +9,8 @@
 
 typedef struct {
     const Repo *repo;
-    GPtrArray *anchors; /* Certificate*; the CA that the header pins */
+    TufClient *tuf;
+    GHashTable *anchors; /* publisher -> GPtrArray of Certificate*: the CA that the vendor's header pins */
     GPtrArray *releases;
     gint64 now;
 } Verification;
@@ -62,10 +63,21 @@ static GBytes *read_target(const Repo *repo, TufClient *tuf, const char *name, T
     return g_steal_pointer(&bytes);
 }
 
+/* One catalogue on its way through the client's own reader. */
+typedef struct {
+    const Verification *verification;
+    const char *who;
+    const PublisherBinding *binding; /* NULL: the vendor's own, which says the bindings */
+} Reading;
+
 static gboolean keep_release(Release *release, gpointer user_data, GError **error)
 {
-    (void)error;
-    g_ptr_array_add(user_data, release);
+    const Reading *reading = user_data;
+    g_autoptr(Release) taken = release;
+    if (reading->binding && !g_strv_contains((const char *const *)reading->binding->apps, taken->name))
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s may not speak for %s", reading->who,
+                         taken->name);
+    g_ptr_array_add(reading->verification->releases, g_steal_pointer(&taken));
     return TRUE;
 }
 
@@ -74,35 +86,84 @@ static gboolean feed_catalogue(const void *data, gsize len, gpointer user_data, 
     return catalogue_reader_feed(user_data, data, len, error);
 }
 
-/* Client's own reader; the header's binding of "vendor" gives the CA under which archives must be signed. */
-static gboolean read_catalogue(Verification *verification, TufClient *tuf, GError **error)
+/* The reader, whose header is borrowed from it. */
+static CatalogueReader *read_catalogue(const Verification *verification, const char *who,
+                                       const PublisherBinding *binding, const CatalogueHeader **header,
+                                       GError **error)
 {
+    Reading reading = {verification, who, binding};
     g_autoptr(TufTarget) target = NULL;
-    g_autoptr(GBytes) file =
-        read_target(verification->repo, tuf, "catalogue/vendor.jsonl.zst", &target, error);
+    g_autofree char *path = g_strdup_printf("catalogue/%s.jsonl.zst", who);
+    g_autoptr(GBytes) file = read_target(verification->repo, verification->tuf, path, &target, error);
     if (!file)
-        return FALSE;
+        return NULL;
     gint64 raw_length = json_integer_value(json_object_get(target->custom, "raw_length"));
-    g_autoptr(CatalogueReader) reader =
-        catalogue_reader_new("vendor", "vendor", keep_release, verification->releases);
-    const CatalogueHeader *header = NULL;
+    g_autoptr(CatalogueReader) reader = catalogue_reader_new("vendor", who, keep_release, &reading);
     if (!archive_zstd_decompress(g_bytes_get_data(file, NULL), g_bytes_get_size(file), raw_length,
                                  feed_catalogue, reader, error) ||
-        !catalogue_reader_finish(reader, &header, error)) {
-        g_prefix_error(error, "catalogue: ");
-        return FALSE;
+        !catalogue_reader_finish(reader, header, error)) {
+        g_prefix_error(error, "catalogue of %s: ", who);
+        return NULL;
     }
-    const PublisherBinding *binding = catalogue_header_publisher(header, "vendor");
+    return g_steal_pointer(&reader);
+}
+
+/* Patches that the role lists are targets like any other. */
+static gboolean check_deltas(const Verification *verification, const char *role, GError **error)
+{
+    g_auto(GStrv) paths = tuf_client_targets_of(verification->tuf, role);
+    for (char **path = paths; path && *path; path++) {
+        if (!g_str_has_prefix(*path, "deltas/"))
+            continue;
+        g_autoptr(GBytes) delta = read_target(verification->repo, verification->tuf, *path, NULL, error);
+        if (!delta)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* The CA under which this publisher's archives must be signed, as boxes will hold it against them. */
+static gboolean pin_ca(const Verification *verification, const char *who, const PublisherBinding *binding,
+                       GError **error)
+{
     if (!binding || !binding->ca_pem)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "catalogue: the vendor's own CA is not in the header");
-    verification->anchors = certificates_from_pem(binding->ca_pem, strlen(binding->ca_pem), error);
-    if (!verification->anchors)
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: the CA of %s is not in the header",
+                         who);
+    GPtrArray *anchors = certificates_from_pem(binding->ca_pem, strlen(binding->ca_pem), error);
+    if (!anchors)
         return FALSE;
-    const char *sha256 = certificate_sha256(verification->anchors->pdata[0]);
+    g_hash_table_insert(verification->anchors, g_strdup(who), anchors);
+    const char *sha256 = certificate_sha256(anchors->pdata[0]);
     return g_strcmp0(sha256, binding->ca_sha256) == 0 ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: CA %s announced, %s found",
-                     binding->ca_sha256, sha256);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: CA %s of %s announced, %s found",
+                     binding->ca_sha256, who, sha256);
+}
+
+static gboolean read_publisher(const Verification *verification, const PublisherBinding *binding,
+                               GError **error)
+{
+    if (g_str_equal(binding->name, "vendor"))
+        return TRUE;
+    const CatalogueHeader *header = NULL;
+    g_autoptr(CatalogueReader) reader = read_catalogue(verification, binding->name, binding, &header, error);
+    return reader && pin_ca(verification, binding->name, binding, error) &&
+           check_deltas(verification, binding->name, error);
+}
+
+static gboolean read_catalogues(const Verification *verification, GError **error)
+{
+    gpointer binding;
+    GHashTableIter iter;
+    const CatalogueHeader *header = NULL;
+    g_autoptr(CatalogueReader) reader = read_catalogue(verification, "vendor", NULL, &header, error);
+    if (!reader || !pin_ca(verification, "vendor", catalogue_header_publisher(header, "vendor"), error) ||
+        !check_deltas(verification, "releases", error))
+        return FALSE;
+    g_hash_table_iter_init(&iter, header->publishers);
+    while (g_hash_table_iter_next(&iter, NULL, &binding))
+        if (!read_publisher(verification, binding, error))
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean check_archive(const Verification *verification, const Release *release, GError **error)
@@ -117,9 +178,14 @@ static gboolean check_archive(const Verification *verification, const Release *r
                          sha256);
     g_autoptr(Package) package = package_open(fd_steal(&fd), error);
     g_auto(CmsSigner) signer = {0};
-    if (!package || !qpkg_verify_strong(package->fd, package->layout, verification->anchors,
-                                        verification->now, &signer, error))
+    GPtrArray *anchors = g_hash_table_lookup(verification->anchors, release->publisher);
+    if (!package ||
+        !qpkg_verify_strong(package->fd, package->layout, anchors, verification->now, &signer, error))
         return FALSE;
+    if (g_strcmp0(signer.publisher, release->publisher) != 0)
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "wanted a signature of publisher \"%s\", found \"%s\"", release->publisher,
+                         signer.publisher);
     if (!g_str_equal(package->identity->name, release->name) ||
         !g_str_equal(package->identity->version, release->version) ||
         !g_str_equal(package->arch, release->arch) || package->layout->file_bytes != release->size_bytes)
@@ -141,9 +207,10 @@ static gboolean check_archives(const Verification *verification, GError **error)
     return TRUE;
 }
 
-static gboolean check_brake(const Verification *verification, TufClient *tuf, GError **error)
+static gboolean check_brake(const Verification *verification, GError **error)
 {
-    g_autoptr(GBytes) bytes = read_target(verification->repo, tuf, "brake/brake.json", NULL, error);
+    g_autoptr(GBytes) bytes =
+        read_target(verification->repo, verification->tuf, "brake/brake.json", NULL, error);
     g_autoptr(Brake) brake =
         bytes ? brake_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error) : NULL;
     return brake != NULL;
@@ -162,8 +229,9 @@ static GBytes *trusted_root(const Repo *repo, const char *trust, GError **error)
 static gboolean verify_all(Verification *verification, GBytes *root, GError **error)
 {
     g_autoptr(TufClient) tuf = tuf_client_new(NULL, root, verification->now, error);
-    return tuf && feed_all(verification->repo, tuf, error) && read_catalogue(verification, tuf, error) &&
-           check_brake(verification, tuf, error) && check_archives(verification, error);
+    verification->tuf = tuf;
+    return tuf && feed_all(verification->repo, tuf, error) && read_catalogues(verification, error) &&
+           check_brake(verification, error) && check_archives(verification, error);
 }
 
 /* A file that is missing, cut or no metadata at all says the same to who asked: do not trust this repository. */
@@ -194,13 +262,13 @@ gboolean cmd_verify(int argc, char **argv, gint64 now, GError **error)
     g_autoptr(GBytes) root = repo ? trusted_root(repo, trust, error) : NULL;
     if (!root)
         return FALSE;
-    Verification verification = {
-        .repo = repo, .releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free), .now = now};
+    g_autoptr(GPtrArray) releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free);
+    g_autoptr(GHashTable) anchors =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    Verification verification = {.repo = repo, .anchors = anchors, .releases = releases, .now = now};
     gboolean ok = verify_all(&verification, root, error) || call_it_untrusted(error);
     if (ok)
         printf("good: %u releases, every archive's digest and signature checked\n",
                verification.releases->len);
-    g_ptr_array_unref(verification.releases);
-    g_clear_pointer(&verification.anchors, g_ptr_array_unref);
     return ok;
 }

@@ -46,7 +46,7 @@ static void what_it_cannot_say_is_ignored(void)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Brake) brake =
-        parse(ENTRY("2", "null", "install", "'1'") "," ENTRY("3", "null", "halt", "'2'"), &error);
+        parse(ENTRY("2", "null", "pause", "'1'") "," ENTRY("3", "null", "halt", "'2'"), &error);
     g_assert_no_error(error);
     g_assert_cmpuint(brake->entries->len, ==, 1);
     g_assert_null(((BrakeEntry *)g_ptr_array_index(brake->entries, 0))->go_back_to);
@@ -78,6 +78,12 @@ static void a_bad_brake_is_refused(void)
         {"{'format':1,'serial':1,'entries':[{'action':'halt','name':'A','version':'x y'}]}",
          "entries[0].version"},
         {"{'format':1,'serial':1,'entries':[{'action':'halt','name':'A','version':'1'}]}", "entries[0].at"},
+        {"{'format':1,'serial':1,'entries':[" ENTRY("2", "null", "install", "null") "]}",
+         "entries[0].action: wanted halt or withdraw, found install"},
+        {"{'format':1,'serial':1,'entries':[{'action':'pause','path':'packages/x'}]}",
+         "entries[0].path: wanted a brake that only denies, found an offer"},
+        {"{'format':1,'serial':1,'entries':[],'releases':[]}",
+         "brake: releases: wanted a brake that only denies"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *text = json_text(rows[i].text);

@@ -70,6 +70,8 @@ static void read_installed(Case *c, const char *name, const char *version, char 
     app->conflicts = clause_items(clauses, "conflicts");
     app->provides = clause_items(clauses, "provides");
     app->enabled = TRUE;
+    g_autofree char *origin = clause(clauses, "as_dependency");
+    app->as_dependency = origin != NULL;
     g_ptr_array_add(c->installed, app);
 }
 
@@ -106,7 +108,8 @@ static void read_request(Case *c, const char *text)
     } kinds[] = {{"install", REQUEST_INSTALL},
                  {"upgrade", REQUEST_UPGRADE},
                  {"remove", REQUEST_REMOVE},
-                 {"auto", REQUEST_AUTO}};
+                 {"auto", REQUEST_AUTO},
+                 {"autoremove", REQUEST_AUTOREMOVE}};
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (strcmp(kinds[i].name, words[0]) == 0)

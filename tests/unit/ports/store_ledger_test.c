@@ -133,6 +133,14 @@ static void withdraw_it(Store *store)
 
 static void withdraw_what_is_installed(Store *store)
 {
+    g_autoptr(StoreApp) app = make_app("One", "3.0");
+    must(store_app_put(store, app, NULL, OR_FAIL));
+    put_offer(store, make_offer("One", "3.0", "2.0", ""));
+    put_repo(store, NOW + 1000, BRAKE("3.0", "withdraw", "\"2.0\""));
+}
+
+static void send_it_back_to_something_newer(Store *store)
+{
     g_autoptr(StoreApp) app = make_app("One", "1.0");
     must(store_app_put(store, app, NULL, OR_FAIL));
     put_repo(store, NOW + 1000, BRAKE("1.0", "withdraw", "\"2.0\""));
@@ -189,6 +197,7 @@ static void test_rows_become_facts(void)
         {"halted", halt_it, emergency, "refuse", "halted"},
         {"withdrawn", withdraw_it, emergency, "refuse", "withdrawn"},
         {"the installed one withdrawn", withdraw_what_is_installed, "", "now", "withdrawn-back"},
+        {"back to something newer", send_it_back_to_something_newer, "", "ask", "withdrawn-ask"},
         {"the installed one only halted", halt_what_is_installed, emergency, "now", "emergency"},
         {"withdrawn by a repository it is not from", withdraw_in_another_repository, emergency, "now",
          "emergency"},

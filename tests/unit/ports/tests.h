@@ -13,6 +13,8 @@ TEST_GROUP(system_tests);
 TEST_GROUP(volume_tests);
 TEST_GROUP(service_tests);
 TEST_GROUP(solve_tests);
+TEST_GROUP(solve_random_tests);
+TEST_GROUP(solve_order_tests);
 
 /* A private NAS in a temporary directory, gone when it is cleared. */
 typedef struct {

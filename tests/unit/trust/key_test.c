@@ -60,6 +60,37 @@ static const char pkcs1_sig[] =
 #define ED_ID            "eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b"
 #define ED_WITH_NOTES_ID "fee1b193737a70217362110e98d007c784143d57dd54213e49aa2ac98889c4ae"
 
+/* what is no key of ours, made with openssl; the last two have the exponents 1 and 65536 */
+static const char p384_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAESnm94Hd8ZTZzW05tEhtJKK7xFKwLpmB+"
+    "\nglzNuLNGpmI5S5+qCvdXnA8YG3LnXYZiQX8jsXA+gZZEGWzucxOWUA+0kfgjZioR\n8qo50YndwWplAfyfO/AEHmWn"
+    "JodJTnFh\n-----END PUBLIC KEY-----\n";
+static const char spelled_out_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAA"
+    "\nAAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA////\n///////////8BCBaxjXYqjqT"
+    "57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSd\nNgiG5wSTamZ44ROdJreBn36QBEEEaxfR8uEsQkf4vOblY6RA8n"
+    "cDfYEt6zOg9KE5\nRdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9QIhAP////8AAAAA\n//////////"
+    "+85vqtpxeehPO5ysL8YyVRAgEBA0IABKYhsQcjPYnmzxygnRr0BM6W\njeIeX9mlViWYiazJ6alYhMs9NSAXE5MkA4n1"
+    "zoQkcwn3eIyVlL08Y/eItmTofHE=\n-----END PUBLIC KEY-----\n";
+static const char rsa_pss_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIDALBgkqhkiG9w0BAQoDggEPADCCAQoCggEBAL6LIA6Teke+/6r5PFFpmwD0"
+    "\nvrISyRwW6053x6cHRzqoM7ZKncpiSU6UOr1Mr3vebgcwpCkACeJMOsHnmNtIsmHP\neSCD1YLJYbnMnxlZzAGtGHjt"
+    "/Abtb9+L84aUy6VGe8EKTdo7UI9TYgnVXWMn1QTf\noQMimSREttxKSeqZBLKrx6H2tTt4b1FdQ88x4vhinkTh5UnnWx"
+    "7kXQcqCjrfpBCC\nzbLI+1M0eUaUsBdLK874beqPP3Y7Tm+tehjL2hFCIp2Qu23+DCAcZ73DzpNObWdp\ni6QDDiOuzS"
+    "BYL+kQjjm2fJBHEvnkv+ptgNuhySSsysJBEGfGNvpOZNNpm2irZbMC\nAwEAAQ==\n-----END PUBLIC KEY-----\n";
+static const char exponent_1_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIDANBgkqhkiG9w0BAQEFAAOCAQ0AMIIBCAKCAQEAwnZ9G/RAlZUiv4OI3j6Y"
+    "\n0kXCfiTLM1XsnFjIO7SlNrqje8/LhKrqwRBk8B7shsF2ROLxzQ/XogDEHRaHCv+c\n43FBBIjWxM2pKwme/Cxc100A"
+    "7h32aZ1LEdbcwIxYhBgR/SWDTmkyxGJ6ZDOdEWvg\n7C8wrRgI6s2j0lHCgUbvhyugZ+BX4+uN8gY87DCLYfw3jlCyOp"
+    "HCvrTleuWVGrwU\nFBa5fdnzGQZboou5zYKwPB08AGR6z+je/MUy5oRQ2c4IgwJnodVWW5prRJqUf/M1\nLbQtwWpffk"
+    "TbJ8F//pHC0q2KOWEaszAO94jjMxJGHUlKqDHrEI+NYqCudxkRYEi3\n4wIBAQ==\n-----END PUBLIC KEY-----\n";
+static const char exponent_even_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwnZ9G/RAlZUiv4OI3j6Y"
+    "\n0kXCfiTLM1XsnFjIO7SlNrqje8/LhKrqwRBk8B7shsF2ROLxzQ/XogDEHRaHCv+c\n43FBBIjWxM2pKwme/Cxc100A"
+    "7h32aZ1LEdbcwIxYhBgR/SWDTmkyxGJ6ZDOdEWvg\n7C8wrRgI6s2j0lHCgUbvhyugZ+BX4+uN8gY87DCLYfw3jlCyOp"
+    "HCvrTleuWVGrwU\nFBa5fdnzGQZboou5zYKwPB08AGR6z+je/MUy5oRQ2c4IgwJnodVWW5prRJqUf/M1\nLbQtwWpffk"
+    "TbJ8F//pHC0q2KOWEaszAO94jjMxJGHUlKqDHrEI+NYqCudxkRYEi3\n4wIDAQAA\n-----END PUBLIC KEY-----\n";
+
 static PublicKey *key_of(const char *keytype, const char *scheme, const char *text, GError **error)
 {
     g_autoptr(json_t) object =
@@ -172,6 +203,12 @@ static const struct {
     {"rsa", "rsassa-pss-sha256", ec_pem, "wanted a key for rsassa-pss-sha256, found one of type EC"},
     {"rsa", "rsassa-pss-sha256", weak_pem, "wanted rsa of 2048 to 8192 bits, found 1024"},
     {"rsa", "rsassa-pss-sha256", "", "wanted a public key in pem form"},
+    {"ecdsa", "ecdsa-sha2-nistp256", p384_pem, "wanted curve prime256v1, found secp384r1"},
+    {"ecdsa", "ecdsa-sha2-nistp256", spelled_out_pem, "wanted curve prime256v1, found one without a name"},
+    {"rsa", "rsassa-pss-sha256", rsa_pss_pem,
+     "wanted a key for rsassa-pss-sha256, found one of type RSA-PSS"},
+    {"rsa", "rsassa-pss-sha256", exponent_1_pem, "wanted an odd rsa exponent above 1"},
+    {"rsa", "rsassa-pss-sha256", exponent_even_pem, "wanted an odd rsa exponent above 1"},
 };
 
 static void test_misfits(void)

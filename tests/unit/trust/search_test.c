@@ -332,7 +332,7 @@ static void test_delegated_hash(void)
         tuf_sign(repo_part(repo, "acme"), g_hash_table_lookup(repo->signers, "acme"), NULL);
     repo_serve(repo, "acme", other);
     assert_refreshes(box, repo);
-    assert_search_refused(box, repo, "acme/x", APPCENTER_ERROR_UNTRUSTED, "acme: sha256");
+    assert_search_refused(box, repo, "acme/x", APPCENTER_ERROR_UNTRUSTED, "acme 2: sha256");
 }
 
 static void test_delegated_version(void)
@@ -491,18 +491,23 @@ static void test_target_members(void)
 static void test_target_check(void)
 {
     g_autoptr(GError) error = NULL;
-    TufTarget target = {
-        .path = (char *)"x", .length = 7, .sha256 = (char *)CONTENT_SHA256, .sha512 = (char *)"ab"};
+    TufTarget target = {.path = (char *)"x",
+                        .role = (char *)"acme",
+                        .role_version = 3,
+                        .length = 7,
+                        .sha256 = (char *)CONTENT_SHA256,
+                        .sha512 = (char *)"ab"};
     g_assert_true(tuf_target_check(&target, 7, CONTENT_SHA256, "ab", &error));
     g_assert_no_error(error);
     g_assert_false(tuf_target_check(&target, 8, CONTENT_SHA256, "ab", &error));
-    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: wanted 7 bytes, found 8");
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: 7 bytes announced by acme 3, found 8");
     g_assert_false(tuf_target_check(&target, 7, "00", "ab", &error));
-    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: wanted sha256 " CONTENT_SHA256 ", found 00");
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED,
+                 "x: sha256 " CONTENT_SHA256 " announced by acme 3, found 00");
     g_assert_false(tuf_target_check(&target, 7, CONTENT_SHA256, "ac", &error));
-    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: wanted sha512 ab, found ac");
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: sha512 ab announced by acme 3, found ac");
     g_assert_false(tuf_target_check(&target, 7, CONTENT_SHA256, NULL, &error));
-    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: wanted sha512 ab, found none");
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "x: sha512 ab announced by acme 3, found none");
 }
 
 static void test_lists(void)

@@ -106,10 +106,10 @@ static void nothing_is_signed_below_its_threshold(void)
     }
     g_autoptr(json_t) root = metadata_root(1, 1900000000, keys, thresholds);
     g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
-    g_autoptr(GBytes) whole = metadata_sign(root, "root", delegator, two, &error);
+    g_autoptr(GBytes) whole = metadata_sign(root, NULL, "root", delegator, two, &error);
     g_assert_no_error(error);
     g_assert_nonnull(whole);
-    g_assert_null(metadata_sign(root, "root", delegator, one, &error));
+    g_assert_null(metadata_sign(root, NULL, "root", delegator, one, &error));
     g_assert_cmpint(error_kind(error), ==, APPCENTER_ERROR_UNTRUSTED);
     g_assert_nonnull(strstr(error->message, "wanted 2 keys"));
     g_assert_true(metadata_can_sign(delegator, "root", two));
@@ -139,7 +139,7 @@ static void a_key_found_twice_signs_once(void)
     g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
     g_autoptr(json_t) part = metadata_signed("timestamp", 1, 1900000000);
     json_object_set_new(part, "meta", json_pack("{s:{s:i}}", "snapshot.json", "version", 1));
-    g_autoptr(GBytes) bytes = metadata_sign(part, "timestamp", delegator, doubled, &error);
+    g_autoptr(GBytes) bytes = metadata_sign(part, NULL, "timestamp", delegator, doubled, &error);
     g_assert_no_error(error);
     g_autoptr(json_t) metadata =
         json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, NULL);
@@ -173,12 +173,12 @@ static void the_catalogue_is_sorted_and_its_times_are_filled(void)
                   release_object("B", "1.9", json_string("2020-01-01T00:00:00Z")),
                   release_object("A", "1.0", json_null()));
     Repo repo = {NULL, -1, world};
-    g_autoptr(GBytes) catalogue = publish_catalogue(&repo, 1790000000, &error);
+    g_autoptr(GBytes) catalogue = publish_catalogue(&repo, "vendor", NULL, 1790000000, &error);
     g_assert_no_error(error);
     g_autofree char *text = g_strndup(g_bytes_get_data(catalogue, NULL), g_bytes_get_size(catalogue));
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_assert_cmpuint(g_strv_length(lines), ==, 1 + G_N_ELEMENTS(order) + 1);
-    g_assert_nonnull(strstr(lines[0], "\"apps\":[\"A\",\"B\"]"));
+    g_assert_nonnull(strstr(lines[0], "\"vendor\":{\"apps\":[],"));
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {
         g_autoptr(json_t) line = json_parse_strict(lines[i + 1], strlen(lines[i + 1]), 16, TRUE, &error);
         g_assert_no_error(error);
@@ -200,7 +200,7 @@ static void the_same_release_twice_is_no_catalogue(void)
         "{s:s, s:i, s:s, s:s, s:[o, o]}", "publisher", "vendor", "serial", 7, "ca_sha256", sha256, "ca_pem",
         "PEM", "releases", release_object("A", "1.0", json_null()), release_object("A", "1.0", json_null()));
     Repo repo = {NULL, -1, world};
-    g_assert_null(publish_catalogue(&repo, 1790000000, &error));
+    g_assert_null(publish_catalogue(&repo, "vendor", NULL, 1790000000, &error));
     g_assert_nonnull(strstr(error->message, "boxes would refuse it"));
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vendor/commands.h"
+#include "vendor/metadata.h"
 #include "vendor/publish.h"
 
 #define NOW   1790000000
@@ -379,13 +380,16 @@ static void the_world_is_saved_before_the_head(void)
     char *dirs[] = {place.keys, NULL};
     g_autofree char *head = read_text(&place, "repo/public/metadata/timestamp.json");
     g_autofree char *in_the_way = in(&place, "repo/draft.json");
-    g_autoptr(GHashTable) keys = publish_keys(dirs, &error);
-    g_assert_no_error(error);
+    g_autofree char *held_back = NULL;
+    g_auto(KeySource) source = {0};
+    g_assert_true(key_source_init(&source, dirs, NULL, &error));
     g_autoptr(Repo) repo = repo_open(place.repo, &error);
+    g_assert_no_error(error);
+    g_autoptr(GHashTable) keys = publish_keys(repo, &source, &error);
     g_assert_no_error(error);
     move(&place, "repo/draft.json", "draft.json");
     g_assert_cmpint(g_mkdir(in_the_way, 0755), ==, 0);
-    g_assert_false(publish_all(repo, keys, NOW + 1, &error));
+    g_assert_false(publish_all(repo, keys, NOW + 1, &held_back, &error));
     g_autofree char *same = read_text(&place, "repo/public/metadata/timestamp.json");
     g_assert_cmpstr(same, ==, head);
     g_clear_pointer(&repo, repo_free);
