@@ -180,6 +180,11 @@ bench: deps all units
 	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
 	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
 
+# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
+# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
+torture: deps all
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
+
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps
 	$(MAKE) B=build-asan SANITIZE=address,undefined OPT="-O1 -g" all units

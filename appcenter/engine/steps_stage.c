@@ -169,24 +169,23 @@ static void note_retry_after(Walk *walk, const char *repository, gint64 retry_af
 }
 
 /* The bytes into fd, whatever they are worth. */
-static gboolean transfer(Walk *walk, WalkApp *app, const char *path, int fd, FetchOutcome *outcome,
-                         GError **error)
+static gboolean transfer(Walk *walk, WalkApp *app, const char *path, const char *const *urls, int fd,
+                         FetchOutcome *outcome, GError **error)
 {
     const Release *release = app->release;
     Meter meter = {walk, app, "FETCH"};
     g_autoptr(GError) failure = NULL;
     g_autofree char *tag = read_tag(walk, path);
-    g_auto(GStrv) urls = engine_repository_urls(walk->engine, release->repository, error);
-    g_autoptr(Fetcher) fetcher = urls ? engine_fetcher(walk->engine, error) : NULL;
+    g_autoptr(Fetcher) fetcher = engine_fetcher(walk->engine, error);
     if (!fetcher)
         return FALSE;
-    if (fetch_to_fd(fetcher, (const char *const *)urls, release->path, release->size_bytes, fd, tag, on_bytes,
-                    &meter, outcome, &failure))
+    if (fetch_to_fd(fetcher, urls, release->path, release->size_bytes, fd, tag, on_bytes, &meter, outcome,
+                    &failure))
         return TRUE;
     gint64 there = lseek(fd, 0, SEEK_END);
     note_retry_after(walk, release->repository, outcome->retry_after_s);
     /* cut short, or another archive, whole, that is smaller: the last is no matter of the network */
-    if (error_kind(failure) == APPCENTER_ERROR_NETWORK && qpkg_ends_whole(fd))
+    if (error_kind(failure) == APPCENTER_ERROR_NETWORK && there < release->size_bytes && qpkg_ends_whole(fd))
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
                          "an archive of %" G_GINT64_FORMAT " bytes was announced, one of %" G_GINT64_FORMAT
                          " found",
@@ -197,25 +196,58 @@ static gboolean transfer(Walk *walk, WalkApp *app, const char *path, int fd, Fet
     return FALSE;
 }
 
-/* Pieces that do not fit together are no proof against anybody: all of it is asked for once more. */
-static gboolean download(Walk *walk, WalkApp *app, const char *path, GError **error)
+/* The archive from these places, if it is the right one; a wrong one is dropped. */
+static gboolean fetch_from(Walk *walk, WalkApp *app, const char *path, const char *const *urls,
+                           gboolean *is_pieced, GError **error)
 {
+    g_auto(FetchOutcome) outcome = {0};
     g_autofree char *part = g_strconcat(path, PART_SUFFIX, NULL);
-    for (gboolean is_last = FALSE;; is_last = TRUE) {
-        g_auto(FetchOutcome) outcome = {0};
-        g_autoptr(GError) failure = NULL;
-        g_auto(Fd) fd = root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error);
-        if (fd < 0 || !transfer(walk, app, path, fd, &outcome, error))
-            return FALSE;
-        if (check_digest(app->release, fd, &failure))
-            return rename_download(walk, part, path, error) && drop_part(walk, path, error);
-        if (!drop_part(walk, path, error))
-            return FALSE;
-        if (is_last || !outcome.is_pieced) {
-            g_propagate_error(error, g_steal_pointer(&failure));
-            return FALSE;
+    g_auto(Fd) fd = root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error);
+    if (fd < 0 || !transfer(walk, app, path, urls, fd, &outcome, error))
+        return FALSE;
+    *is_pieced = outcome.is_pieced;
+    if (check_digest(app->release, fd, error))
+        return rename_download(walk, part, path, error) && drop_part(walk, path, error);
+    (void)!drop_part(walk, path, NULL);
+    return FALSE;
+}
+
+/* What came is wrong. Pieces that do not fit together are no proof against anybody, and one mirror's lie is none against
+ * the others: each is asked for all of it. TRUE: one had it; else *failure stays what it was, unless nobody is to be asked
+ * any more. */
+static gboolean fetch_from_each(Walk *walk, WalkApp *app, const char *path, char **urls, GError **failure)
+{
+    for (guint i = 0; urls[i]; i++) {
+        const char *const one[] = {urls[i], NULL};
+        gboolean is_pieced = FALSE;
+        g_autoptr(GError) again = NULL;
+        if (drop_part(walk, path, &again) && fetch_from(walk, app, path, one, &is_pieced, &again))
+            return TRUE;
+        if (error_kind(again) != APPCENTER_ERROR_UNTRUSTED && error_kind(again) != APPCENTER_ERROR_NETWORK) {
+            g_clear_error(failure);
+            *failure = g_steal_pointer(&again);
+            break;
         }
     }
+    walk->may_resume = FALSE;
+    return FALSE;
+}
+
+static gboolean download(Walk *walk, WalkApp *app, const char *path, GError **error)
+{
+    gboolean is_pieced = FALSE;
+    g_autoptr(GError) failure = NULL;
+    g_auto(GStrv) urls = engine_repository_urls(walk->engine, app->release->repository, error);
+    if (!urls)
+        return FALSE;
+    if (fetch_from(walk, app, path, (const char *const *)urls, &is_pieced, &failure))
+        return TRUE;
+    gboolean may_be_right_elsewhere =
+        error_kind(failure) == APPCENTER_ERROR_UNTRUSTED && (is_pieced || g_strv_length(urls) > 1);
+    if (may_be_right_elsewhere && fetch_from_each(walk, app, path, urls, &failure))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 gboolean step_fetch(Walk *walk, WalkApp *app, GError **error)

@@ -95,7 +95,7 @@ static gboolean transfer_from(Transfer *transfer, const char *base_url, const ch
     if (url == NULL || !fetch_url_is_allowed(url, transfer->fetcher->allow_http, error))
         return FALSE;
     transfer->url = url;
-    transfer->has_broken = FALSE;
+    transfer->has_broken = transfer->has_excess = FALSE;
     transfer->outcome->is_absent = FALSE;
     gboolean is_file = g_ascii_strncasecmp(url, "file:", strlen("file:")) == 0;
     gboolean is_done = is_file ? transfer_by_file(transfer, error) : transfer_by_http(transfer, error);
@@ -120,7 +120,8 @@ static gboolean transfer_from_mirror(Transfer *transfer, const char *base_url, c
         if (transfer_from(transfer, base_url, path, &failure))
             return TRUE;
         gboolean may_resume = transfer->memory == NULL && transfer->has_broken &&
-                              transfer->done_bytes > had_bytes && resumes < RESUMES_MAX;
+                              transfer->done_bytes > had_bytes &&
+                              transfer->done_bytes < transfer->max_bytes && resumes < RESUMES_MAX;
         if (!may_resume) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
@@ -132,7 +133,8 @@ static gboolean transfer_from_mirror(Transfer *transfer, const char *base_url, c
 /* What one mirror gave in part is no start for a small file from another; what it gave wrongly is none for any. */
 static gboolean forget_part(Transfer *transfer, const GError *failure, GError **error)
 {
-    gboolean is_kept = transfer->memory == NULL && error_kind(failure) != APPCENTER_ERROR_UNTRUSTED;
+    gboolean is_wrong = transfer->has_excess || error_kind(failure) == APPCENTER_ERROR_UNTRUSTED;
+    gboolean is_kept = transfer->memory == NULL && !is_wrong;
     return is_kept || transfer->done_bytes == 0 || transfer_restart(transfer, error);
 }
 

@@ -108,8 +108,9 @@ static gboolean judge_whole(Exchange *exchange)
 /* One byte too many came: of another file than the one wanted, or of something that has no end. */
 static void refuse_excess(Exchange *exchange)
 {
-    const Transfer *transfer = exchange->transfer;
+    Transfer *transfer = exchange->transfer;
     gint64 announced = announced_bytes(exchange);
+    transfer->has_excess = TRUE;
     if (announced < 0 || announced > ANY_BYTES_MAX)
         error_set(&exchange->error, APPCENTER_ERROR_NETWORK,
                   "%s sent more of %s than the %" G_GINT64_FORMAT " bytes allowed, without an end",

@@ -34,6 +34,7 @@ typedef struct {
     GByteArray *memory; /* where it goes; NULL: into fd */
     int fd;
     gint64 done_bytes;      /* what is there */
+    gboolean has_excess;    /* more came than is wanted: what there is of it is something else */
     gboolean has_broken;    /* the connection, not the server's word: worth going on at once */
     FetchProgress progress; /* or NULL */
     gpointer user_data;

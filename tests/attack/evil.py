@@ -343,6 +343,13 @@ def gzip_of_blanks():
     return _squeezed[0]
 
 
+def other_bytes(answer):
+    """The same name and length, other content; ranges of it without a question."""
+    content = bytes(byte ^ 1 for byte in answer.body)
+    first = answer.request.headers.get("range")
+    return answer.say_part(int(first.split("=")[1].rstrip("-")), body=content) if first else answer.say("200 OK", content)
+
+
 def unasked_part(answer):
     return answer.say_part(1)
 

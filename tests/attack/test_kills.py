@@ -162,3 +162,24 @@ def test_a_recovery_that_is_killed_is_done_again(stock):
             code, words = box.answer()
             judge_words(wanted, boxes.judges.newest(box.nas), code, words, second, "job")
     sweep.end()
+
+
+def test_what_cannot_be_tidied_up_is_done_all_the_same(stock):
+    """Behind the commit there is only forward: said as done at once, tidied when it can be, nothing on top until then."""
+    walk = WALKS["upgrade"]
+    with stock.box(walk.template, walk.worlds) as box:
+        in_the_way = box.nas.app_dir(".appcenter") / "kept/2-PhotoStation"
+        in_the_way.mkdir()
+        (in_the_way / "stranger").write_text("who put me here?")
+        done = box.nas.json("upgrade", "--yes")
+        assert (done["result"], done["finished_at"]) == ("done", None)
+        assert boxes.judges.newest(box.nas)["result"] == "done"
+        assert {a["name"]: a["version"] for a in box.nas.json("list")["apps"]} == NEW
+        again = box.nas.ctl("rollback", "PhotoStation", "--yes", expect=9)
+        assert "could not be tidied up" in again.stderr
+        (in_the_way / "stranger").unlink()
+        in_the_way.rmdir()
+        box.nas.stop()
+        box.nas.start()
+        assert box.verdict() == "new"
+        assert boxes.judges.newest(box.nas)["finished_at"]
