@@ -339,14 +339,12 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
                            .max_files = release->files ? release->files : MAX_LOCAL_FILES,
                            .links_may_leave = app->is_signed};
     UnpackWatch watch = {on_bytes, meter_is_cancelled, &meter};
-    g_autofree char *data_sha256 = NULL, *routines = bytes_to_text(app->package->routines);
+    g_autofree char *routines = bytes_to_text(app->package->routines);
     g_autofree char *config = qpkg_config_to_text(app->package->config);
     g_auto(Fd) stage = volume_stage_create(walk->engine->volume, app->stage, error);
-    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, &data_sha256, error))
+    /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
+    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, NULL, error))
         return FALSE;
-    if (release->data_sha256 && !digest_equal(release->data_sha256, data_sha256))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "content's sha256 %s announced, %s found",
-                         release->data_sha256, data_sha256);
     if (!walk_app_set_new(walk, app, config, routines, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);
