@@ -64,7 +64,7 @@ PROGRAMS := $(B)/bin/appcenterd $(B)/bin/appctl $(B)/bin/appvendor $(B)/libexec/
 
 all: $(PROGRAMS)
 
-.PHONY: all deps demo test units unit e2e conformance planted check-asan lint install clean help
+.PHONY: all deps demo test units unit e2e bench conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -179,6 +179,11 @@ planted: $(PLANTED)
 # Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
 torture: deps all units
 	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
+
+# One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
+bench: deps all units
+	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
+	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
 
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps
