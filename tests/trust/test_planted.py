@@ -6,7 +6,16 @@ import nas as lab
 import sweep
 
 SAMPLE = 20
-NAMES = re.findall(r"^### (\S+)$", (lab.TOP / "tests" / "unit" / "trust" / "README.md").read_text(), re.M)
+LIST = (lab.TOP / "tests" / "unit" / "trust" / "README.md").read_text()
+NAMES = re.findall(r"^### (\S+)$", LIST, re.M)
+
+
+def test_every_test_that_the_list_names_is_there():
+    listed = subprocess.run([lab.BUILD / "tests" / "unit-trust", "-l"], capture_output=True, text=True).stdout.split()
+    named = re.findall(r"`(/[^`]+)`", LIST)
+    assert len(named) > len(NAMES)
+    assert not set(named) - set(listed)
+    assert all((lab.TOP / path).exists() for path in re.findall(r"`(tests/[^`]+)`", LIST))
 
 
 def test_a_check_that_is_taken_out_is_noticed():
