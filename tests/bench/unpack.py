@@ -3,11 +3,9 @@
 
 5,000 files of 200 MiB altogether, as apps have them: half of the bytes like programs (they shrink to about a half), a third
 like text (to about a quarter), the rest like pictures (not at all); in memory (/dev/shm), where no disk disturbs. Processor time (user and system, children included),
-the least of several rounds that take turns, because all that disturbs adds to it. Fails above 1.3 (gzip) and 1.5 (zstd). Prints one JSON line a
-method. Not a part of `make test`: run it on a quiet machine.
+the least of several rounds that take turns, because all that disturbs adds to it. Fails above 1.3 (gzip) and 1.5 (zstd). Not
+a part of `make test`: run it on a quiet machine.
 """
-import json
-import os
 import random
 import resource
 import shutil
@@ -76,9 +74,9 @@ def main():
             compared = subprocess.run(["diff", "-r", str(ours), str(theirs)])
             bsdtar, product = (min(side) for side in zip(*rounds))
             ratio = product / bsdtar
-            print(json.dumps({"method": method, "files": FILES, "tar_bytes": len(tar), "data_bytes": len(data),
-                              "bsdtar_cpu_s": round(bsdtar, 3), "product_cpu_s": round(product, 3), "ratio": round(ratio, 3),
-                              "most": most, "load": os.getloadavg()[0]}), flush=True)
+            print(f"bench: unpack-{method}-cpu {product * 1000:.0f} ms", flush=True)
+            print(f"bench: unpack-{method}-bsdtar-cpu {bsdtar * 1000:.0f} ms", flush=True)
+            print(f"bench: unpack-{method}-ratio {ratio:.2f} times ratio {ratio / most:.2f} of limit-{most}", flush=True)
             good = good and ratio <= most and compared.returncode == 0
     return 0 if good else 1
 
