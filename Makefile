@@ -167,23 +167,23 @@ conformance: $(TUF_CLIENT)
 	@$(PYTHON) -B tests/trust/conformance.py --suite "$(SUITE)" --peers "$(PEERS)" --client $(TUF_CLIENT)
 
 # Takes one check at a time out of room trust and sees that our own tests notice: tests/unit/trust/README.md is the list.
-# WITHOUT=NAME: that one; SAMPLE=N: so many by chance. The command is kept with this build's flags, for `make test`.
+# WITHOUT=NAME: that one. The command is kept with this build's flags, for `make test`.
 $(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
 	$(file >$@,exec $(PYTHON) -B tests/trust/planted.py --compile '$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -O0' \
 	  --link '$(CC) $(LDFLAGS_ALL) $(UNIT_trust) $(call objs,trust) $(call objs,base) $(LIBS_ALL)' \
 	  --objects $(B)/obj "$$@")
 planted: $(PLANTED)
-	@sh $< $(if $(WITHOUT),--without $(WITHOUT)) $(if $(SAMPLE),--sample $(SAMPLE))
+	@sh $< $(if $(WITHOUT),--without $(WITHOUT))
+
+# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
+# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
+torture: deps all units
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
 
 # One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
 bench: deps all units
 	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
 	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
-
-# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
-# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
-torture: deps all
-	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
 
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps

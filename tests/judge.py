@@ -112,6 +112,7 @@ class Judge:
         self._leftovers(installed)
         self._spoken(installed)
         self._beside_strangers()
+        self._log()
         if self.faults:
             raise AssertionError(f"not whole (world: {name}):\n  " + "\n  ".join(self.faults))
         return name
@@ -224,8 +225,9 @@ class Judge:
     def _running(self, app, version):
         """Its daemon runs out of its live folder and answers with its version."""
         if app == "MediaLibrary":  # no daemon: its program is asked
-            done = lab.run([self.nas.app_dir(app) / "bin/mediainfo", "--version"], expect=None)
-            if version not in done.stdout:
+            program = self.nas.app_dir(app) / "bin/mediainfo"
+            done = lab.run([program, "--version"], expect=None) if program.exists() else None
+            if done and version not in done.stdout:
                 self.fault(f"mediainfo says {done.stdout.strip()!r}, wanted {version}")
             return
         pids = self.nas.app_pids(app)
@@ -324,6 +326,12 @@ class Judge:
             for line in log.read_text().splitlines():
                 if ("6.1.2" in line) and "MediaLibrary 2.0" not in line:
                     self.fault(f"ran beside a stranger: {line}")
+
+    def _log(self):
+        """No complaint of a sanitizer or of GLib, of the daemon or of a job."""
+        for line in self.nas.log().splitlines():
+            if any(word in line for word in ("Sanitizer", "runtime error:", "-CRITICAL **", "-WARNING **")):
+                self.fault(f"the log complains: {line}")
 
 
 def newest(nas):

@@ -150,7 +150,6 @@ static gboolean refresh_advisories(Refresh *refresh, GError **error)
 static void note_timestamp(Refresh *refresh)
 {
     TufRoleInfo info;
-    g_autoptr(GError) error = NULL;
     if (!tuf_client_role(refresh->tuf, "timestamp", &info))
         return;
     gboolean is_new = info.expires_at != refresh->repo->expires_at;
@@ -159,8 +158,7 @@ static void note_timestamp(Refresh *refresh)
     else if (is_new)
         refresh->repo->signed_at = refresh->now;
     refresh->repo->expires_at = info.expires_at;
-    if (!store_raise_time_floor(refresh->engine->store, MIN(info.signed_at, info.expires_at), &error))
-        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+    refresh_raise_floor(refresh, info.signed_at);
 }
 
 static gboolean refresh_parts(Refresh *refresh, GError **error)

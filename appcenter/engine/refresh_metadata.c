@@ -125,6 +125,19 @@ gboolean refresh_metadata(Refresh *refresh, GError **error)
     return open_client(refresh, error) && drive(refresh, error);
 }
 
+void refresh_raise_floor(Refresh *refresh, gint64 signed_at)
+{
+    g_autoptr(GError) error = NULL;
+    TufRoleInfo timestamp, root;
+    if (!tuf_client_role(refresh->tuf, "timestamp", &timestamp) ||
+        !tuf_client_role(refresh->tuf, "root", &root))
+        return;
+    gint64 at = policy_floor_from(signed_at, timestamp.expires_at, root.expires_at,
+                                  refresh->engine->options.wall_now, system_build_time());
+    if (!store_raise_time_floor(refresh->engine->store, at, &error))
+        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+}
+
 /* ---- targets ---- */
 
 TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, GError **error)

@@ -8,11 +8,13 @@
 
 #include "engine/walk.h"
 
-#define MAX_LOCAL_FILES   1000000
-#define PART_SUFFIX       ".part"
-#define TAG_SUFFIX        ".part.tag"
-#define FRESH_TIMESTAMP_S 600
-#define TAG_BYTES_MAX     1024
+#define MAX_LOCAL_FILES      1000000
+#define PART_SUFFIX          ".part"
+#define TAG_SUFFIX           ".part.tag"
+#define FRESH_TIMESTAMP_S    600
+#define TAG_BYTES_MAX        1024
+#define STATE_BYTES          (1024 * 1024)
+#define STATE_BYTES_PER_FILE 1024
 
 /* --- SPACE --- */
 
@@ -40,8 +42,17 @@ static gboolean enough(const char *where, const SystemSpace *have, gint64 need, 
         return TRUE;
     g_autofree char *wanted = units_format_size(need), *kept = units_format_size(reserve);
     g_autofree char *found = units_format_size(have->free_bytes);
-    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s and %s in reserve, have %s free", where,
-                     wanted, kept, found);
+    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s%s%s%s, have %s free", where, wanted,
+                     reserve ? " and " : "", reserve ? kept : "", reserve ? " in reserve" : "", found);
+}
+
+/* The journal holds the new tree's files, the commit those of both trees. */
+static gboolean state_has_room(const Walk *walk, gint64 files, GError **error)
+{
+    gint64 room = store_room_bytes(walk->engine->store);
+    SystemSpace state = {.free_bytes = room, .free_inodes = -1};
+    return room < 0 ||
+           enough(STORE_STATE_DIR, &state, STATE_BYTES + files * STATE_BYTES_PER_FILE, 0, 0, error);
 }
 
 /* The whole group's need, asked for at every app of it: all of them are unpacked before the first is switched. */
@@ -70,7 +81,8 @@ gboolean step_space(Walk *walk, WalkApp *app, GError **error)
     gboolean is_same = on_cache.st_dev == on_volume.st_dev;
     return enough(settings->volume, &volume, unpacked + (is_same ? download : 0), files,
                   settings->reserve_bytes, error) &&
-           (is_same || enough(STORE_CACHE_DIR, &cache, download, 1, 0, error));
+           (is_same || enough(STORE_CACHE_DIR, &cache, download, 1, 0, error)) &&
+           state_has_room(walk, files, error);
 }
 
 /* --- FETCH --- */
@@ -327,14 +339,12 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
                            .max_files = release->files ? release->files : MAX_LOCAL_FILES,
                            .links_may_leave = app->is_signed};
     UnpackWatch watch = {on_bytes, meter_is_cancelled, &meter};
-    g_autofree char *data_sha256 = NULL, *routines = bytes_to_text(app->package->routines);
+    g_autofree char *routines = bytes_to_text(app->package->routines);
     g_autofree char *config = qpkg_config_to_text(app->package->config);
     g_auto(Fd) stage = volume_stage_create(walk->engine->volume, app->stage, error);
-    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, &data_sha256, error))
+    /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
+    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, NULL, error))
         return FALSE;
-    if (release->data_sha256 && !digest_equal(release->data_sha256, data_sha256))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "content's sha256 %s announced, %s found",
-                         release->data_sha256, data_sha256);
     if (!walk_app_set_new(walk, app, config, routines, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);

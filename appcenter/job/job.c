@@ -152,9 +152,10 @@ static const struct {
     const char *name;
     gboolean (*run)(Engine *engine, const Job *job, Outcome *outcome, GError **error);
 } actions[] = {
-    {"refresh", do_refresh}, {"offers", do_offers},   {"recover", do_recover}, {"start-apps", do_start_apps},
-    {"service", do_service}, {"plan", do_plan},       {"install", do_change},  {"upgrade", do_change},
-    {"remove", do_change},   {"rollback", do_change}, {"undo", do_change},     {"auto", do_change},
+    {"refresh", do_refresh},       {"offers", do_offers},   {"recover", do_recover},
+    {"start-apps", do_start_apps}, {"service", do_service}, {"plan", do_plan},
+    {"install", do_change},        {"upgrade", do_change},  {"remove", do_change},
+    {"rollback", do_change},       {"undo", do_change},     {"auto", do_change},
     {"autoremove", do_change},
 };
 

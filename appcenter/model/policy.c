@@ -275,6 +275,13 @@ gint64 policy_trusted_now(gint64 wall_now, gint64 floor)
     return MAX(wall_now, floor);
 }
 
+gint64 policy_floor_from(gint64 signed_at, gint64 expires_at, gint64 root_expires_at, gint64 wall_now,
+                         gint64 built_at)
+{
+    gint64 limit = wall_now >= built_at ? wall_now + 24 * HOUR_S : root_expires_at;
+    return MIN(MIN(signed_at, expires_at), limit);
+}
+
 /* A number from low to high that the seed picks. */
 static gint64 pick(guint64 seed, gint64 low, gint64 high)
 {

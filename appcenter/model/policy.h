@@ -105,5 +105,10 @@ gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, g
                            guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now);
 /* Trusted now: never below the floor. */
 gint64 policy_trusted_now(gint64 wall_now, gint64 floor);
+/* How far a signed time may raise the floor, which never falls again. Who steals an online key may sign any time: so at
+ * most a day ahead of a clock that can be right, and with a clock that is wrong for certain (before built_at) at most
+ * to the end of the root that the offline keys signed; never beyond the end of what carries it. */
+gint64 policy_floor_from(gint64 signed_at, gint64 expires_at, gint64 root_expires_at, gint64 wall_now,
+                         gint64 built_at);
 
 #endif

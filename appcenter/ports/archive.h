@@ -53,8 +53,8 @@ gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *
 extern const UnpackLimits archive_vendor_limits;
 /* Counts without unpacking: files (as max_files counts), bytes of all files, SHA-256 of the uncompressed tar. Same
  * refusals as archive_unpack. */
-gboolean archive_measure(const Package *package, const UnpackLimits *limits, gint64 *files, gint64 *bytes, char **data_sha256,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean archive_measure(const Package *package, const UnpackLimits *limits, gint64 *files, gint64 *bytes,
+                         char **data_sha256, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- for the vendor --- */
 /* Deterministic compressed tar of a directory tree (members sorted, "./" prefix, owner root, fixed times `mtime`) into

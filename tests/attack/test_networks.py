@@ -116,6 +116,7 @@ def world(session, tmp_path_factory):
     nas = lab.Nas(base / "nas")
     nas.configure(lab.config(updates__other="notify", network__poll="24h", network__stall=f"{STALL_S}s"))
     world = World(base, session, server, nas)
+    evil.gzip_of_blanks()  # takes seconds: not while somebody waits
     server.start()
     try:
         nas.start()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nas as lab
+import qdk
 
 ESCAPE = Path("/tmp/appcenter-escape")
 LIMIT_BYTES, LIMIT_FILES, LIMIT_RATIO = 64 << 20, 5000, 200
@@ -68,7 +69,7 @@ def tree_hash(base, without=()):
 class Gauntlet:
     """One folder with a precious neighbour, a staging folder and a NAS."""
 
-    def __init__(self, base, label=""):
+    def __init__(self, base):
         self.base = Path(base)
         self.yard = self.base / "yard"
         self.stage = self.yard / "stage"
@@ -81,7 +82,8 @@ class Gauntlet:
         for folder in ("etc/config", "tmp"):
             (self.nas.root / folder).mkdir(parents=True, exist_ok=True)
         (self.nas.root / "etc/config/precious.conf").write_text("precious")
-        self._job({"action": "offers", "request": {}})  # makes its own folders
+        first = self.put(qdk.Package(name="First").build()).install()  # makes the product's own folders
+        assert first.code == 0, first
 
     def put(self, data):
         self.file.write_bytes(data)
