@@ -13,7 +13,7 @@ PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-ROOMS     := base model trust qpkg ports engine vendor daemon job cli
+ROOMS     := base model trust qpkg ports engine vendor daemon job cli compat
 PKG_ALL   := glib-2.0 gio-2.0 jansson libcurl libarchive openssl sqlite3 libzstd libseccomp libsolv libmicrohttpd
 
 WARN      := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
@@ -54,6 +54,7 @@ DOWN_vendor := vendor ports qpkg trust model base
 DOWN_job    := job engine ports qpkg trust model base
 DOWN_daemon := daemon ports model base
 DOWN_cli    := cli model base
+DOWN_compat := compat base
 
 src  = $(sort $(wildcard appcenter/$(1)/*.c))
 objs = $(patsubst appcenter/%.c,$(B)/obj/%.o,$(filter-out %/main.c,$(call src,$(1))))
@@ -61,8 +62,9 @@ lib  = $(B)/lib/lib$(1).a
 down = $(foreach r,$(DOWN_$(1)),$(call lib,$(r)))
 
 PROGRAMS := $(B)/bin/appcenterd $(B)/bin/appctl $(B)/bin/appvendor $(B)/libexec/appcenter-job
+TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(TOOLS)
 
 .PHONY: all deps demo test fuzz fuzzers units unit e2e bench conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
@@ -130,6 +132,9 @@ $(eval $(call program_rules,$(B)/bin/appcenterd,daemon))
 $(eval $(call program_rules,$(B)/bin/appctl,cli))
 $(eval $(call program_rules,$(B)/bin/appvendor,vendor))
 $(eval $(call program_rules,$(B)/libexec/appcenter-job,job))
+$(eval $(call program_rules,$(B)/libexec/tools/getcfg,compat))
+$(B)/libexec/tools/setcfg: $(B)/libexec/tools/getcfg
+	ln -sf getcfg $@
 
 # The public TUF conformance suite's client protocol, on the rooms that the product uses.
 TUF_CLIENT := $(B)/tests/tuf-client
@@ -154,7 +159,7 @@ demo: deps all
 test: deps all units
 	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B)
 
-units: $(UNITS)
+units: $(UNITS) $(TOOLS)
 unit: units
 	$(PYTHON) -B tests/run.py --build $(B) --only unit
 e2e: all
@@ -167,17 +172,17 @@ conformance: $(TUF_CLIENT)
 	@$(PYTHON) -B tests/trust/conformance.py --suite "$(SUITE)" --peers "$(PEERS)" --client $(TUF_CLIENT)
 
 # Takes one check at a time out of room trust and sees that our own tests notice: tests/unit/trust/README.md is the list.
-# WITHOUT=NAME: that one; SAMPLE=N: so many by chance. The command is kept with this build's flags, for `make test`.
+# WITHOUT=NAME: that one. The command is kept with this build's flags, for `make test`.
 $(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
 	$(file >$@,exec $(PYTHON) -B tests/trust/planted.py --compile '$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -O0' \
 	  --link '$(CC) $(LDFLAGS_ALL) $(UNIT_trust) $(call objs,trust) $(call objs,base) $(LIBS_ALL)' \
 	  --objects $(B)/obj "$$@")
 planted: $(PLANTED)
-	@sh $< $(if $(WITHOUT),--without $(WITHOUT)) $(if $(SAMPLE),--sample $(SAMPLE))
+	@sh $< $(if $(WITHOUT),--without $(WITHOUT))
 
 # The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
 # Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
-torture: deps all
+torture: deps all units
 	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
 
 # One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
@@ -229,12 +234,14 @@ MAN1 := $(wildcard docs/man/*.1)
 MAN5 := $(wildcard docs/man/*.5)
 MAN8 := $(wildcard docs/man/*.8)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/appcenter \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/appcenter/tools \
 	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install $(B)/bin/appcenterd $(DESTDIR)$(PREFIX)/sbin
 	install $(B)/bin/appctl $(B)/bin/appvendor $(DESTDIR)$(PREFIX)/bin
 	install $(B)/libexec/appcenter-job $(DESTDIR)$(PREFIX)/libexec/appcenter
+	install $(B)/libexec/tools/getcfg $(DESTDIR)$(PREFIX)/libexec/appcenter/tools
+	ln -sf getcfg $(DESTDIR)$(PREFIX)/libexec/appcenter/tools/setcfg
 	install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(MAN5) $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8

@@ -102,10 +102,10 @@ def print_sweeps(tally_file):
 
 
 def torture(tally):
-    """Attacks and corpus with every point of their sweeps."""
+    """The attacks, the corpus and the checks of room trust, with every point of their sweeps."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(APPCENTER_TORTURE="1", APPCENTER_TALLY=str(Path(folder) / "tally"))
-        run_pytest(["tests/attack", "tests/corpus"], tally)
+        run_pytest(["tests/attack", "tests/corpus", "tests/trust/test_planted.py"], tally)
         close(tally)
         print_sweeps(Path(folder) / "tally")
 
@@ -122,7 +122,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=("unit", "e2e"))
-    parser.add_argument("--torture", action="store_true", help="tests/attack and tests/corpus alone, with every point of its sweeps")
+    parser.add_argument("--torture", action="store_true", help="the sweeps alone, with every point of them")
     parser.add_argument("--reports", type=Path, help="folder of sanitizer reports; each is a failure")
     options = parser.parse_args()
     os.environ.setdefault("APPCENTER_BUILD", str((TOP / options.build).resolve()))

@@ -32,6 +32,7 @@
 
 #define WORK_POINT "/tmp" /* where the new root grows; never one of the host's folders that are shown */
 #define HOST_ETC   ".host-etc"
+#define HOST_SBIN  ".host-sbin"
 #define SAYING_MAX 4096
 
 /* Made below DIR if absent. The first N_TOP_FOLDERS stand at the top and take the place of the host's. */
@@ -48,6 +49,7 @@ static const struct {
 
 typedef struct {
     RootDir *nas;
+    Fd tools_fd;      /* host folder of programs for /sbin, or -1 */
     Fd new_fd;        /* the new root */
     char *volume_top; /* first part of the volume's path: DIR's too, wherever the volume is */
 } Build;
@@ -55,6 +57,7 @@ typedef struct {
 static void build_clear(Build *build)
 {
     root_dir_free(build->nas);
+    fd_close(build->tools_fd);
     fd_close(build->new_fd);
     g_free(build->volume_top);
 }
@@ -237,7 +240,8 @@ static gboolean cover_with_nas(const Build *build, const char *path)
 static gboolean show_host_entry(const Build *build, int host_fd, const char *name)
 {
     struct stat st;
-    if (is_from_nas(build, name) || strcmp(name, "etc") == 0)
+    if (is_from_nas(build, name) || strcmp(name, "etc") == 0 ||
+        (build->tools_fd >= 0 && strcmp(name, "sbin") == 0))
         return TRUE;
     if (fstatat(host_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT || complain("look at /%s", name);
@@ -301,6 +305,39 @@ static gboolean show_etc(const Build *build)
            each_entry(host_etc_fd, show_host_etc_entry, build);
 }
 
+/* ---- /sbin ---- */
+
+/* A program of ours (or a link among them) that the host does not have. */
+static gboolean show_tool(const Build *build, int tools_fd, const char *name)
+{
+    g_autofree char *to = g_strconcat("sbin/", name, NULL);
+    g_autofree char *hosts_own = g_strconcat("/sbin/", name, NULL);
+    return access(hosts_own, F_OK) == 0 || show(tools_fd, name, build->new_fd, to, TRUE);
+}
+
+static gboolean show_host_sbin_entry(const Build *build, int host_sbin_fd, const char *name)
+{
+    (void)host_sbin_fd;
+    g_autofree char *to = g_strconcat("sbin/", name, NULL);
+    g_autofree char *link = g_strconcat("/" HOST_SBIN "/", name, NULL);
+    return symlinkat(link, build->new_fd, to) == 0 || errno == EEXIST || complain("make the link /%s", to);
+}
+
+/* Scripts name /sbin/getcfg by its full path. The host's folder takes no new names, so ours stands in its place, with a
+ * link to each program of the host's. */
+static gboolean show_sbin(const Build *build)
+{
+    if (build->tools_fd < 0)
+        return TRUE;
+    g_auto(Fd) host_fd = open("/sbin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (host_fd < 0)
+        return complain("open /sbin");
+    return make_mount_point(build->new_fd, "sbin", TRUE) &&
+           make_mount_point(build->new_fd, HOST_SBIN, TRUE) &&
+           attach(host_fd, "", build->new_fd, HOST_SBIN, TRUE) &&
+           each_entry(build->tools_fd, show_tool, build) && each_entry(host_fd, show_host_sbin_entry, build);
+}
+
 /* ---- putting it together ---- */
 
 static gboolean open_nas(Build *build, const char *root_host_path, const char *volume_path)
@@ -323,6 +360,15 @@ static gboolean open_nas(Build *build, const char *root_host_path, const char *v
     return TRUE;
 }
 
+/* Before the new root covers where they may lie. */
+static gboolean open_tools(Build *build, const char *tools_path)
+{
+    if (!tools_path)
+        return TRUE;
+    build->tools_fd = open(tools_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return build->tools_fd >= 0 || complain("open %s", tools_path);
+}
+
 static gboolean mount_new_root(Build *build)
 {
     if (mount("tmpfs", WORK_POINT, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0)
@@ -337,7 +383,7 @@ static gboolean show_all(const Build *build)
     if (host_fd < 0)
         return complain("open /");
     return each_entry(host_fd, show_host_entry, build) && show_nas_folders(build) && show_etc(build) &&
-           cover_with_nas(build, "/usr/local") && cover_with_nas(build, "/dev/shm");
+           show_sbin(build) && cover_with_nas(build, "/usr/local") && cover_with_nas(build, "/dev/shm");
 }
 
 static gboolean change_root(const Build *build)
@@ -364,13 +410,13 @@ static gboolean drop_powers(void)
     return TRUE;
 }
 
-gboolean private_root_enter(const char *root_host_path, const char *volume_path)
+gboolean private_root_enter(const char *root_host_path, const char *volume_path, const char *tools_path)
 {
-    g_auto(Build) build = {.new_fd = -1};
+    g_auto(Build) build = {.tools_fd = -1, .new_fd = -1};
     /* DIR is opened in the new namespace: mounts of another one cannot be copied from */
     return enter_namespaces() && open_nas(&build, root_host_path, volume_path) &&
-           make_nas_folders(&build, volume_path) && mount_new_root(&build) && show_all(&build) &&
-           change_root(&build) && drop_powers();
+           open_tools(&build, tools_path) && make_nas_folders(&build, volume_path) &&
+           mount_new_root(&build) && show_all(&build) && change_root(&build) && drop_powers();
 }
 
 /* ---- asking first ---- */
@@ -385,7 +431,7 @@ static char *try_in_child(const char *root_host_path, const char *volume_path)
     pid_t pid = fork();
     if (pid == 0) {
         gboolean is_ready = dup2(ends[1], STDERR_FILENO) >= 0;
-        _exit(is_ready && private_root_enter(root_host_path, volume_path) ? 0 : 1);
+        _exit(is_ready && private_root_enter(root_host_path, volume_path, NULL) ? 0 : 1);
     }
     close(ends[1]);
     g_auto(Fd) read_end = ends[0];

@@ -35,11 +35,11 @@ guint sandbox_probe(void);
 /* A root of their own for scripts under --root: new mount namespace (user namespace when not root, own uid mapped to
  * 0), tmpfs and pivot_root; host folders recursively read-only; ROOT's /etc laid over the host's (a read-only union of
  * the host's entries and DIR/etc writable); /share /opt /var /run /tmp /dev/shm and /usr/local from DIR (made there if
- * absent); the volume bound whole and writable; /proc and /dev as the host has them. To be called in a ProcessSpec
- * child_setup; sets cwd to "/" of the new root. On FALSE a sentence was written to stderr.
+ * absent); the volume bound whole and writable; /proc and /dev as the host has them. tools_path: a host folder, or NULL;
+ * its programs stand in /sbin where the host has none of that name. To be called in a ProcessSpec child_setup; sets cwd to "/" of the new root. On FALSE a sentence was written to stderr.
  * Writes to anywhere else fail with EROFS, a new name directly in /etc too (what is in /etc/config, init.d, rcS.d, rcK.d
  * and in every other folder of DIR/etc lands there). Drops the power to mount and to reboot. Needs Linux 5.12. */
-gboolean private_root_enter(const char *root_host_path, const char *volume_path);
+gboolean private_root_enter(const char *root_host_path, const char *volume_path, const char *tools_path);
 
 /* Is private_root_enter permitted here? Asked by trying it in a forked child; the answer is kept. When not: *why gets
  * the sentence (free with g_free). */

@@ -440,7 +440,8 @@ static int listen_socket(Server *server, GError **error)
         return error_set_errno(error, "cannot bind " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME), -1;
     if (fchmodat(server->run_dir_fd, SERVER_SOCKET_NAME, 0666, 0) != 0)
         return error_set_errno(error, "cannot open the socket to everybody"), -1;
-    if (listen(fd, 128) != 0)
+    /* A client that does not want to block is turned away by the kernel when the queue is full. */
+    if (listen(fd, SOMAXCONN) != 0)
         return error_set_errno(error, "cannot listen"), -1;
     return fd_steal(&fd);
 }
@@ -453,14 +454,25 @@ static void on_http_log(void *cls, const char *format, va_list arguments)
     log_debug("http", "%s", g_strchomp(text));
 }
 
+/* A NUL would end a path or a value early, and what is asked for would be something else: it becomes a control character,
+ * which nothing is named by. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    for (char *nul = text; (nul = strstr(nul, "%00")) != NULL; nul += 3)
+        nul[2] = '1';
+    return MHD_http_unescape(text);
+}
+
 static struct MHD_Daemon *start_http(Server *server, int listen_fd, GError **error)
 {
     struct MHD_Daemon *http = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, server->limits.max_clients, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, server->limits.max_clients,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)65536, MHD_OPTION_END);
     if (!http)
         error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");

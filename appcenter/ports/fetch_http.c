@@ -178,11 +178,17 @@ static gboolean is_wanted(const Exchange *exchange)
 
 /* --- what libcurl calls --- */
 
+/* A byte of the mark that some put before UTF-8 text. */
+static gboolean is_mark(char byte)
+{
+    return (guchar)byte == 0xef || (guchar)byte == 0xbb || (guchar)byte == 0xbf;
+}
+
 /* Blanks and a byte order mark may come before it. */
 static gboolean starts_like_a_page(Exchange *exchange, const char *data, gsize len)
 {
     for (gsize i = 0; i < len && !exchange->is_first_known; i++) {
-        if (g_ascii_isspace(data[i]) || memchr("\xef\xbb\xbf", data[i], 3) != NULL)
+        if (g_ascii_isspace(data[i]) || is_mark(data[i]))
             continue;
         exchange->is_first_known = TRUE;
         return data[i] == '<';
@@ -336,7 +342,7 @@ static void note_answer(const Exchange *exchange)
     g_clear_pointer(&outcome->etag, g_free);
     if (exchange->status == 200)
         outcome->etag = plain_etag(header(exchange, "ETag"));
-    gboolean is_taken = exchange->error == NULL && is_wanted(exchange);
+    gboolean is_taken = transfer->is_exact && exchange->error == NULL && is_wanted(exchange);
     if (is_taken && (exchange->status == 200 || tag_of(exchange) == NULL)) {
         g_clear_pointer(&transfer->resume_tag, g_free);     /* of two places, or of another answer */
         if (outcome->etag != NULL && *outcome->etag == '"') /* a weak tag is no promise about bytes */

@@ -1,21 +1,18 @@
-/* service.c - runs an app's scripts: hooks, and its service program with start and stop.
+/* service.c - runs an app's scripts, first of all its service program with start and stop.
  *
- * Hides how a script is confined (private root or not), what it finds in its environment, and how the package's text
- * reaches the shell: as open files in memory, never as words of a command line. What a script leaves running carries the
- * app's marker, and that is how stop proves an app dead.
+ * Hides how a script is confined (private root or not) and what it finds in its environment. What a script leaves running
+ * carries the app's marker, and that is how stop proves an app dead.
  */
 #include "ports/service_internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define SHELL           "/bin/sh"
-#define HOOK_TIMEOUT_S  300
-#define TERM_WAIT_S     10
-#define HOOK_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+#define SHELL       "/bin/sh"
+#define TERM_WAIT_S 10
+#define SCRIPT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- where scripts run ---- */
 
@@ -30,15 +27,14 @@ static gboolean uses_private_root(const ServiceContext *context)
     return root_dir_is_private(context->root) && !is_unconfined_by_choice();
 }
 
-/* What stands before product paths as the scripts see them. */
-static const char *seen_prefix(const ServiceContext *context)
+const char *service_seen_prefix(const ServiceContext *context)
 {
     return uses_private_root(context) ? "" : root_dir_path(context->root);
 }
 
 char *service_path_seen(const ServiceContext *context, const char *path_in_app)
 {
-    return g_strconcat(seen_prefix(context), context->app_path, "/", path_in_app, NULL);
+    return g_strconcat(service_seen_prefix(context), context->app_path, "/", path_in_app, NULL);
 }
 
 gboolean service_may_run(const ServiceContext *context, GError **error)
@@ -51,12 +47,42 @@ gboolean service_may_run(const ServiceContext *context, GError **error)
                      "scripts of packages need a root of their own here, and that is not permitted: %s", why);
 }
 
+/* build/libexec/appcenter-job has them beside itself; programs elsewhere in the build or in PREFIX find them there. */
+static char *find_tools(void)
+{
+    static const char *const places[] = {"tools", "../libexec/tools", "../libexec/appcenter/tools"};
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = self ? g_path_get_dirname(self) : NULL;
+    for (gsize i = 0; folder && i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *path = g_build_filename(folder, places[i], NULL);
+        char *found = g_canonicalize_filename(path, NULL);
+        if (g_file_test(found, G_FILE_TEST_IS_DIR))
+            return found;
+        g_free(found);
+    }
+    return g_strdup("");
+}
+
+const char *service_tools_path(void)
+{
+    static char *path;
+    if (!path)
+        path = find_tools();
+    return *path ? path : NULL;
+}
+
+typedef struct {
+    const ServiceContext *context;
+    const char *cwd;
+} Entrance;
+
 static gboolean enter_private_root(gpointer user_data)
 {
-    const ServiceContext *context = user_data;
-    if (!private_root_enter(root_dir_path(context->root), context->volume_path))
+    const Entrance *entrance = user_data;
+    const ServiceContext *context = entrance->context;
+    if (!private_root_enter(root_dir_path(context->root), context->volume_path, service_tools_path()))
         return FALSE;
-    return chdir(context->app_path) == 0 || chdir("/") == 0; /* removed already: its last hooks run from / */
+    return chdir(entrance->cwd) == 0 || chdir("/") == 0; /* removed already: its last hooks run from / */
 }
 
 /* ---- one run ---- */
@@ -65,12 +91,15 @@ static char **make_environment(const ServiceContext *context, const char *const 
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     g_autofree char *instance = marker_instance(context->root);
-    g_autofree char *folder = g_strconcat(seen_prefix(context), context->app_path, NULL);
+    g_autofree char *folder = g_strconcat(service_seen_prefix(context), context->app_path, NULL);
+    /* in a private root they stand in /sbin */
+    const char *tools = uses_private_root(context) ? NULL : service_tools_path();
+    g_autofree char *path = g_strconcat(SCRIPT_PATH, tools ? ":" : "", tools, NULL);
     const char *const values[][2] = {
         {"APPCENTER_APP", context->app},
         {"APPCENTER_INSTANCE", instance},
-        {"APPCENTER_ROOT", seen_prefix(context)},
-        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        {"APPCENTER_ROOT", service_seen_prefix(context)},
+        {"PATH", path},
         {"HOME", "/"},
         {"LANG", "C"},
         {"QPKG_NAME", context->app},
@@ -103,7 +132,8 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run, GErro
     g_auto(GStrv) envp = make_environment(context, run->extra_env);
     if (!service_may_run(context, error))
         return FALSE;
-    g_auto(Fd) folder = root_dir_openat(context->root, context->app_path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    Entrance entrance = {context, run->cwd ? run->cwd : context->app_path};
+    g_auto(Fd) folder = root_dir_openat(context->root, entrance.cwd, O_RDONLY | O_DIRECTORY, 0, NULL);
     ProcessSpec spec = {.argv = (const char *const *)argv,
                         .envp = (const char *const *)envp,
                         .cwd_fd = folder,
@@ -114,7 +144,7 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run, GErro
                         .die_with_parent = TRUE};
     if (uses_private_root(context)) {
         spec.child_setup = enter_private_root;
-        spec.child_setup_data = (gpointer)context;
+        spec.child_setup_data = &entrance;
     }
     if (run->may_be_cancelled) {
         spec.is_cancelled = context->is_cancelled;
@@ -126,43 +156,6 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run, GErro
     if (!is_good)
         g_prefix_error(error, "%s: ", run->what);
     return is_good;
-}
-
-/* ---- hooks ---- */
-
-/* The text as a file without a name, readable by number. */
-static int text_as_file(const char *name, const char *text, GError **error)
-{
-    g_auto(Fd) fd = memfd_create(name, MFD_CLOEXEC);
-    if (fd < 0) {
-        error_set_errno(error, "a file in memory");
-        return -1;
-    }
-    return files_write_all(fd, text, strlen(text), error) ? fd_steal(&fd) : -1;
-}
-
-gboolean service_run_hook(const ServiceContext *context, const char *hook, GError **error)
-{
-    if (strspn(hook, HOOK_NAME_CHARS) != strlen(hook))
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted the name of a hook, found \"%s\"", hook);
-    if (!context->routines || !strstr(context->routines, hook))
-        return TRUE;
-    g_auto(Fd) prelude = text_as_file("prelude", service_prelude, error);
-    g_auto(Fd) routines = prelude < 0 ? -1 : text_as_file("package_routines", context->routines, error);
-    if (routines < 0)
-        return FALSE;
-    int fds[] = {prelude, routines};
-    g_autofree char *prelude_path = g_strdup_printf("/proc/self/fd/%d", prelude);
-    g_autofree char *routines_path = g_strdup_printf("/proc/self/fd/%d", routines);
-    const char *arguments[] = {prelude_path, routines_path, hook, NULL};
-    ServiceRun run = {.what = hook,
-                      .program = SHELL,
-                      .arguments = arguments,
-                      .pass_fds = fds,
-                      .n_pass_fds = G_N_ELEMENTS(fds),
-                      .timeout_s = HOOK_TIMEOUT_S,
-                      .may_be_cancelled = TRUE};
-    return service_run(context, &run, error);
 }
 
 /* ---- the service program ---- */
@@ -231,6 +224,15 @@ gboolean service_stop(const ServiceContext *context, GError **error)
                                                  FALSE, &failure)))
         log_warning("service", "%s: %s", context->app, failure->message);
     return marker_kill(context->root, context->app, TERM_WAIT_S, error);
+}
+
+void service_say_remove(const ServiceContext *context)
+{
+    g_autoptr(GError) failure = NULL;
+    g_auto(Fd) program = open_program(context, &failure);
+    if (failure || (program >= 0 && !run_program(context, program, "remove",
+                                                 context->identity->stop_timeout_s, FALSE, &failure)))
+        log_info("service", "%s: %s", context->app, failure->message);
 }
 
 gboolean service_kill(const RootDir *root, const char *app, GError **error)

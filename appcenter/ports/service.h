@@ -17,7 +17,10 @@ typedef struct {
     const char *version;
     const char *app_path; /* product path of its folder */
     const QpkgIdentity *identity;
-    const char *routines; /* text of package_routines or NULL */
+    const char *config_text;  /* qpkg.cfg, whose keys hooks find as variables; or NULL */
+    const char *routines;     /* text of package_routines or NULL */
+    const char *extract_path; /* product path of the folder that hooks begin in; NULL: the app's own */
+    GString *hook_state;      /* what one hook's shell hands to the next: variables; or NULL */
     gint64 health_timeout_s, health_settle_s;
     gboolean (*is_cancelled)(gpointer user_data); /* may be NULL */
     gpointer user_data;
@@ -29,7 +32,7 @@ typedef struct {
 gboolean service_may_run(const ServiceContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Runs the function `hook` of package_routines ("pkg_pre_install", ...), or expands and runs the text variable
- * ("PKG_PRE_REMOVE", ...); absent is success. err_log in it aborts. */
+ * ("PKG_PRE_REMOVE", ...); absent is success. It fails by err_log or exit; what it returns says nothing, as on QTS. */
 gboolean service_run_hook(const ServiceContext *context, const char *hook,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -38,6 +41,8 @@ gboolean service_start(const ServiceContext *context, GError **error) G_GNUC_WAR
 /* Service script stop, then proves the app's processes dead (markers, base/marker.h): TERM, 10 s, KILL; SCRIPT if
  * one will not die. Idempotent. */
 gboolean service_stop(const ServiceContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Service script remove, as QTS calls it before an app goes. Whatever it says, the app goes. */
+void service_say_remove(const ServiceContext *context);
 /* Ends every marked process of the app without asking its script (recovery). */
 gboolean service_kill(const RootDir *root, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Alive by pid file or port for health_settle, and its APPCENTER_HEALTH probe passes within health_timeout. HEALTH says

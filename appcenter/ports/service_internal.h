@@ -12,6 +12,7 @@ typedef struct {
     const char *program;          /* host-independent path to execute, as the script sees it */
     const char *const *arguments; /* behind the program, NULL-terminated; or NULL */
     const char *const *extra_env; /* or NULL */
+    const char *cwd;              /* product path; NULL: the app's folder */
     const int *pass_fds;
     gsize n_pass_fds;
     gint64 timeout_s;
@@ -23,5 +24,9 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Path of a file of the app's folder as its scripts see it; free. */
 char *service_path_seen(const ServiceContext *context, const char *path_in_app);
+/* What stands before product paths as the scripts see them: "" unless they run unconfined below a root. */
+const char *service_seen_prefix(const ServiceContext *context);
+/* Host folder of our getcfg and setcfg, or NULL: not installed. Kept for the life of the process. */
+const char *service_tools_path(void);
 
 #endif

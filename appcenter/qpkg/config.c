@@ -197,6 +197,21 @@ const char *qpkg_config_get(const QpkgConfig *config, const char *key)
     return NULL;
 }
 
+char **qpkg_config_to_environment(const QpkgConfig *config)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    for (guint i = 0; i < config->assignments->len; i++) {
+        const Assignment *assignment = assignment_at(config, i);
+        /* names of ours are no package's to choose, and an earlier value does not count */
+        if (g_str_has_prefix(assignment->key, "APPCENTER_") ||
+            qpkg_config_get(config, assignment->key) != assignment->value)
+            continue;
+        g_autofree char *entry = g_strconcat(assignment->key, "=", assignment->value, NULL);
+        g_strv_builder_add(builder, entry);
+    }
+    return g_strv_builder_end(builder);
+}
+
 char **qpkg_config_get_list(const QpkgConfig *config, const char *key)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();

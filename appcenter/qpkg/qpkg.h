@@ -61,6 +61,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QpkgConfig, qpkg_config_free)
 const char *qpkg_config_get(const QpkgConfig *config, const char *key);
 /* All values of a list key (QPKG_CONFIG, QDK_EXTRA_FILE), split at blanks; g_strfreev, never NULL. */
 char **qpkg_config_get_list(const QpkgConfig *config, const char *key);
+/* "KEY=value" of every key but ours (APPCENTER_...), for the environment of hooks; g_strfreev. */
+char **qpkg_config_to_environment(const QpkgConfig *config);
 /* Seconds of QPKG_TIMEOUT "start,stop"; the defaults given when absent or odd; capped at 600. */
 void qpkg_config_timeouts(const QpkgConfig *config, gint64 *start_s, gint64 *stop_s);
 /* Canonical text (KEY="VALUE" lines in file order, escapes) for the writer and for keeping it with an installed app. */

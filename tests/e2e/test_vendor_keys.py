@@ -171,6 +171,19 @@ def test_every_ceremony_in_the_document_works_as_typed(tmp_path, scratch):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+def test_the_example_policy_does_what_it_says(tmp_path):
+    text = (lab.TOP / "keys/policy.example").read_text().replace("\\\n", " ")
+    init = re.search(r"appvendor (init REPO --keys DIR .*)", text)[1].split()
+    status = re.search(r"appvendor (status REPO .*)", text)[1].split()
+    for words in (init, status):
+        lab.run([lab.program("appvendor"), *words], cwd=tmp_path)
+    made = {role: len(list((tmp_path / "DIR" / role).glob("*.pem"))) for role in ("root", "targets", "releases")}
+    assert "makes {root} root keys, {targets} of targets and {releases} of releases".format(**made) in text
+    root = metadata(tmp_path / "REPO", "1.root.json")["signed"]["roles"]
+    rows = {name: int(needed) for name, needed in re.findall(r"^(\w+) +\d+ +(\d+) +\d+d ", text, flags=re.M)}
+    assert {name: root[name]["threshold"] for name in root} == {name: rows[name] for name in root}
+
+
 # --- rotation ---
 
 def test_a_root_is_published_only_when_the_old_and_the_new_threshold_hold(fresh, tmp_path, scratch):

@@ -6,11 +6,11 @@ JSON, endless data, damage and links in the cache, a client that dies at any mom
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 
 import pytest
+import sweep
 import tuf_by_hand as tuf
 
 
@@ -204,7 +204,7 @@ def test_endless_data_is_cut_off(server, client):
 
     server.odd["metadata/timestamp.json"] = endless
     assert client.refresh() == 1
-    assert "timestamp.json is longer than the 16384 bytes allowed" in client.said
+    assert "timestamp.json" in client.said and "16384 bytes allowed" in client.said
     assert len(sent) < 512, "it read on for 32 MiB"
 
 
@@ -328,9 +328,8 @@ def bin_of(path, bits):
 
 @pytest.mark.parametrize("bits", [1, 3, 4, 8, 11])
 def test_bins_are_found_in_both_ways_of_writing_them(repository, ring, client, bits):
-    seed = int(os.environ.get("APPCENTER_SEED") or random.randrange(2**32))
-    print(f"APPCENTER_SEED={seed}")
-    paths = [f"files/{random.Random(seed + i).getrandbits(64):x}.tgz" for i in range(12)]
+    dice = sweep.chance(f"bins {bits}")
+    paths = [f"files/{dice.getrandbits(64):x}.tgz" for _ in range(12)]
     digits = (bits + 3) // 4
     key = repository.delegate("targets", "bin", 8, bit_length=bits)
     for path in paths:

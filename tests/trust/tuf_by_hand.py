@@ -222,6 +222,7 @@ class Client:
         done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=120)
         self.said = done.stderr
         assert done.returncode in (0, 1), f"{words} ended with {done.returncode}: {done.stderr}"
+        assert not any(word in done.stderr for word in ("Sanitizer", "WARNING", "CRITICAL")), done.stderr
         return done.returncode
 
     def refresh(self):

@@ -15,6 +15,7 @@
 typedef struct {
     const Scratch *nas;
     const char *volume;
+    const char *tools;
     const char *script;
     gboolean as_nobody;
 } Trial;
@@ -22,7 +23,7 @@ typedef struct {
 static gboolean enter(gpointer data)
 {
     const Trial *trial = data;
-    return private_root_enter(trial->nas->path, trial->volume);
+    return private_root_enter(trial->nas->path, trial->volume, trial->tools);
 }
 
 static int run_trial(gpointer data)

@@ -416,7 +416,8 @@ static void test_another_mirror_goes_on_where_one_broke_off(Fixture *fixture, gc
     g_assert_true(get_file(fixture, "unannounced", &error));
     g_assert_no_error(error);
     expect_file(fixture, BODY);
-    g_assert_cmpint(fixture->outcome.bytes, ==, 14); /* the first mirror was asked twice: it knows no ranges */
+    g_assert_cmpint(fixture->outcome.bytes, ==,
+                    14); /* the first mirror was asked twice: it knows no ranges */
 }
 
 /* TUF's names of files come quoted: "?" is asked for as %3F, and not as %253F. */

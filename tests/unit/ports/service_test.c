@@ -144,7 +144,7 @@ static void hook_sees_the_names_of_qts(void)
     app.context.routines =
         "pkg_install() {\n"
         "  $CMD_ECHO \"$QPKG_NAME $QPKG_VER $APPCENTER_APP $(cat data/x)\" > $SYS_QPKG_DIR/made\n"
-        "  [ \"$(pwd -P)\" = \"$(cd $SYS_QPKG_DIR && pwd -P)\" ] && $CMD_MKDIR -p $SYS_CONFIG_DIR\n"
+        "  [ \"$(pwd -P)\" = \"$(cd $SYS_EXTRACT_DIR && pwd -P)\" ] && $CMD_MKDIR -p $SYS_CONFIG_DIR\n"
         "  log hello; cat\n"
         "}\n";
     MUST(service_run_hook(&app.context, "pkg_install", &error));
@@ -181,18 +181,89 @@ static void hook_failure_is_failure(void)
     g_auto(App) app = {0};
     app_init(&app, NULL);
     app.context.routines = "pkg_install() { err_log \"no room for photos\"; touch $SYS_QPKG_DIR/after; }\n"
-                           "pkg_post_install() { false; }\n";
+                           "pkg_post_install() { echo bad; exit 3; }\n";
     MUST_FAIL(service_run_hook(&app.context, "pkg_install", &error), APPCENTER_ERROR_SCRIPT,
-              "pkg_install: sh: ended with exit code 1: no room for photos");
+              "ended with exit code 1: no room for photos");
     g_autofree char *after = read_file(&app, APP_PATH "/after");
     g_assert_null(after);
     MUST_FAIL(service_run_hook(&app.context, "pkg_post_install", &error), APPCENTER_ERROR_SCRIPT,
-              "exit code 1");
+              "exit code 3: bad");
 }
 
 static void failure_of_a_hook_is_failure(void)
 {
     in_each_way(hook_failure_is_failure);
+}
+
+/* QTS ignores it, and many a hook ends with a test that does not hold. */
+static void what_a_hook_returns(void)
+{
+    g_auto(App) app = {0};
+    app_init(&app, NULL);
+    app.context.routines = "pkg_install() { [ -f /none ] && $CMD_TOUCH x; }\n";
+    MUST(service_run_hook(&app.context, "pkg_install", &error));
+    g_assert_nonnull(strstr(app.logged->str, "pkg_install returned 1"));
+}
+
+static void what_a_hook_returns_says_nothing(void)
+{
+    in_each_way(what_a_hook_returns);
+}
+
+/* On QTS it is one shell. $0 and the arguments are as there, too. */
+static void hooks_of_one_install_share_their_variables(void)
+{
+    g_auto(App) app = {0};
+    app_init(&app, NULL);
+    g_autoptr(GString) state = g_string_new(NULL);
+    app.context.hook_state = state;
+    app.context.extract_path = VOLUME_PATH "/extract";
+    scratch_write(&app.scratch, VOLUME_PATH "/extract/readme", "read me");
+    app.context.routines = "readonly FIXED=1\nCHANGED=before\n[ -z \"$1\" ] || exit 9\n"
+                           "pkg_init() { QUOTE=\"it's\n two\"; CHANGED=after; SYS_X=y; }\n"
+                           "pkg_install() { echo \"$QUOTE,$CHANGED,$SYS_X,$FIXED,$(cat readme),$0\"; }\n";
+    MUST(service_run_hook(&app.context, "pkg_init", &error));
+    MUST(service_run_hook(&app.context, "pkg_install", &error));
+    g_assert_cmpstr(app.logged->str, ==, "pkg_install: it's\n two,after,y,1,read me,./qinstall.sh\n");
+}
+
+static void hooks_of_one_install_share_variables(void)
+{
+    in_each_way(hooks_of_one_install_share_their_variables);
+}
+
+static void hooks_find_the_keys_and_helpers(void)
+{
+    g_auto(App) app = {0};
+    app_init(&app, NULL);
+    scratch_write(&app.scratch, "/etc/config/def_share.info", "[SHARE_DEF]\ndefDownload = Loads\n");
+    scratch_write(&app.scratch, "/etc/config/smb.conf", "[Loads]\npath = /share/Loads\n[other]\npath=/x\n");
+    scratch_write(&app.scratch, "/etc/config/qpkg.conf", "[Photo]\nInstall_Path = /p\nEnable = TRUE\n");
+    scratch_write(&app.scratch, VOLUME_PATH "/Public/x", "");
+    app.context.config_text = "QPKG_NAME=\"Forged\"\nQPKG_WEBUI=\"/a b/\"\nQPKG_X='$(id)'\nAPPCENTER_APP=x\n";
+    app.context.routines =
+        "pkg_install() {\n"
+        "  echo \"$QPKG_NAME|$QPKG_WEBUI|$QPKG_X|$APPCENTER_APP\"\n"
+        "  echo \"$SYS_DOWNLOAD_SHARE $SYS_DOWNLOAD_PATH ${SYS_PUBLIC_PATH##*/} <$SYS_WEB_PATH>\"\n"
+        "  get_share_path other there && echo $there\n"
+        "  is_less 1.9 1.10 && is_equal 1.0 1 && ! is_greater_or_equal 1.2 1.3 && echo ordered\n"
+        "  [ -x \"$CMD_SED\" ] && [ -x \"$CMD_GETCFG\" ] && echo there\n"
+        "  $CMD_LOG_TOOL -t0 -uSystem -p127.0.0.1 -mlocalhost -a \"to the log\"\n"
+        "  is_qpkg_enabled Photo && $CMD_GETCFG Photo $SYS_QPKG_CONF_FIELD_INSTALL_PATH -f "
+        "$SYS_QPKG_CONFIG_FILE\n"
+        "  set_qpkg_field My_Key 1; set_progress_fail\n"
+        "}\n";
+    MUST(service_run_hook(&app.context, "pkg_install", &error));
+    g_assert_cmpstr(app.logged->str, ==,
+                    "pkg_install: Photo|/a b/|$(id)|Photo\nLoads /share/Loads Public <>\n/x\nordered\nthere\n"
+                    "to the log\n/p\n");
+    g_autofree char *view = read_file(&app, "/etc/config/qpkg.conf");
+    g_assert_nonnull(strstr(view, "My_Key = 1\n"));
+}
+
+static void hooks_find_the_keys_of_qpkg_cfg_and_qts_helpers(void)
+{
+    in_each_way(hooks_find_the_keys_and_helpers);
 }
 
 static void removal_text_is_run(void)
@@ -496,6 +567,9 @@ void service_tests(void)
     ADD(hooks_see_the_names_of_qts);
     ADD(absent_hooks_are_success);
     ADD(failure_of_a_hook_is_failure);
+    ADD(what_a_hook_returns_says_nothing);
+    ADD(hooks_of_one_install_share_variables);
+    ADD(hooks_find_the_keys_of_qpkg_cfg_and_qts_helpers);
     ADD(text_variables_of_a_removal_are_run);
     ADD(a_private_root_keeps_scripts_off_the_host);
     ADD(a_daemon_lives_on_after_its_script_and_dies_at_stop);

@@ -304,8 +304,71 @@ static void test_locked_key_as_public(void)
     private_pem_free(pem);
 }
 
+/* What a token exports, and what we write ourselves, name the same key. */
+static void test_public_text(void)
+{
+    for (int kind = KEY_ED25519; kind <= KEY_RSA; kind++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(PrivateKey) made = private_key_generate((KeyKind)kind, &error);
+        g_assert_no_error(error);
+        const PublicKey *half = private_key_public(made);
+        g_autofree char *object = json_to_text(public_key_json(half));
+        g_autoptr(PublicKey) from_object = public_key_from_text(object, strlen(object), &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(public_key_id(from_object), ==, public_key_id(half));
+        if (kind == KEY_ED25519)
+            continue;
+        const char *pem =
+            json_string_value(json_object_get(json_object_get(public_key_json(half), "keyval"), "public"));
+        g_autoptr(PublicKey) from_pem = public_key_from_text(pem, strlen(pem), &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(public_key_id(from_pem), ==, public_key_id(half));
+        g_assert_cmpstr(public_key_scheme(from_pem), ==, public_key_scheme(half));
+    }
+}
+
+static void test_public_text_misfits(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(public_key_from_text(weak_pem, strlen(weak_pem), &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "wanted rsa of 2048");
+    g_assert_null(public_key_from_text("{}", 2, &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "keytype");
+    g_assert_null(public_key_from_text("", 0, &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "public key in pem form");
+}
+
+static GBytes *sign_with(const PublicKey *key, const void *data, gsize len, gpointer other, GError **error)
+{
+    (void)key;
+    return private_key_sign(other, data, len, error);
+}
+
+/* A token that holds another key answers, too; its answer is no signature of ours. */
+static void test_external(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(PrivateKey) held = private_key_generate(KEY_ECDSA, &error);
+    g_autoptr(PrivateKey) stranger = private_key_generate(KEY_ECDSA, &error);
+    g_assert_no_error(error);
+    const json_t *object = public_key_json(private_key_public(held));
+    g_autoptr(PrivateKey) good = private_key_external(public_key_from_json(object, NULL), sign_with, held);
+    g_autoptr(PrivateKey) bad = private_key_external(public_key_from_json(object, NULL), sign_with, stranger);
+    g_autoptr(GBytes) sig = private_key_sign(good, "abc", 3, &error);
+    g_assert_no_error(error);
+    g_assert_true(public_key_verify(private_key_public(held), "abc", 3, g_bytes_get_data(sig, NULL),
+                                    g_bytes_get_size(sig)));
+    g_assert_null(private_key_sign(bad, "abc", 3, &error));
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "bytes that are none");
+    g_assert_null(private_key_to_pem(good, NULL, &error));
+    assert_error(&error, APPCENTER_ERROR_INVALID, "is not held here");
+}
+
 void key_tests_add(void)
 {
+    g_test_add_func("/key/a_public_half_is_read_as_object_and_as_pem", test_public_text);
+    g_test_add_func("/key/a_public_half_that_is_none_is_refused", test_public_text_misfits);
+    g_test_add_func("/key/what_an_external_signer_answers_is_checked", test_external);
     g_test_add_func("/key/signatures_and_ids_of_others_are_read", test_vectors);
     g_test_add_func("/key/one_scheme_does_not_pass_for_another", test_schemes_are_kept_apart);
     g_test_add_func("/key/a_malformed_signature_is_just_not_good", test_malformed_signatures);

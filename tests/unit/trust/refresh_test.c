@@ -377,6 +377,31 @@ static void test_snapshot_hash(void)
     assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 2: sha256 ", "1 2 0 0");
 }
 
+/* (aktualizr) hashed what it had written anew from the parsed tree: a hash is over the bytes as served. */
+static void test_hash_of_served_bytes(void)
+{
+    for (int is_of_canonical = 0; is_of_canonical < 2; is_of_canonical++) {
+        g_autoptr(Repo) repo = repo_new();
+        g_autoptr(Box) box = box_new(repo);
+        g_autoptr(json_t) tree = repo_served(repo, "snapshot");
+        g_autofree char *indented = json_dumps(tree, JSON_INDENT(4));
+        g_autoptr(GBytes) served = bytes_of(indented);
+        g_autoptr(GBytes) canonical = canonical_json(tree, NULL);
+        GBytes *hashed = is_of_canonical ? canonical : served;
+        g_autofree char *sum =
+            digest_hex_of(DIGEST_SHA256, g_bytes_get_data(hashed, NULL), g_bytes_get_size(hashed));
+        json_t *info =
+            json_object_get(json_object_get(repo_part(repo, "timestamp"), "meta"), "snapshot.json");
+        json_object_set_new(info, "hashes", json_pack("{s:s}", "sha256", sum));
+        repo_serve(repo, "snapshot", served);
+        repo_bump(repo, "timestamp");
+        if (is_of_canonical)
+            assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 1: sha256", "1 2 0 0");
+        else
+            assert_refreshes(box, repo);
+    }
+}
+
 static void test_sha512(void)
 {
     for (int is_right = 0; is_right < 2; is_right++) {
@@ -519,6 +544,7 @@ void refresh_tests_add(void)
     g_test_add_func("/refresh/the_version_inside_must_be_the_announced_one", test_version_mismatch);
     g_test_add_func("/refresh/announced_hashes_are_checked", test_hashes);
     g_test_add_func("/refresh/the_snapshot_must_fit_its_hash", test_snapshot_hash);
+    g_test_add_func("/refresh/a_hash_is_over_the_bytes_as_served", test_hash_of_served_bytes);
     g_test_add_func("/refresh/announced_sha512_hashes_are_checked", test_sha512);
     g_test_add_func("/refresh/a_stored_snapshot_must_fit_the_announced_hash",
                     test_stored_snapshot_of_other_hash);
