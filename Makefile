@@ -187,6 +187,7 @@ torture: deps all units
 
 # One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
 bench: deps all units
+	@sh tests/deps.sh yes bench
 	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
 	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
 
