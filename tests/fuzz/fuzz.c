@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define CONTENT                                                                                              \
-    "#!/bin/sh\nscript_len=133\noffset=$(/usr/bin/expr $script_len + 10)\ncat data.tar.gz\n"                 \
+    "#!/bin/sh\nscript_len=126\noffset=$(/usr/bin/expr $script_len + 10)\ncat data.tar.gz\n"                 \
     "offset=$(/usr/bin/expr $offset + 20)\nexit 1\nCCCCCCCCCCDDDDDDDDDDDDDDDDDDDD"
 #define TAIL                                                                                                 \
     "                                        1000000000          Fuzz                1.0       QNAPQPKG  "
@@ -14,12 +14,25 @@
 const FuzzPiece fuzz_good_content = {CONTENT, sizeof CONTENT - 1};
 const FuzzPiece fuzz_good_tail = {TAIL, sizeof TAIL - 1};
 
+/* What stands around the inputs must itself be good, or every input would be refused for it. */
+static void check_fixture(int fd)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(files_write_all(fd, fuzz_good_content.data, fuzz_good_content.len, &error));
+    g_assert_true(files_write_all(fd, fuzz_good_tail.data, fuzz_good_tail.len, &error));
+    g_autoptr(QpkgLayout) layout = qpkg_layout_read(fd, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(layout);
+}
+
 int fuzz_file(const FuzzPiece *pieces)
 {
     static int fd = -1;
     g_autoptr(GError) error = NULL;
-    if (fd < 0)
+    if (fd < 0) {
         fd = memfd_create("fuzz", MFD_CLOEXEC);
+        check_fixture(fd);
+    }
     g_assert_true(fd >= 0 && ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
     for (; pieces->data; pieces++)
         g_assert_true(files_write_all(fd, pieces->data, pieces->len, &error));
