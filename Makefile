@@ -36,7 +36,7 @@ LDFLAGS_ALL = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 include $(B)/flags.mk
 endif
-MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench conformance,$(MAKECMDGOALS)),yes,no)
+MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench conformance fuzz,$(MAKECMDGOALS)),yes,no)
 $(B)/flags.mk: Makefile tests/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/deps.sh $(MAY_INSTALL) build
@@ -66,7 +66,7 @@ TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
 all: $(PROGRAMS) $(TOOLS)
 
-.PHONY: all deps demo test units unit e2e bench conformance planted check-asan lint install clean help
+.PHONY: all deps demo test fuzz fuzzers units unit e2e bench conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -187,6 +187,7 @@ torture: deps all units
 
 # One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
 bench: deps all units
+	@sh tests/deps.sh yes bench
 	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
 	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
 
@@ -199,7 +200,27 @@ check-asan: deps
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp APPCENTER_BUILD=$(CURDIR)/build-asan \
 	  $(PYTHON) -B tests/run.py --build build-asan --reports build-asan/reports
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c)
+# The parsers of packages under libFuzzer, FUZZ_S seconds each; what is found stays in build-fuzz/found. The seeds are made
+# anew, what the fuzzer adds to them stays in build-fuzz/corpus.
+FUZZ_S  ?= 20
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+$(B)/obj/tests/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/fuzz -c $< -o $@
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/fuzz.o $(call down,ports)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(FUZZ_MAIN) $(filter %.o,$^) $(call down,ports) $(LIBS_ALL) -o $@
+fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
+fuzz:
+	@sh tests/deps.sh yes build test fuzz
+	@$(MAKE) B=build-fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer OPT="-O1 -g" fuzzers
+	@$(PYTHON) -B tests/fuzz/seeds.py build-fuzz/seeds
+	@for target in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$target build-fuzz/found; echo "fuzz: $$target"; \
+	  G_SLICE=always-malloc build-fuzz/fuzz/$$target -max_total_time=$(FUZZ_S) -timeout=20 -rss_limit_mb=3000 \
+	    -malloc_limit_mb=6000 -max_len=40000 -print_final_stats=1 -verbosity=0 -artifact_prefix=build-fuzz/found/$$target- \
+	    build-fuzz/corpus/$$target build-fuzz/seeds/$$target || exit 1; done
+
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch])
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh
@@ -228,4 +249,4 @@ install: all
 	$(B)/bin/appctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/appctl
 
 clean:
-	rm -rf $(B) build-asan build-clang
+	rm -rf $(B) build-asan build-clang build-fuzz

@@ -46,6 +46,14 @@ for group in "$@"; do
         /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing="$missing python3-pytest"
         /usr/bin/python3 -c 'import cryptography' 2>/dev/null || missing="$missing python3-cryptography"
         ;;
+    fuzz)
+        need_program clang clang
+        clang -print-resource-dir >/dev/null 2>&1 && ls "$(clang -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-* \
+            >/dev/null 2>&1 || missing="$missing libclang-rt-14-dev"
+        ;;
+    bench)
+        need_program bsdtar libarchive-tools
+        ;;
     lint)
         need_program clang clang
         need_program clang-format clang-format

@@ -251,6 +251,16 @@ static guint64 poll_seed(Store *store)
     return (guint64)g_str_hash(cohort ? cohort : g_get_host_name()) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
 }
 
+/* Told once a start, here and not by each job that unpacks. */
+static void tell_weaknesses(void)
+{
+    guint missing = sandbox_probe();
+    if (missing & SANDBOX_MISSING_LANDLOCK)
+        log_warning("sandbox", "this kernel has no Landlock: archives are unpacked without it");
+    if (missing & SANDBOX_MISSING_SECCOMP)
+        log_warning("sandbox", "this kernel has no seccomp filters: archives are unpacked without them");
+}
+
 gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
 {
     schedule_cooldown_init(&daemon->cooldown);
@@ -260,6 +270,7 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     daemon->store = daemon->root ? store_open(daemon->root, error) : NULL;
     if (!daemon->store || !load_settings(daemon, error))
         return FALSE;
+    tell_weaknesses();
     daemon->clock_start = trusted_now(daemon);
     daemon->clock_start_us = g_get_monotonic_time();
     daemon->events = events_new(daemon->store, run_server, daemon);

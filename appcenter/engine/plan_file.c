@@ -23,6 +23,14 @@ static char *claimed_publisher(const Package *package)
     return g_strdup(signer.publisher);
 }
 
+/* Says what is wrong with a signature that nobody can be seen in, rather than that nobody is trusted. */
+static gboolean check_readable(const Package *package, GError **error)
+{
+    g_auto(CmsSigner) signer = {0};
+    g_autoptr(GBytes) der = qpkg_read_record(package->fd, package->layout, QPKG_RECORD_STRONG, error);
+    return der && cms_describe(g_bytes_get_data(der, NULL), g_bytes_get_size(der), &signer, error);
+}
+
 static gboolean check_signature(Engine *engine, const Package *package, const Release *release,
                                 GError **error)
 {
@@ -34,7 +42,8 @@ static gboolean check_signature(Engine *engine, const Package *package, const Re
             error, APPCENTER_ERROR_UNTRUSTED,
             "%s %s has no strong signature; its digest is %s (--trust-sha256 would vouch for it)",
             release->name, release->version, release->sha256);
-    return engine_publisher_anchors(engine, release, &anchors, &publisher, error) &&
+    return check_readable(package, error) &&
+           engine_publisher_anchors(engine, release, &anchors, &publisher, error) &&
            qpkg_verify_strong(package->fd, package->layout, anchors, engine_now(engine), &signer, error);
 }
 

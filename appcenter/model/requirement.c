@@ -165,7 +165,8 @@ Requirement *requirement_parse(const char *item, GError **error)
         return NULL;
     g_autoptr(Requirement) requirement = g_new0(Requirement, 1);
     requirement->terms = g_ptr_array_new_with_free_func((GDestroyNotify)require_term_free);
-    g_auto(GStrv) alternatives = g_strsplit(item, "|", TERMS_MAX + 1);
+    g_autofree char *blanks = g_strdelimit(g_strdup(item), "\t", ' '); /* no tab in what is said or kept */
+    g_auto(GStrv) alternatives = g_strsplit(blanks, "|", TERMS_MAX + 1);
     guint n_alternatives = g_strv_length(alternatives);
     if (n_alternatives == 0 || n_alternatives > TERMS_MAX) {
         error_set(error, APPCENTER_ERROR_CORRUPT, "wanted 1 to %d alternatives, found %s", TERMS_MAX,
@@ -197,7 +198,7 @@ char **requirement_split(const char *value, gboolean alternatives_allowed, GErro
     g_auto(GStrv) parts = g_strsplit(value, ",", -1);
     guint n_items = 0;
     for (guint i = 0; parts[i]; i++) {
-        const char *item = g_strstrip(parts[i]);
+        const char *item = g_strstrip(g_strdelimit(parts[i], "\t", ' '));
         if (*item == '\0')
             continue;
         if (++n_items > ITEMS_MAX) {

@@ -14,6 +14,7 @@
 #define SUMMARY_MAX_BYTES 1000
 #define CONFIG_FILES_MAX  1000
 #define HEALTH_MAX_BYTES  1000
+#define SHOWN_MAX_BYTES   80
 
 void qpkg_identity_free(QpkgIdentity *identity)
 {
@@ -42,10 +43,17 @@ static const char *get_filled(const QpkgConfig *config, const char *key)
     return value && *value ? value : NULL;
 }
 
+/* The start of a value as it may stand in a sentence: no letter cut in two, no tab. */
+static char *shown(const char *value)
+{
+    g_autofree char *start = g_strndup(value, SHOWN_MAX_BYTES);
+    return g_strdelimit(g_utf8_make_valid(start, -1), "\t", ' ');
+}
+
 static gboolean bad_value(GError **error, const char *key, const char *wanted, const char *found)
 {
-    return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted %s, found \"%.80s\"", key, wanted,
-                     found ? found : "");
+    g_autofree char *text = shown(found ? found : "");
+    return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted %s, found \"%s\"", key, wanted, text);
 }
 
 /* ---- single values ---- */
@@ -168,9 +176,11 @@ static gboolean take_health(QpkgIdentity *identity, const QpkgConfig *config, GE
     gboolean is_program = g_str_has_prefix(value, "exec:") && value[5] && value[5] != ' ';
     if ((!needs_port && !is_program) || strlen(value) > HEALTH_MAX_BYTES)
         return bad_value(error, "APPCENTER_HEALTH", "http:/PATH, port or exec:PROGRAM", value);
-    if (needs_port && identity->service_port == 0)
-        return error_set(error, APPCENTER_ERROR_CORRUPT,
-                         "APPCENTER_HEALTH: \"%.80s\" needs QPKG_SERVICE_PORT", value);
+    if (needs_port && identity->service_port == 0) {
+        g_autofree char *text = shown(value);
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "APPCENTER_HEALTH: \"%s\" needs QPKG_SERVICE_PORT",
+                         text);
+    }
     identity->health = g_strdup(value);
     return TRUE;
 }

@@ -2,7 +2,8 @@
 
 Shares nothing with the product: tar, 7-Zip, lengths, area and tail are made here from the bytes up. The header's shell
 text is our own (only the lines that readers of packages look at are QDK's); everything else answers to qbuild byte by
-byte, but for what depends on the builder's machine: gzip's encoder, times, and the order in which a folder is read.
+byte, but for what depends on the builder's machine: gzip's encoder, times, and the order in which a folder is read; and
+QDK's own installer and bundled xz are not in it.
 """
 import bz2
 import gzip
@@ -152,12 +153,13 @@ def seven_zip(data, names=("data.tar",), unpacked=None, crc=None, pack_size=None
     return (b"7z\xbc\xaf\x27\x1c\x00\x04" + struct.pack("<I", zlib.crc32(start)) + start + packed + junk + head)
 
 
-def gzip_bytes(data, level=6):
-    """As tar -z makes it: no name, no time."""
+def gzip_bytes(data, level=6, name="", mtime=0):
+    """As tar -z makes it: no name, no time, of Unix; with a name as gzip makes it of a file."""
     out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=level, mtime=0, filename="") as stream:
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=level, mtime=mtime, filename=name) as stream:
         stream.write(data)
-    return out.getvalue()
+    made = out.getvalue()
+    return made[:9] + b"\x03" + made[10:]
 
 
 def zstd_bytes(data, *options):
@@ -330,7 +332,7 @@ def from_tree(source, arch="all", compression="gzip", extra_files=(), **changes)
     if sums:
         members.append(Entry("./md5sum", sums.encode()))
     if absolute:
-        members.append(Entry("./conf.tar.gz", gzip_bytes(tar(absolute), 9)))
+        members.append(Entry("./conf.tar.gz", gzip_bytes(tar(absolute), 9, "conf.tar", MTIME)))
     routines = source / "package_routines"
     extra = tar([Entry("./" + Path(f).name, Path(f).read_bytes()) for f in extra_files]) if extra_files else None
     return Package(name=name, version=version, arch=arch, compression=compression, cfg=cfg, members=members, extra=extra,
