@@ -66,7 +66,7 @@ TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
 all: $(PROGRAMS) $(TOOLS)
 
-.PHONY: all deps demo test units unit e2e conformance planted check-asan lint install clean help
+.PHONY: all deps demo test units unit e2e bench conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -145,7 +145,8 @@ $(B)/obj/tests/tuf-client/main.o: tests/tuf-client/main.c
 $(TUF_CLIENT): $(B)/obj/tests/tuf-client/main.o $(call down,ports)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $< $(call down,ports) $(LIBS_ALL) -o $@
-UNITS += $(TUF_CLIENT)
+PLANTED := $(B)/tests/planted.sh
+UNITS += $(TUF_CLIENT) $(PLANTED)
 
 deps:
 	@sh tests/deps.sh yes build test
@@ -169,6 +170,25 @@ e2e: all
 conformance: $(TUF_CLIENT)
 	@sh tests/deps.sh yes build conformance
 	@$(PYTHON) -B tests/trust/conformance.py --suite "$(SUITE)" --peers "$(PEERS)" --client $(TUF_CLIENT)
+
+# Takes one check at a time out of room trust and sees that our own tests notice: tests/unit/trust/README.md is the list.
+# WITHOUT=NAME: that one. The command is kept with this build's flags, for `make test`.
+$(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
+	$(file >$@,exec $(PYTHON) -B tests/trust/planted.py --compile '$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -O0' \
+	  --link '$(CC) $(LDFLAGS_ALL) $(UNIT_trust) $(call objs,trust) $(call objs,base) $(LIBS_ALL)' \
+	  --objects $(B)/obj "$$@")
+planted: $(PLANTED)
+	@sh $< $(if $(WITHOUT),--without $(WITHOUT))
+
+# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
+# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
+torture: deps all units
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
+
+# One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
+bench: deps all units
+	@for name in $(or $(NAME),$(patsubst tests/bench/%.py,%,$(sort $(wildcard tests/bench/*.py)))); do \
+	  APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/bench/$${name%%-*}.py || exit 1; done
 
 # Everything again with AddressSanitizer and UndefinedBehaviorSanitizer.
 check-asan: deps

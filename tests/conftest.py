@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import gate  # noqa: E402
 import nas as lab  # noqa: E402
+import sweep  # noqa: E402
 
 OLD = {"MediaLibrary": "1.4", "PhotoStation": "6.1.1", "QVPN": "3.0", "HybridBackup": "1.0", "BrokenStart": "1.0"}
 NEW = {"MediaLibrary": "2.0", "PhotoStation": "6.1.2", "QVPN": "3.1", "HybridBackup": "1.1", "BrokenStart": "1.1"}
@@ -90,6 +92,21 @@ def add_repository(box, vendor, web):
     box.ctl("refresh")
 
 
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory, session):
+    """Prepared NAS folders to attack: bare, old, new."""
+    import box  # it needs this file's names
+    made = box.Stock(tmp_path_factory.mktemp("stock"), session)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hook():
+    yield
+    gate.Gate.forget_hook()
+
+
 @pytest.fixture
 def photo_url(session):
     return f"http://127.0.0.1:{session.ports['PhotoStation']}/"
@@ -107,3 +124,8 @@ def pytest_collection_modifyitems(items):
 def pytest_configure(config):
     config.addinivalue_line("markers", "private_root: needs mount namespaces")
     os.umask(0o022)
+
+
+def pytest_terminal_summary(terminalreporter):
+    whole = ", all points" if sweep.TORTURE else ""
+    terminalreporter.write_line(f"seed {sweep.SEED}{whole}: APPCENTER_SEED={sweep.SEED} repeats the samples")

@@ -35,6 +35,7 @@ for group in "$@"; do
     test)
         need_program python3 python3
         /usr/bin/python3 -c 'import pytest' 2>/dev/null || missing="$missing python3-pytest"
+        /usr/bin/python3 -c 'import cryptography' 2>/dev/null || missing="$missing python3-cryptography"
         need_program nginx nginx-light
         need_program openssl openssl
         need_program unshare util-linux

@@ -90,14 +90,46 @@ def take_reports(folder, tally):
         sys.stdout.write(text[:6000])
 
 
+def print_sweeps(tally_file):
+    """One line a suite of sweeps: its points, and those that were broken."""
+    sums = {}
+    for line in tally_file.read_text().splitlines() if tally_file.exists() else []:
+        suite, points, broken = line.split()
+        before = sums.get(suite, (0, 0))
+        sums[suite] = (before[0] + int(points), before[1] + int(broken))
+    for suite, (points, broken) in sorted(sums.items()):
+        print(f"torture: {suite} {points} points, {broken} broken")
+
+
+def torture(tally):
+    """The attacks, the corpus and the checks of room trust, with every point of their sweeps."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(APPCENTER_TORTURE="1", APPCENTER_TALLY=str(Path(folder) / "tally"))
+        run_pytest(["tests/attack", "tests/corpus", "tests/trust/test_planted.py"], tally)
+        close(tally)
+        print_sweeps(Path(folder) / "tally")
+
+
+def close(tally):
+    for line in tally["skipped"]:
+        print(f"skipped: {line}")
+    for line in tally["failures"]:
+        print(f"failed: {line}")
+    print(f"{tally['passed']} passed, {tally['failed']} failed, {len(tally['skipped'])} skipped")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=("unit", "e2e"))
+    parser.add_argument("--torture", action="store_true", help="the sweeps alone, with every point of them")
     parser.add_argument("--reports", type=Path, help="folder of sanitizer reports; each is a failure")
     options = parser.parse_args()
     os.environ.setdefault("APPCENTER_BUILD", str((TOP / options.build).resolve()))
     tally = {"passed": 0, "failed": 0, "skipped": [], "failures": []}
+    if options.torture:
+        torture(tally)
+        return 1 if tally["failed"] or not tally["passed"] else 0
     if options.only != "e2e":
         binaries = sorted((TOP / options.build / "tests").glob("unit-*[a-z]"))
         if not binaries:
@@ -106,14 +138,10 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e", "tests/attack", "tests/corpus"], tally)
+        run_pytest(["tests/e2e", "tests/attack", "tests/corpus", "tests/trust"], tally)
     if options.reports:
         take_reports(options.reports, tally)
-    for line in tally["skipped"]:
-        print(f"skipped: {line}")
-    for line in tally["failures"]:
-        print(f"failed: {line}")
-    print(f"{tally['passed']} passed, {tally['failed']} failed, {len(tally['skipped'])} skipped")
+    close(tally)
     return 1 if tally["failed"] or not tally["passed"] else 0
 
 

@@ -84,9 +84,14 @@ static gboolean enter_landlock(const SandboxSpec *spec, guint *missing, GError *
 
 /* ---- limits and uid ---- */
 
+/* A lower limit that is there already stays: to raise it would need a privilege, and it is tight enough. */
 static gboolean set_limit(__rlimit_resource_t resource, gint64 value, const char *name, GError **error)
 {
-    struct rlimit limit = {.rlim_cur = (rlim_t)value, .rlim_max = (rlim_t)value};
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0)
+        return error_set_errno(error, "limit of %s", name);
+    limit.rlim_max = MIN(limit.rlim_max, (rlim_t)value); /* RLIM_INFINITY is the largest */
+    limit.rlim_cur = limit.rlim_max;
     if (setrlimit(resource, &limit) != 0)
         return error_set_errno(error, "limit of %s to %" G_GINT64_FORMAT, name, value);
     return TRUE;

@@ -46,6 +46,10 @@ static void print_history(const json_t *history, gint64 now)
 
 static gboolean show_transaction(Cli *cli, const char *word, GError **error)
 {
+    guint64 id = 0;
+    if (!g_ascii_string_to_unsigned(word, 10, 1, G_MAXINT64, &id, NULL))
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "\"%s\": wanted a transaction's number; see appctl history", word);
     g_autofree char *escaped = client_escape(word);
     g_autofree char *path = g_strconcat("/v1/history/", escaped, NULL);
     g_autoptr(json_t) transaction = client_request(cli->client, "GET", path, NULL, error);

@@ -19,7 +19,15 @@ typedef struct {
     gint64 deadline_us; /* 0: none */
     int seen_interrupts;
     gboolean is_over;
+    json_t *last_words; /* the stream's result event: exit, code, message */
 } Follow;
+
+static void follow_clear(Follow *follow)
+{
+    g_clear_pointer(&follow->progress, progress_free);
+    g_clear_pointer(&follow->last_words, json_decref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Follow, follow_clear)
 
 static void on_interrupt(int signal_number)
 {
@@ -32,6 +40,7 @@ static gboolean on_event(json_t *event, gpointer user_data)
     Follow *follow = user_data;
     if (g_str_equal(render_string(event, "event"), "result")) {
         follow->is_over = TRUE;
+        follow->last_words = json_incref(event);
         return FALSE;
     }
     if (follow->progress)
@@ -135,10 +144,26 @@ static gboolean refuse_when_busy(Cli *cli, GError **error)
                      "job %" G_GINT64_FORMAT " is running; without --no-wait this would wait", job);
 }
 
+/* The job as recorded; a daemon that ends with its job (SIGTERM) has said the most important things before. */
+static json_t *final_result(Cli *cli, gint64 id, const Follow *follow, GError **error)
+{
+    g_autoptr(GError) gone = NULL;
+    json_t *result = job_result(cli, id, &gone);
+    if (result || !follow->last_words || error_kind(gone) != APPCENTER_ERROR_NO_DAEMON) {
+        if (!result)
+            g_propagate_error(error, g_steal_pointer(&gone));
+        return result;
+    }
+    result = json_copy(follow->last_words);
+    json_object_set_new(result, "id", json_integer(id));
+    json_object_set_new(result, "transactions", json_array());
+    return result;
+}
+
 gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean show_progress, json_t **result,
                      GError **error)
 {
-    Follow follow = {0};
+    g_auto(Follow) follow = {0};
     *result = NULL;
     if (!set_deadline(cli, &follow, error) || (cli_has(cli, "no-wait") && !refuse_when_busy(cli, error)))
         return FALSE;
@@ -158,12 +183,11 @@ gboolean follow_post(Cli *cli, const char *path, const json_t *body, gboolean sh
     }
     show_progress =
         show_progress && !cli_has(cli, "json") && !cli_has(cli, "quiet") && !cli_has(cli, "no-progress");
-    g_autoptr(Progress) progress = show_progress ? progress_new(!is_plain_terminal()) : NULL;
-    follow.progress = progress;
+    follow.progress = show_progress ? progress_new(!is_plain_terminal()) : NULL;
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     if (!follow_job(cli, id, &follow, error))
         return FALSE;
-    *result = job_result(cli, id, error);
+    *result = final_result(cli, id, &follow, error);
     return *result != NULL;
 }

@@ -155,6 +155,16 @@ static GPtrArray *enabled_repos(Daemon *daemon, GPtrArray *configs)
     return repos;
 }
 
+gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo)
+{
+    ScheduleFacts facts = {.settings = settings_values(daemon->settings),
+                           .configs = configs,
+                           .cooldown = &daemon->cooldown,
+                           .seed = daemon->seed,
+                           .since = daemon->clock_start};
+    return schedule_refresh_at(&facts, repo, daemon_now(daemon));
+}
+
 gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **error)
 {
     gint64 now = daemon_now(daemon);
@@ -172,6 +182,12 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
                            .since = daemon->clock_start};
     schedule_decide(&facts, now, decision);
     return TRUE;
+}
+
+void daemon_queue_poll(Daemon *daemon)
+{
+    g_autoptr(json_t) request = json_pack("{s:b}", "by_clock", TRUE);
+    jobs_queue_own(daemon->jobs, "refresh", request, FALSE);
 }
 
 void daemon_queue_auto(Daemon *daemon, Request *request)
@@ -202,7 +218,7 @@ static gboolean on_wake(gpointer user_data)
     if (decision.request)
         daemon_queue_auto(daemon, decision.request);
     else if (decision.refresh_is_due)
-        jobs_queue_own(daemon->jobs, "refresh", NULL, FALSE);
+        daemon_queue_poll(daemon);
     g_clear_pointer(&decision.request, request_free);
     if (jobs_is_idle(daemon->jobs) && !daemon->wake_source) {
         gint64 sleep_s = CLAMP(decision.wake_at - daemon_now(daemon), 1, SCHEDULE_MAX_SLEEP_S);

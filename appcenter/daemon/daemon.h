@@ -34,6 +34,8 @@ typedef struct {
 /* Trusted now: the wall clock, but never below the floor, and never below the start's plus what has passed
  * since: a box whose clock is lost still polls. */
 gint64 daemon_now(const Daemon *daemon);
+/* When this repository is asked next by the clock. configs: RepositoryConfig*, all of them. */
+gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo);
 /* Something changed (hold, config, finished job): decide again soon. */
 void daemon_kick(Daemon *daemon);
 

@@ -1,21 +1,21 @@
-/* jobs.c - queue, spawning and listening; see jobs.h. GSubprocess would add a thread and 2 MB, hence
- * posix_spawn. */
+/* jobs.c - the queue, listening to the child, and what becomes of jobs that were lost; see jobs.h. */
 #include "daemon/jobs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/jobs_child.h"
+#include "daemon/jobs_lost.h"
+
 #define JOBS_MAX_LINE_BYTES (8 * 1024 * 1024) /* a result line carries a whole plan */
 #define JOBS_SILENCE_S      (15 * 60)
 #define JOBS_MAX_WAITING    100
+#define JOBS_MAX_RECOVERIES 3 /* in a row that are lost themselves: no endless circle */
 #define JOBS_MAX_READS                                                                                       \
     64 /* of 64 kB in a row: more than a pipe holds, and a chatty child does not starve the loop */
 
@@ -25,12 +25,20 @@ typedef struct {
     json_t *request;
 } Job;
 
+/* A recorded job that did not say how it went: it is over when recovery is. */
+typedef struct {
+    gint64 id;
+    json_t *how;
+} Lost;
+
 struct Jobs {
     Store *store;
     char *root_path;
     char *program;
     JobsListener listener;
     GQueue queue; /* Job* */
+    GQueue lost;  /* Lost*, oldest first */
+    guint n_lost_recoveries;
     Job *running;
     int pidfd, out_fd;
     guint pidfd_source, out_source, silence_source;
@@ -40,8 +48,6 @@ struct Jobs {
     json_t *result;
     gboolean is_stopping, was_silent, was_cancelled;
 };
-
-extern char **environ;
 
 static void job_free(Job *job)
 {
@@ -61,40 +67,11 @@ static Job *job_new(gint64 id, const char *action, json_t *request)
     return job;
 }
 
-/* build/bin/appcenterd finds build/libexec/appcenter-job; PREFIX/sbin finds
- * PREFIX/libexec/appcenter/appcenter-job. */
-static char *find_program(void)
-{
-    const char *override = g_getenv("APPCENTER_JOB");
-    if (override)
-        return g_strdup(override);
-    char self[4096];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0)
-        return g_strdup("/usr/libexec/appcenter/appcenter-job");
-    self[len] = '\0';
-    g_autofree char *bin = g_path_get_dirname(self);
-    g_autofree char *prefix = g_path_get_dirname(bin);
-    char *beside = g_build_filename(prefix, "libexec", "appcenter-job", NULL);
-    if (access(beside, X_OK) == 0)
-        return beside;
-    g_free(beside);
-    return g_build_filename(prefix, "libexec", "appcenter", "appcenter-job", NULL);
-}
-
 /* In the shape of a child's own result line. */
 static json_t *failure_result(AppcenterError kind, const char *message)
 {
     return json_pack("{s:i, s:s, s:s, s:[]}", "exit", error_exit_code(kind), "code", error_code_name(kind),
                      "message", message, "transactions");
-}
-
-static const char *state_of_result(json_t *result)
-{
-    const char *code = json_string_value(json_object_get(result, "code"));
-    if (json_integer_value(json_object_get(result, "exit")) == 0)
-        return "done";
-    return g_strcmp0(code, error_code_name(APPCENTER_ERROR_CANCELLED)) == 0 ? "cancelled" : "failed";
 }
 
 static void record(Jobs *jobs, gint64 id, const char *state, json_t *result)
@@ -135,7 +112,41 @@ static void conclude(Jobs *jobs, gint64 id, const char *state, json_t *result)
     emit(jobs, id, event, TRUE);
 }
 
-/* Jobs of an earlier daemon: queued ones go on, running ones are over. */
+static void lost_free(Lost *lost)
+{
+    json_decref(lost->how);
+    g_free(lost);
+}
+
+static void add_lost(Jobs *jobs, gint64 id, json_t *how)
+{
+    Lost *lost = g_new0(Lost, 1);
+    lost->id = id;
+    lost->how = json_incref(how);
+    g_queue_push_tail(&jobs->lost, lost);
+}
+
+/* Recovery has done what it could: now it is known how they ended. */
+static void conclude_lost(Jobs *jobs)
+{
+    Lost *lost;
+    while ((lost = g_queue_pop_head(&jobs->lost)) != NULL) {
+        const char *state = "failed";
+        g_autoptr(json_t) result = jobs_lost_result(jobs->store, lost->id, lost->how, &state);
+        conclude(jobs, lost->id, state, result);
+        lost_free(lost);
+    }
+}
+
+static gboolean is_lost(const Jobs *jobs, gint64 id)
+{
+    for (const GList *link = jobs->lost.head; link; link = link->next)
+        if (((const Lost *)link->data)->id == id)
+            return TRUE;
+    return FALSE;
+}
+
+/* Jobs of an earlier daemon: queued ones go on; running ones may still be at it, recovery waits for them. */
 static gboolean take_over(Jobs *jobs, GError **error)
 {
     g_autoptr(GPtrArray) running = store_jobs(jobs->store, "running", 1000, error);
@@ -143,8 +154,8 @@ static gboolean take_over(Jobs *jobs, GError **error)
         return FALSE;
     g_autoptr(json_t) interrupted =
         failure_result(APPCENTER_ERROR_IO, "interrupted: the daemon ended while it ran");
-    for (guint i = 0; i < running->len; i++)
-        conclude(jobs, ((StoreJob *)running->pdata[i])->id, "failed", interrupted);
+    for (guint i = running->len; i-- > 0;)
+        add_lost(jobs, ((StoreJob *)running->pdata[i])->id, interrupted);
     g_autoptr(GPtrArray) queued = store_jobs(jobs->store, "queued", 1000, error);
     if (!queued)
         return FALSE;
@@ -161,11 +172,12 @@ Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener
     g_autoptr(Jobs) jobs = g_new0(Jobs, 1);
     jobs->store = store;
     jobs->root_path = g_strdup(root_path);
-    jobs->program = find_program();
+    jobs->program = jobs_child_program();
     jobs->listener = *listener;
     jobs->line = g_string_new(NULL);
     jobs->pidfd = jobs->out_fd = -1;
     g_queue_init(&jobs->queue);
+    g_queue_init(&jobs->lost);
     if (!take_over(jobs, error))
         return NULL;
     return g_steal_pointer(&jobs);
@@ -200,6 +212,7 @@ void jobs_free(Jobs *jobs)
         return;
     drop_child(jobs);
     g_queue_clear_full(&jobs->queue, (GDestroyNotify)job_free);
+    g_queue_clear_full(&jobs->lost, (GDestroyNotify)lost_free);
     g_string_free(jobs->line, TRUE);
     g_free(jobs->root_path);
     g_free(jobs->program);
@@ -346,29 +359,43 @@ static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
     return failure_result(APPCENTER_ERROR_INTERNAL, how);
 }
 
-/* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs.
- * A lost recovery or start is not tried again: no endless circle. */
+/* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs. A recovery that
+ * is lost itself is tried again a few times; then it waits for the next change or start. */
 static void queue_recovery(Jobs *jobs, const Job *lost)
 {
-    if (g_str_equal(lost->action, "recover"))
+    gboolean is_recovery = g_str_equal(lost->action, "recover");
+    if (is_recovery && ++jobs->n_lost_recoveries >= JOBS_MAX_RECOVERIES)
         return;
-    if (!g_str_equal(lost->action, "start-apps"))
+    if (!is_recovery && !g_str_equal(lost->action, "start-apps"))
         g_queue_push_head(&jobs->queue, job_new(0, "start-apps", NULL));
     g_queue_push_head(&jobs->queue, job_new(0, "recover", NULL));
+}
+
+static gboolean recovery_waits(const Jobs *jobs)
+{
+    const Job *next = g_queue_peek_head((GQueue *)&jobs->queue);
+    return next && g_str_equal(next->action, "recover");
 }
 
 static void start_next(Jobs *jobs);
 
 static void finish(Jobs *jobs, const siginfo_t *info)
 {
-    gboolean is_lost = jobs->result == NULL;
-    g_autoptr(json_t) result = is_lost ? lost_result(jobs, info) : json_incref(jobs->result);
+    gboolean without_result = jobs->result == NULL;
+    g_autoptr(json_t) result = without_result ? lost_result(jobs, info) : json_incref(jobs->result);
     json_object_del(result, "event");
     Job *job = g_steal_pointer(&jobs->running);
     drop_child(jobs);
-    if (is_lost)
+    if (without_result)
         queue_recovery(jobs, job);
-    conclude(jobs, job->id, state_of_result(result), result);
+    else if (g_str_equal(job->action, "recover"))
+        jobs->n_lost_recoveries = 0;
+    if (without_result && job->id)
+        add_lost(jobs, job->id, result);
+    else
+        conclude(jobs, job->id, jobs_state_of_result(result), result);
+    if (g_str_equal(job->action, "recover") && !recovery_waits(jobs))
+        conclude_lost(jobs);
     jobs->listener.on_done(job->id, job->action, job->request, result, jobs->listener.user_data);
     job_free(job);
     start_next(jobs);
@@ -387,77 +414,11 @@ static gboolean on_child_exit(gint fd, GIOCondition condition, gpointer user_dat
     return G_SOURCE_REMOVE;
 }
 
-/* The request as a memory file: as stdin it can be of any length without a writer that waits. */
-static int request_fd(const Job *job, GError **error)
-{
-    g_autoptr(json_t) body = json_pack("{s:I, s:s, s:O}", "job", (json_int_t)job->id, "action", job->action,
-                                       "request", job->request);
-    g_autofree char *text = json_to_text(body);
-    g_auto(Fd) fd = memfd_create("appcenter-request", MFD_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(error, "cannot make a memory file"), -1;
-    if (!files_write_all(fd, text, strlen(text), error))
-        return -1;
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return error_set_errno(error, "cannot rewind a memory file"), -1;
-    return fd_steal(&fd);
-}
-
-static pid_t spawn(Jobs *jobs, int in_fd, int out_fd, GError **error)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, defaults;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-    posix_spawnattr_init(&attributes);
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    /* A session of its own: Ctrl-C on a daemon in the foreground is for the daemon, which then asks its job
-     * to end. */
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    char *argv[] = {jobs->program, "--root", jobs->root_path, NULL};
-    if (!*jobs->root_path)
-        argv[1] = NULL;
-    pid_t pid = -1;
-    int failure = posix_spawn(&pid, jobs->program, &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (failure != 0) {
-        error_set_errno_value(error, failure, "cannot start %s", jobs->program);
-        return -1;
-    }
-    return pid;
-}
-
 static gboolean start(Jobs *jobs, const Job *job, GError **error)
 {
-    g_auto(Fd) in_fd = request_fd(job, error);
-    int ends[2];
-    if (in_fd < 0)
+    if (!jobs_child_start(jobs->program, jobs->root_path, job->id, job->action, job->request, &jobs->pidfd,
+                          &jobs->out_fd, error))
         return FALSE;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set_errno(error, "cannot make a pipe");
-    g_auto(Fd) read_end = ends[0];
-    g_auto(Fd) write_end = ends[1];
-    if (fcntl(read_end, F_SETFL, O_NONBLOCK) != 0)
-        return error_set_errno(error, "cannot make a pipe non-blocking");
-    pid_t pid = spawn(jobs, in_fd, write_end, error);
-    if (pid < 0)
-        return FALSE;
-    jobs->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (jobs->pidfd < 0) { /* a job that nobody watches must not run beside the next one */
-        error_set_errno(error, "cannot watch the job");
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        return FALSE;
-    }
-    jobs->out_fd = fd_steal(&read_end);
     jobs->pidfd_source = g_unix_fd_add(jobs->pidfd, G_IO_IN, on_child_exit, jobs);
     jobs->out_source = g_unix_fd_add(jobs->out_fd, G_IO_IN | G_IO_HUP, on_output, jobs);
     jobs->silence_source = g_timeout_add_seconds(JOBS_SILENCE_S, on_silence, jobs);
@@ -534,6 +495,10 @@ gboolean jobs_cancel(Jobs *jobs, gint64 id, GError **error)
         conclude(jobs, id, "cancelled", result);
         return TRUE;
     }
+    if (is_lost(jobs, id))
+        return error_set(error, APPCENTER_ERROR_REFUSED,
+                         "job %" G_GINT64_FORMAT " is not at work any more; what it began is being undone",
+                         id);
     g_autoptr(StoreJob) stored = store_job_get(jobs->store, id, error);
     return stored && error_set(error, APPCENTER_ERROR_REFUSED, "job %" G_GINT64_FORMAT " is over (%s)", id,
                                stored->state);

@@ -2,8 +2,9 @@
  *
  * One job at a time; the child is appcenter-job, started with posix_spawn, reaped by pidfd, told its
  * request on stdin, heard as JSON lines on stdout. It lives on when we die (it ignores SIGPIPE), and a new
- * daemon's first job, recover, waits for its lock. A child that ends without a result, or is silent for 15
- * minutes and killed, is a failed job, and a recover job runs before anything else.
+ * daemon's first job, recover, waits for its lock. When a child ends without a result, or is silent for 15
+ * minutes and killed, a recover job runs before anything else; the lost job is over behind that one, and its
+ * result says what became of what it had begun.
  */
 #ifndef DAEMON_JOBS_H
 #define DAEMON_JOBS_H
@@ -22,8 +23,7 @@ typedef struct {
 } JobsListener;
 
 /* root_path: host path for --root, or "". Jobs that were queued when the last daemon ended are queued
- * again, one that was running becomes failed ("interrupted") and is told as such, so the listener must be
- * ready. Nothing is started yet. */
+ * again; one that was running is lost, and over behind the next recover job. Nothing is started yet. */
 Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener,
                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);

@@ -156,7 +156,7 @@ static int once(Daemon *daemon, gboolean json)
     g_autoptr(GError) error = NULL;
     ScheduleDecision decision = {0};
     run_until_idle(daemon);
-    jobs_queue_own(daemon->jobs, "refresh", NULL, FALSE);
+    daemon_queue_poll(daemon);
     run_until_idle(daemon);
     while (!daemon->is_stopping) {
         if (!daemon_decide(daemon, &decision, &error))

@@ -27,11 +27,11 @@ const char *problem_title(int status)
     return "Internal Server Error";
 }
 
-json_t *problem_document(const GError *error, int *status)
+json_t *problem_document(const GError *error, int http_status, int *status)
 {
     AppcenterError kind = error_kind(error);
     g_autofree char *detail = g_utf8_make_valid(error->message, -1); /* it may quote what a client sent */
-    *status = error_http_status(kind);
+    *status = http_status ? http_status : error_http_status(kind);
     return json_pack("{s:s, s:s, s:i, s:s, s:s, s:i}", "type", "about:blank", "title", problem_title(*status),
                      "status", *status, "detail", detail, "code", error_code_name(kind), "exit",
                      error_exit_code(kind));

@@ -13,5 +13,7 @@ void daemon_reload(Daemon *daemon);
 /* What is due now. The request is the caller's. */
 gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void daemon_queue_auto(Daemon *daemon, Request *request);
+/* Asks the repositories by the clock: who asked for peace is left in peace. */
+void daemon_queue_poll(Daemon *daemon);
 
 #endif

@@ -86,21 +86,37 @@ static gboolean all_are_local(GPtrArray *configs)
     return TRUE;
 }
 
-/* 0: nothing to poll. A repository that was never asked is looked at as of the start: as of now, its first
- * poll would stay ahead of now for ever. */
+/* A repository that was never asked is looked at as of the start: as of now, its first poll would stay ahead of now for
+ * ever. */
+gint64 schedule_refresh_at(const ScheduleFacts *facts, const StoreRepo *repo, gint64 now)
+{
+    gint64 as_of = repo->last_refresh_at > 0 ? now : MIN(facts->since, now);
+    gint64 at = policy_next_refresh(facts->settings, all_are_local(facts->configs), repo->last_refresh_at,
+                                    repo->n_failures, repo->retry_after_at, facts->seed, as_of);
+    return MAX(at, sane_until(facts->cooldown->refresh_until, now));
+}
+
+/* 0: nothing to poll. */
 static gint64 next_refresh(const ScheduleFacts *facts, gint64 now)
 {
-    gboolean is_local = all_are_local(facts->configs);
     gint64 next = 0;
     for (guint i = 0; i < facts->repos->len; i++) {
-        const StoreRepo *repo = facts->repos->pdata[i];
-        gint64 as_of = repo->last_refresh_at > 0 ? now : MIN(facts->since, now);
-        gint64 at = policy_next_refresh(facts->settings, is_local, repo->last_refresh_at, repo->n_failures,
-                                        repo->retry_after_at, facts->seed, as_of);
+        gint64 at = schedule_refresh_at(facts, facts->repos->pdata[i], now);
         if (next == 0 || at < next)
             next = at;
     }
-    return next == 0 ? 0 : MAX(next, sane_until(facts->cooldown->refresh_until, now));
+    return next;
+}
+
+/* The server of its archive asked for peace until then; 0: it did not. */
+static gint64 peace_of(const ScheduleFacts *facts, const StoreOffer *offer, gint64 now)
+{
+    for (guint i = 0; i < facts->repos->len; i++) {
+        const StoreRepo *repo = facts->repos->pdata[i];
+        if (g_strcmp0(repo->name, offer->release->repository) == 0)
+            return policy_retry_after(repo->retry_after_at, now);
+    }
+    return 0;
 }
 
 /* Which of the three the transaction is told to have been triggered by. */
@@ -147,7 +163,7 @@ void schedule_decide(const ScheduleFacts *facts, gint64 now, ScheduleDecision *d
         decision->wake_at = MIN(decision->wake_at, refresh_at);
     for (guint i = 0; i < facts->offers->len; i++) {
         const StoreOffer *offer = facts->offers->pdata[i];
-        gint64 wait_until = cooldown_of(facts->cooldown, offer, now);
+        gint64 wait_until = MAX(cooldown_of(facts->cooldown, offer, now), peace_of(facts, offer, now));
         if (offer->verdict == VERDICT_NOW && wait_until <= now)
             add_offer(decision, offer);
         else if (offer->verdict == VERDICT_NOW)

@@ -40,6 +40,9 @@ typedef struct {
 /* Is this URL served from this machine (file:, loopback)? Such repositories may be polled every second. */
 gboolean schedule_url_is_local(const char *url);
 
+/* When this repository is asked by the clock; of the facts all but repos and offers. Pure. */
+gint64 schedule_refresh_at(const ScheduleFacts *facts, const StoreRepo *repo, gint64 now);
+
 /* Pure. */
 void schedule_decide(const ScheduleFacts *facts, gint64 now, ScheduleDecision *decision);
 

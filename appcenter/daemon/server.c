@@ -19,6 +19,8 @@
 
 const ServerLimits server_limits = {
     .max_clients = 64,
+    .max_of_one_user = 24,
+    .kept_for_root = 16,
     .max_body_bytes = 1024 * 1024,
     .max_file_bytes = G_GINT64_CONSTANT(4) << 30,
     .deadline_s = 30,
@@ -29,6 +31,7 @@ struct Server {
     Daemon *daemon;
     ServerLimits limits;
     struct MHD_Daemon *http;
+    GPtrArray *clients; /* Client*, not owned */
     int run_dir_fd;
     guint epoll_source, timeout_source;
     gboolean is_in_run, run_again; /* MHD_run must not be entered twice */
@@ -70,6 +73,36 @@ static void client_set_deadline(Client *client, guint seconds)
     client->deadline_source = seconds ? g_timeout_add_seconds(seconds, on_deadline, client) : 0;
 }
 
+/* Who connects and says nothing holds a place for as long as a request may take: nobody but root may hold all. */
+static gboolean is_one_too_many(const Server *server, const Client *client)
+{
+    guint of_user = 0, of_all = 0;
+    if (client->peer.level == PEER_ROOT)
+        return FALSE;
+    for (guint i = 0; i < server->clients->len; i++) {
+        const Client *other = server->clients->pdata[i];
+        of_user += other->peer.level != PEER_ROOT && other->peer.uid == client->peer.uid;
+        of_all += other->peer.level != PEER_ROOT;
+    }
+    return of_user >= server->limits.max_of_one_user ||
+           of_all + server->limits.kept_for_root >= server->limits.max_clients;
+}
+
+/* Before anything is read, so past libmicrohttpd; whoever does not read it is closed all the same. */
+static void turn_away(const Client *client)
+{
+    int status;
+    g_autoptr(GError) error = NULL;
+    error_set(&error, APPCENTER_ERROR_BUSY, "too many connections of this user");
+    g_autoptr(json_t) document = problem_document(error, MHD_HTTP_TOO_MANY_REQUESTS, &status);
+    g_autofree char *body = json_to_text(document);
+    g_autofree char *answer = g_strdup_printf("HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
+                                              "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                                              status, problem_title(status), strlen(body), body);
+    (void)!send(client->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(client->fd, SHUT_RDWR);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -80,7 +113,12 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         client->peer = peer_of_socket(client->fd, root_dir_is_private(server->daemon->root));
         client_set_deadline(client, server->limits.deadline_s);
         *socket_context = client;
+        if (is_one_too_many(server, client))
+            turn_away(client);
+        else
+            g_ptr_array_add(server->clients, client);
     } else if (*socket_context) {
+        g_ptr_array_remove_fast(server->clients, *socket_context);
         client_set_deadline(*socket_context, 0);
         g_clear_pointer(socket_context, g_free);
         server->run_again = TRUE; /* at its limit MHD listens again no sooner than in its next run */
@@ -120,16 +158,10 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, int status, 
     return send_text(connection, status, text, content_type);
 }
 
-/* http_status 0: the one of the error's kind. Protocol refusals have one of their own. */
 static enum MHD_Result send_problem(struct MHD_Connection *connection, const GError *error, int http_status)
 {
     int status;
-    g_autoptr(json_t) document = problem_document(error, &status);
-    if (http_status) {
-        status = http_status;
-        json_object_set_new(document, "status", json_integer(status));
-        json_object_set_new(document, "title", json_string(problem_title(status)));
-    }
+    g_autoptr(json_t) document = problem_document(error, http_status, &status);
     return send_json(connection, status, document, "application/problem+json");
 }
 
@@ -408,7 +440,8 @@ static int listen_socket(Server *server, GError **error)
         return error_set_errno(error, "cannot bind " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME), -1;
     if (fchmodat(server->run_dir_fd, SERVER_SOCKET_NAME, 0666, 0) != 0)
         return error_set_errno(error, "cannot open the socket to everybody"), -1;
-    if (listen(fd, 128) != 0)
+    /* A client that does not want to block is turned away by the kernel when the queue is full. */
+    if (listen(fd, SOMAXCONN) != 0)
         return error_set_errno(error, "cannot listen"), -1;
     return fd_steal(&fd);
 }
@@ -421,14 +454,25 @@ static void on_http_log(void *cls, const char *format, va_list arguments)
     log_debug("http", "%s", g_strchomp(text));
 }
 
+/* A NUL would end a path or a value early, and what is asked for would be something else: it becomes a control character,
+ * which nothing is named by. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    for (char *nul = text; (nul = strstr(nul, "%00")) != NULL; nul += 3)
+        nul[2] = '1';
+    return MHD_http_unescape(text);
+}
+
 static struct MHD_Daemon *start_http(Server *server, int listen_fd, GError **error)
 {
     struct MHD_Daemon *http = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, server->limits.max_clients, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        MHD_OPTION_EXTERNAL_LOGGER, on_http_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, server->limits.max_clients,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)65536, MHD_OPTION_END);
     if (!http)
         error_set(error, APPCENTER_ERROR_INTERNAL, "the HTTP server does not start");
@@ -442,6 +486,7 @@ Server *server_start(Daemon *daemon, const ServerLimits *limits, GError **error)
     Server *server = g_new0(Server, 1);
     server->daemon = daemon;
     server->limits = *limits;
+    server->clients = g_ptr_array_new();
     server->run_dir_fd = root_dir_openat(daemon->root, SERVER_RUN_DIR, O_RDONLY | O_DIRECTORY, 0, error);
     int fd = server->run_dir_fd < 0 ? -1 : listen_socket(server, error);
     if (fd >= 0)
@@ -449,6 +494,7 @@ Server *server_start(Daemon *daemon, const ServerLimits *limits, GError **error)
     if (!server->http) {
         fd_close(fd);
         fd_close(server->run_dir_fd);
+        g_ptr_array_unref(server->clients);
         g_free(server);
         return NULL;
     }
@@ -472,5 +518,6 @@ void server_stop(Server *server)
     MHD_run(server->http);
     MHD_stop_daemon(server->http);
     fd_close(server->run_dir_fd);
+    g_ptr_array_unref(server->clients);
     g_free(server);
 }

@@ -15,7 +15,9 @@
 
 /* What one client may cost. */
 typedef struct {
-    guint max_clients; /* more wait in the listen queue */
+    guint max_clients;     /* more wait in the listen queue */
+    guint max_of_one_user; /* of them; root is not counted */
+    guint kept_for_root;   /* so many of them are never anybody else's */
     gsize max_body_bytes;
     gint64 max_file_bytes;
     guint deadline_s;      /* for a request to arrive, and again for its answer to be taken */

@@ -62,17 +62,20 @@ gboolean view_repo_is_stale(const StoreRepo *repo, gint64 now)
     return now > repo->expires_at - life + 2 * life;
 }
 
-static json_t *view_repository_state(const RepositoryConfig *config, const StoreRepo *repo, gint64 now)
+static json_t *view_repository_state(Daemon *daemon, GPtrArray *configs, const RepositoryConfig *config,
+                                     const StoreRepo *repo)
 {
+    gint64 now = daemon_now(daemon);
+    gint64 next_at = config->enabled ? daemon_refresh_at(daemon, configs, repo) : 0;
     json_t *error = json_null();
     g_autofree char *message = repo->error ? view_mask_url(repo->error) : NULL;
     if (message)
         error = json_pack("{s:s, s:o}", "code", repo->error_code ? repo->error_code : "internal", "message",
                           view_string(message));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "name", config->name, "last_refresh",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "name", config->name, "last_refresh",
                      view_time(repo->last_refresh_at), "last_success", view_time(repo->last_success_at),
-                     "expires_at", view_time(repo->expires_at), "error", error, "stale",
-                     config->enabled && view_repo_is_stale(repo, now));
+                     "next_refresh", view_time(next_at), "expires_at", view_time(repo->expires_at), "error",
+                     error, "stale", config->enabled && view_repo_is_stale(repo, now));
 }
 
 json_t *view_repositories(Daemon *daemon, GError **error)
@@ -80,14 +83,13 @@ json_t *view_repositories(Daemon *daemon, GError **error)
     g_autoptr(GPtrArray) configs = system_load_repositories(daemon->root, error);
     if (!configs)
         return NULL;
-    gint64 now = daemon_now(daemon);
     g_autoptr(json_t) list = json_array();
     for (guint i = 0; i < configs->len; i++) {
         const RepositoryConfig *config = configs->pdata[i];
         g_autoptr(StoreRepo) repo = store_repo_get(daemon->store, config->name, error);
         if (!repo)
             return NULL;
-        json_t *one = view_repository_state(config, repo, now);
+        json_t *one = view_repository_state(daemon, configs, config, repo);
         g_autofree char *url = view_mask_url(config->url);
         g_autoptr(json_t) mirrors = json_array();
         for (char **mirror = config->mirrors; *mirror; mirror++) {

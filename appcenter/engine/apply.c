@@ -213,11 +213,16 @@ static gboolean download_rows(Walk *walk, GError **error)
 static void keep(Walk *walk)
 {
     g_autoptr(GError) error = NULL;
-    if (do_phase(walk, PHASE_KEEP, &error))
+    if (do_phase(walk, PHASE_KEEP, &error)) {
         finish(walk, "done", NULL, NULL);
-    else
-        log_error("walk", "transaction %" G_GINT64_FORMAT " is done, tidying up is not: %s", walk->txn_id,
-                  error->message);
+        return;
+    }
+    g_autofree char *text = g_strdup_printf(
+        "transaction %" G_GINT64_FORMAT " is done, tidying up behind it is not, and will be tried again: %s",
+        walk->txn_id, error->message);
+    log_error("walk", "%s", text);
+    engine_emit(walk->engine,
+                &(EngineEvent){.kind = ENGINE_EVENT_NOTE, .txn_id = walk->txn_id, .text = text});
 }
 
 gboolean walk_run(Engine *engine, Walk *walk, GError **error)
@@ -264,13 +269,9 @@ static gboolean end_processes(Walk *walk, GPtrArray *rows, GError **error)
 
 static gboolean load_journal(Walk *walk, GPtrArray *rows, GError **error)
 {
-    for (guint i = 0; i < walk->apps->len; i++) {
-        WalkApp *app = walk->apps->pdata[i];
-        if (!walk_app_load_journal(app, rows, error))
+    for (guint i = 0; i < walk->apps->len; i++)
+        if (!walk_app_load_journal(walk, walk->apps->pdata[i], rows, error))
             return FALSE;
-        if (app->new && !app->new->install_path)
-            app->new->install_path = volume_app_path(walk->engine->volume, app->app);
-    }
     return TRUE;
 }
 

@@ -47,10 +47,10 @@ static gboolean check_open(Engine *engine, const PlanSet *set, GError **error)
         for (guint k = 0; k < txn->changes->len; k++) {
             const char *app = ((StoreChange *)txn->changes->pdata[k])->app;
             if (set_changes(set, app))
-                return error_set(error, APPCENTER_ERROR_REFUSED,
-                                 "%s: transaction %" G_GINT64_FORMAT
-                                 " is not finished and could not be undone; see its log",
-                                 app, txn->id);
+                return error_set(
+                    error, APPCENTER_ERROR_REFUSED,
+                    "%s: transaction %" G_GINT64_FORMAT " is not finished and could not be %s; see its log",
+                    app, txn->id, store_txn_is_committed(engine->store, txn->id) ? "tidied up" : "undone");
         }
     }
     return open != NULL;

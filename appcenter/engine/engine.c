@@ -5,15 +5,21 @@
  */
 #include "engine/internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #define META_CONFIG   "config_last_good"
 #define META_COHORT   "cohort"
 #define COHORT_BYTES  16
 #define LOCK_NAME     "engine"
+#define LOCK_LOOK_US  (G_USEC_PER_SEC / 20)
+#define LOCK_NOTE_US  (60 * G_USEC_PER_SEC) /* far below the silence that the daemon bears */
 #define DOWNLOADS_DIR STORE_CACHE_DIR "/packages"
 #define LOCAL_PREFIX  "local-"
+
+#define DOWNLOAD_KEPT_S (30 * 86400)
 
 /* ---- settings ---- */
 
@@ -99,6 +105,14 @@ gint64 engine_now(const Engine *engine)
 
 /* ---- downloads ---- */
 
+/* Half a download that nobody went on with, or a whole one that nobody came for. */
+static gboolean is_stale(const Engine *engine, const char *path)
+{
+    struct stat st;
+    g_auto(Fd) fd = root_dir_openat(engine->root, path, O_RDONLY | O_NOFOLLOW, 0, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && engine_now(engine) - st.st_mtime > DOWNLOAD_KEPT_S;
+}
+
 /* Local files are put there for one job only; what lies there while we hold the lock is a dead one's. */
 static gboolean open_downloads(const Engine *engine, GError **error)
 {
@@ -107,7 +121,8 @@ static gboolean open_downloads(const Engine *engine, GError **error)
     g_auto(GStrv) names = root_dir_list(engine->root, DOWNLOADS_DIR, error);
     for (guint i = 0; names && names[i]; i++) {
         g_autofree char *path = g_build_filename(DOWNLOADS_DIR, names[i], NULL);
-        if (g_str_has_prefix(names[i], LOCAL_PREFIX) && !root_dir_unlink(engine->root, path, error))
+        gboolean is_left_over = g_str_has_prefix(names[i], LOCAL_PREFIX) || is_stale(engine, path);
+        if (is_left_over && !root_dir_unlink(engine->root, path, error))
             return FALSE;
     }
     return names != NULL;
@@ -115,13 +130,34 @@ static gboolean open_downloads(const Engine *engine, GError **error)
 
 /* ---- life ---- */
 
+/* The job of a daemon that died may still be at work, for hours if it downloads: whoever waits is not silent. */
+static gboolean open_lock(Engine *engine, GError **error)
+{
+    for (gint64 told_us = 0;; g_usleep(LOCK_LOOK_US)) {
+        g_autoptr(GError) busy = NULL;
+        engine->lock_fd = system_lock(engine->root, LOCK_NAME, FALSE, &busy);
+        if (engine->lock_fd >= 0)
+            return TRUE;
+        if (error_kind(busy) != APPCENTER_ERROR_BUSY) {
+            g_propagate_error(error, g_steal_pointer(&busy));
+            return FALSE;
+        }
+        if (engine_is_cancelled(engine))
+            return error_set(error, APPCENTER_ERROR_CANCELLED, "cancelled while another job was at work");
+        if (told_us && g_get_monotonic_time() - told_us < LOCK_NOTE_US)
+            continue;
+        told_us = g_get_monotonic_time();
+        engine_emit(engine, &(EngineEvent){.kind = ENGINE_EVENT_NOTE,
+                                           .text = "waits for a job that an earlier daemon began"});
+    }
+}
+
 static gboolean open_parts(Engine *engine, GError **error)
 {
     engine->root = root_dir_open(engine->options.root, error);
     if (!engine->root || !root_dir_make_dirs(engine->root, STORE_STATE_DIR, 0700, error))
         return FALSE;
-    engine->lock_fd = system_lock(engine->root, LOCK_NAME, TRUE, error);
-    if (engine->lock_fd < 0)
+    if (!open_lock(engine, error))
         return FALSE;
     engine->store = store_open(engine->root, error);
     if (!engine->store || !open_settings(engine, error) || !open_cohort(engine, error))
@@ -164,6 +200,12 @@ void engine_close(Engine *engine)
     g_free(engine);
 }
 
+gboolean engine_leave_result(Engine *engine, const char *state, const char *result_json, GError **error)
+{
+    return store_job_set(engine->store, engine->options.job_id, state, result_json, engine_now(engine),
+                         error);
+}
+
 const Settings *engine_settings(Engine *engine)
 {
     return engine->settings;
@@ -180,6 +222,15 @@ void engine_emit(Engine *engine, const EngineEvent *event)
 gboolean engine_is_cancelled(const Engine *engine)
 {
     return engine->options.is_cancelled && engine->options.is_cancelled(engine->options.user_data);
+}
+
+gboolean engine_kept_is_whole(Engine *engine, const StoreKept *kept)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Manifest) manifest = store_kept_manifest(engine->store, kept->id, &error);
+    if (!manifest)
+        log_warning("engine", "kept tree %s: %s", kept->tree, error->message);
+    return manifest && manifest_length(manifest) > 0;
 }
 
 static gboolean is_cancelled(gpointer user_data)

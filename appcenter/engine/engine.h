@@ -41,7 +41,7 @@ typedef struct {
 typedef struct Engine Engine;
 
 /* Loads settings (falling back to the last good ones kept in the store, with a warning), opens store and volume, takes
- * the engine lock (waits; BUSY only with options of a later kind). */
+ * the engine lock (waits as long as an earlier job takes, and says so with a note now and then; CANCELLED). */
 Engine *engine_open(const EngineOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void engine_close(Engine *engine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_close)
@@ -60,6 +60,8 @@ gboolean engine_service(Engine *engine, const char *action, const char *app,
 /* Every enabled repository: TUF, catalogue, brake, advisories, then offers and ledger. A repository's failure is
  * recorded with it; the first one is returned as error after all were tried. force: also without If-None-Match. */
 gboolean engine_refresh(Engine *engine, gboolean force, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same by the clock, without anybody asking: a repository that asked for peace (Retry-After) is left in peace. */
+gboolean engine_refresh_by_clock(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Offers and ledger anew from what is stored (after a change, a new hold, a new config). */
 gboolean engine_make_offers(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is timestamp.json older than max_age_s? Then asks again; a brake pulled meanwhile is seen. */
@@ -74,6 +76,11 @@ Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC
  * failed health check), PARTLY when some were done. */
 gboolean engine_apply(Engine *engine, const Plan *plan, const Request *request, GPtrArray **results,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* For a job whose daemon died: its state and result (docs/api.md) are left in the store, where the next daemon, which
+ * waits for our lock, finds them. */
+gboolean engine_leave_result(Engine *engine, const char *state, const char *result_json,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 const Settings *engine_settings(Engine *engine);
 /* Trusted now: wall clock, never below the floor. */

@@ -39,6 +39,8 @@ char **engine_urls(const RepositoryConfig *config);
 /* This box's place in a roll-out, 0 to 9999 (formats.md); 0 when there is none. */
 guint engine_permyriad(const Engine *engine, const Rollout *rollout);
 Fetcher *engine_fetcher(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Can that kept tree be brought back? One that owns no file holds only what users wrote (a first install, undone). */
+gboolean engine_kept_is_whole(Engine *engine, const StoreKept *kept);
 void engine_emit(Engine *engine, const EngineEvent *event);
 gboolean engine_is_cancelled(const Engine *engine);
 

@@ -33,7 +33,8 @@ static gboolean find_kept(Engine *engine, const char *app, const char *kind, con
         return FALSE;
     for (guint i = 0; i < kept->len; i++) {
         const StoreKept *tree = g_ptr_array_index(kept, i);
-        if (version && version_compare(tree->app->version, version) != 0)
+        if ((version && version_compare(tree->app->version, version) != 0) ||
+            !engine_kept_is_whole(engine, tree))
             continue;
         *found = g_strdup(tree->app->version);
         return TRUE;

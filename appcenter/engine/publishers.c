@@ -2,7 +2,7 @@
  * a certificate that the admin put into /etc/appcenter/publishers.d.
  *
  * Hides the order of these. A binding in the catalogue is always final: a publisher that it names speaks for the apps that
- * it lists and under the CA that it names, and for nothing else.
+ * it lists and under the CA that it names, and for nothing else. Only the vendor may list none: it speaks for the rest.
  */
 #include "engine/internal.h"
 
@@ -85,9 +85,31 @@ static GPtrArray *bound_anchors(const Engine *engine, const PublisherBinding *bi
     return add_bound_ca(binding, anchors, error) ? g_steal_pointer(&anchors) : NULL;
 }
 
-static gboolean binding_allows(const PublisherBinding *binding, const char *app)
+static gboolean lists(const PublisherBinding *binding, const char *app)
 {
     return binding->apps && g_strv_contains((const char *const *)binding->apps, app);
+}
+
+static gboolean is_bound_elsewhere(const CatalogueHeader *header, const PublisherBinding *except,
+                                   const char *app)
+{
+    GHashTableIter iter;
+    gpointer other;
+    g_hash_table_iter_init(&iter, header->publishers);
+    while (g_hash_table_iter_next(&iter, NULL, &other))
+        if (other != except && lists(other, app))
+            return TRUE;
+    return FALSE;
+}
+
+/* A vendor that lists no names speaks for all that it has not given to somebody else: ten thousand names have no place in
+ * a header. */
+static gboolean binding_allows(const CatalogueHeader *header, const PublisherBinding *binding,
+                               const char *app)
+{
+    if (strcmp(binding->name, VENDOR) == 0 && (!binding->apps || !*binding->apps))
+        return !is_bound_elsewhere(header, binding, app);
+    return lists(binding, app);
 }
 
 /* ---- for a release of a repository ---- */
@@ -109,7 +131,7 @@ static GPtrArray *repository_anchors(Engine *engine, const Release *release, GEr
                   release->name, release->repository, release->publisher ? release->publisher : "");
         return NULL;
     }
-    if (!binding_allows(binding, release->name)) {
+    if (!binding_allows(header, binding, release->name)) {
         error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s: %s may not speak for it in %s", release->name,
                   release->publisher, release->repository);
         return NULL;
@@ -129,7 +151,7 @@ static void add_repository_cas(Engine *engine, const Release *release, GPtrArray
             config->enabled ? store_catalogue_header(engine->store, config->name, VENDOR, &error) : NULL;
         const PublisherBinding *binding =
             header ? catalogue_header_publisher(header, release->publisher) : NULL;
-        if (binding && binding->ca_pem && binding_allows(binding, release->name) &&
+        if (binding && binding->ca_pem && binding_allows(header, binding, release->name) &&
             !add_bound_ca(binding, anchors, &error))
             log_warning("publishers", "%s: %s", config->name, error->message);
     }

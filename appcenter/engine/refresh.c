@@ -150,7 +150,6 @@ static gboolean refresh_advisories(Refresh *refresh, GError **error)
 static void note_timestamp(Refresh *refresh)
 {
     TufRoleInfo info;
-    g_autoptr(GError) error = NULL;
     if (!tuf_client_role(refresh->tuf, "timestamp", &info))
         return;
     gboolean is_new = info.expires_at != refresh->repo->expires_at;
@@ -159,8 +158,7 @@ static void note_timestamp(Refresh *refresh)
     else if (is_new)
         refresh->repo->signed_at = refresh->now;
     refresh->repo->expires_at = info.expires_at;
-    if (!store_raise_time_floor(refresh->engine->store, MIN(info.signed_at, info.expires_at), &error))
-        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+    refresh_raise_floor(refresh, info.signed_at);
 }
 
 static gboolean refresh_parts(Refresh *refresh, GError **error)
@@ -248,20 +246,31 @@ static void take_time(Engine *engine)
         engine->now += floor - now;
 }
 
-/* Asks those whose last success is older than that; max_age_s 0: all. */
-static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean is_forced, guint *n,
-                                     GError **error)
+/* Who is asked, and how. */
+typedef struct {
+    gint64 max_age_s; /* those whose last success is older than that; 0: all */
+    gboolean is_forced;
+    gboolean is_by_clock;
+} Round;
+
+static gboolean is_left_out(const Engine *engine, const StoreRepo *repo, const Round *round)
+{
+    gint64 now = engine_now(engine);
+    return (round->max_age_s > 0 && now - repo->last_success_at < round->max_age_s) ||
+           (round->is_by_clock && policy_retry_after(repo->retry_after_at, now) > 0);
+}
+
+static gboolean refresh_repositories(Engine *engine, const Round *round, guint *n, GError **error)
 {
     g_autoptr(GError) first = NULL;
     for (guint i = 0; i < engine->repositories->len && !engine_is_cancelled(engine); i++) {
         const RepositoryConfig *config = g_ptr_array_index(engine->repositories, i);
         g_autoptr(GError) failure = NULL;
         g_autoptr(StoreRepo) repo = store_repo_get(engine->store, config->name, &failure);
-        gboolean is_young = repo && max_age_s > 0 && engine_now(engine) - repo->last_success_at < max_age_s;
-        if (!config->enabled || is_young)
+        if (!config->enabled || (repo && is_left_out(engine, repo, round)))
             continue;
         (*n)++;
-        if ((!repo || !refresh_one(engine, config, is_forced, &failure)) && !first)
+        if ((!repo || !refresh_one(engine, config, round->is_forced, &failure)) && !first)
             first = g_steal_pointer(&failure);
     }
     take_time(engine);
@@ -273,11 +282,11 @@ static gboolean refresh_repositories(Engine *engine, gint64 max_age_s, gboolean 
     return FALSE;
 }
 
-static gboolean refresh_and_offer(Engine *engine, gint64 max_age_s, gboolean is_forced, GError **error)
+static gboolean refresh_and_offer(Engine *engine, const Round *round, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     guint n = 0;
-    gboolean is_done = refresh_repositories(engine, max_age_s, is_forced, &n, &failure);
+    gboolean is_done = refresh_repositories(engine, round, &n, &failure);
     if (!is_done && error_kind(failure) == APPCENTER_ERROR_CANCELLED) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
@@ -291,12 +300,15 @@ static gboolean refresh_and_offer(Engine *engine, gint64 max_age_s, gboolean is_
 
 gboolean engine_refresh(Engine *engine, gboolean force, GError **error)
 {
-    if (!forget_removed(engine, error))
-        return FALSE;
-    return refresh_and_offer(engine, 0, force, error);
+    return forget_removed(engine, error) && refresh_and_offer(engine, &(Round){.is_forced = force}, error);
+}
+
+gboolean engine_refresh_by_clock(Engine *engine, GError **error)
+{
+    return forget_removed(engine, error) && refresh_and_offer(engine, &(Round){.is_by_clock = TRUE}, error);
 }
 
 gboolean engine_refresh_if_older(Engine *engine, gint64 max_age_s, GError **error)
 {
-    return refresh_and_offer(engine, MAX(max_age_s, 1), FALSE, error);
+    return refresh_and_offer(engine, &(Round){.max_age_s = MAX(max_age_s, 1)}, error);
 }

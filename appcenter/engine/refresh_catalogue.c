@@ -213,17 +213,6 @@ static CatalogueHeader *imported_header(Refresh *refresh, const Source *vendor)
     return store_catalogue_header(refresh->engine->store, refresh->config->name, VENDOR, NULL);
 }
 
-static void raise_floor(Refresh *refresh, gint64 at)
-{
-    g_autoptr(GError) error = NULL;
-    TufRoleInfo info;
-    if (!tuf_client_role(refresh->tuf, "timestamp", &info))
-        return;
-    /* nothing that the timestamp still covers was made after the timestamp's end: a slip of a vendor's clock stays small */
-    if (!store_raise_time_floor(refresh->engine->store, MIN(at, info.expires_at), &error))
-        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
-}
-
 static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const CatalogueHeader *header,
                              GError **error)
 {
@@ -238,7 +227,7 @@ static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const Catalog
         return FALSE;
     g_free(refresh->repo->catalogue_sha256);
     refresh->repo->catalogue_sha256 = fingerprint(sources);
-    raise_floor(refresh, header->published_at);
+    refresh_raise_floor(refresh, header->published_at);
     for (guint i = 0; i < sources->len; i++) {
         const Source *source = g_ptr_array_index(sources, i);
         refresh_keep_catalogue(refresh, source->publisher, source->packed);

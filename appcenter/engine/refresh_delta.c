@@ -55,8 +55,8 @@ static gboolean is_delta(const TufTarget *delta, const char *from, const char *t
     if (g_strcmp0(text_of(delta, "kind"), DELTA_KIND) == 0 && g_strcmp0(text_of(delta, "from"), from) == 0 &&
         g_strcmp0(text_of(delta, "to"), to) == 0)
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_CORRUPT, "%s: wanted a " DELTA_KIND " from %.16s to %.16s, found another",
-                     delta->path, from, to);
+    return error_set(error, APPCENTER_ERROR_CORRUPT,
+                     "%s: wanted a " DELTA_KIND " from %.16s to %.16s, found another", delta->path, from, to);
 }
 
 static GBytes *patch(GBytes *base, GBytes *delta, gint64 raw_length, const char *raw_sha256, GError **error)
@@ -66,16 +66,16 @@ static GBytes *patch(GBytes *base, GBytes *delta, gint64 raw_length, const char 
         return NULL;
     g_autofree char *found = sha256_of(lines);
     if (!digest_equal(found, raw_sha256)) {
-        error_set(error, APPCENTER_ERROR_UNTRUSTED, "delta: wanted a result of sha256 %s, found %s", raw_sha256,
-                  found);
+        error_set(error, APPCENTER_ERROR_UNTRUSTED, "delta: wanted a result of sha256 %s, found %s",
+                  raw_sha256, found);
         return NULL;
     }
     return archive_zstd_compress(g_bytes_get_data(lines, NULL), g_bytes_get_size(lines), error);
 }
 
 /* NULL without error: nobody offers a patch from what we have, or it would cost more than the whole. */
-static GBytes *fetch_patched(Refresh *refresh, const char *publisher, const TufTarget *catalogue, GBytes *base,
-                             const char *base_sha256, GError **error)
+static GBytes *fetch_patched(Refresh *refresh, const char *publisher, const TufTarget *catalogue,
+                             GBytes *base, const char *base_sha256, GError **error)
 {
     const char *raw_sha256 = NULL;
     gint64 raw_length = 0;

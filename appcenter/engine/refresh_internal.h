@@ -21,6 +21,8 @@ typedef struct {
 gboolean refresh_metadata(Refresh *refresh, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* A failure to read what should be signed becomes one of trust: CORRUPT turns into UNTRUSTED. */
 void refresh_distrust(GError *failure);
+/* A signed time raises the floor, as far as policy lets it. */
+void refresh_raise_floor(Refresh *refresh, gint64 signed_at);
 /* Who vouches for the target; NULL without error when nobody does. UNTRUSTED when the search for it was stopped. The role
  * must be `role`. */
 TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, GError **error);

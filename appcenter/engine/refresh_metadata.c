@@ -31,6 +31,12 @@ static gboolean may_be_conditional(const Refresh *refresh, const TufWant *want)
            refresh->repo->expires_at > refresh->now;
 }
 
+static void note_retry_after(Refresh *refresh, const FetchOutcome *outcome)
+{
+    if (outcome->retry_after_s > 0)
+        refresh->repo->retry_after_at = engine_now(refresh->engine) + outcome->retry_after_s;
+}
+
 static GBytes *ask(Refresh *refresh, const TufWant *want, FetchOutcome *outcome, GError **error)
 {
     g_autofree char *path = g_strdup_printf("metadata/%s", want->file_name);
@@ -38,8 +44,7 @@ static GBytes *ask(Refresh *refresh, const TufWant *want, FetchOutcome *outcome,
     GBytes *bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
                                        want->max_bytes, want->may_be_absent,
                                        is_conditional ? refresh->repo->timestamp_etag : NULL, outcome, error);
-    if (outcome->retry_after_s > 0)
-        refresh->repo->retry_after_at = refresh->now + outcome->retry_after_s;
+    note_retry_after(refresh, outcome);
     if (outcome->is_not_modified && is_conditional)
         return g_bytes_ref(refresh->old_timestamp);
     return bytes;
@@ -120,6 +125,19 @@ gboolean refresh_metadata(Refresh *refresh, GError **error)
     return open_client(refresh, error) && drive(refresh, error);
 }
 
+void refresh_raise_floor(Refresh *refresh, gint64 signed_at)
+{
+    g_autoptr(GError) error = NULL;
+    TufRoleInfo timestamp, root;
+    if (!tuf_client_role(refresh->tuf, "timestamp", &timestamp) ||
+        !tuf_client_role(refresh->tuf, "root", &root))
+        return;
+    gint64 at = policy_floor_from(signed_at, timestamp.expires_at, root.expires_at,
+                                  refresh->engine->options.wall_now, system_build_time());
+    if (!store_raise_time_floor(refresh->engine->store, at, &error))
+        log_warning("refresh", "%s: %s", refresh->config->name, error->message);
+}
+
 /* ---- targets ---- */
 
 TufTarget *refresh_search(Refresh *refresh, const char *path, const char *role, GError **error)
@@ -155,6 +173,7 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
     }
     g_autoptr(GBytes) bytes = fetch_bytes_quoted(refresh->fetcher, (const char *const *)refresh->urls, path,
                                                  target->length, FALSE, NULL, &outcome, error);
+    note_retry_after(refresh, &outcome);
     if (!bytes)
         return NULL;
     gsize len = 0;

@@ -8,15 +8,27 @@
 
 #include "engine/walk.h"
 
-#define MAX_LOCAL_FILES   1000000
-#define FRESH_TIMESTAMP_S 600
+#define MAX_LOCAL_FILES      1000000
+#define PART_SUFFIX          ".part"
+#define TAG_SUFFIX           ".part.tag"
+#define FRESH_TIMESTAMP_S    600
+#define TAG_BYTES_MAX        1024
+#define STATE_BYTES          (1024 * 1024)
+#define STATE_BYTES_PER_FILE 1024
 
 /* --- SPACE --- */
 
+/* What is there of it already takes no more room. */
 static gint64 download_need(Walk *walk, const WalkApp *app)
 {
+    struct stat st;
     g_autofree char *path = engine_download_path(app->release);
-    return root_dir_exists(walk->engine->root, path) ? 0 : app->release->size_bytes;
+    g_autofree char *part = g_strconcat(path, PART_SUFFIX, NULL);
+    if (root_dir_exists(walk->engine->root, path))
+        return 0;
+    g_auto(Fd) fd = root_dir_openat(walk->engine->root, part, O_RDONLY | O_NOFOLLOW, 0, NULL);
+    gint64 there = fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
+    return MAX(app->release->size_bytes - there, 0);
 }
 
 static gboolean enough(const char *where, const SystemSpace *have, gint64 need, gint64 files, gint64 reserve,
@@ -30,8 +42,17 @@ static gboolean enough(const char *where, const SystemSpace *have, gint64 need, 
         return TRUE;
     g_autofree char *wanted = units_format_size(need), *kept = units_format_size(reserve);
     g_autofree char *found = units_format_size(have->free_bytes);
-    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s and %s in reserve, have %s free", where,
-                     wanted, kept, found);
+    return error_set(error, APPCENTER_ERROR_NO_SPACE, "%s: need %s%s%s%s, have %s free", where, wanted,
+                     reserve ? " and " : "", reserve ? kept : "", reserve ? " in reserve" : "", found);
+}
+
+/* The journal holds the new tree's files, the commit those of both trees. */
+static gboolean state_has_room(const Walk *walk, gint64 files, GError **error)
+{
+    gint64 room = store_room_bytes(walk->engine->store);
+    SystemSpace state = {.free_bytes = room, .free_inodes = -1};
+    return room < 0 ||
+           enough(STORE_STATE_DIR, &state, STATE_BYTES + files * STATE_BYTES_PER_FILE, 0, 0, error);
 }
 
 /* The whole group's need, asked for at every app of it: all of them are unpacked before the first is switched. */
@@ -60,7 +81,8 @@ gboolean step_space(Walk *walk, WalkApp *app, GError **error)
     gboolean is_same = on_cache.st_dev == on_volume.st_dev;
     return enough(settings->volume, &volume, unpacked + (is_same ? download : 0), files,
                   settings->reserve_bytes, error) &&
-           (is_same || enough(STORE_CACHE_DIR, &cache, download, 1, 0, error));
+           (is_same || enough(STORE_CACHE_DIR, &cache, download, 1, 0, error)) &&
+           state_has_room(walk, files, error);
 }
 
 /* --- FETCH --- */
@@ -118,24 +140,126 @@ static gboolean rename_download(Walk *walk, const char *part, const char *path, 
     return rename(from, to) == 0 || error_set_errno(error, "cannot finish the download %s", path);
 }
 
-static gboolean download(Walk *walk, WalkApp *app, const char *path, GError **error)
+/* Takes away the part of a download and its tag; idempotent. */
+static gboolean drop_part(Walk *walk, const char *path, GError **error)
+{
+    g_autofree char *part = g_strconcat(path, PART_SUFFIX, NULL);
+    g_autofree char *tag = g_strconcat(path, TAG_SUFFIX, NULL);
+    return root_dir_unlink(walk->engine->root, part, error) &&
+           root_dir_unlink(walk->engine->root, tag, error);
+}
+
+static char *read_tag(Walk *walk, const char *path)
+{
+    g_autofree char *tag = g_strconcat(path, TAG_SUFFIX, NULL);
+    g_autoptr(GBytes) bytes = root_dir_read(walk->engine->root, tag, TAG_BYTES_MAX, NULL);
+    return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
+}
+
+/* Without its tag a part is resumed all the same: the digest has the last word. */
+static void keep_part(Walk *walk, const char *path, const FetchOutcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *tag = g_strconcat(path, TAG_SUFFIX, NULL);
+    walk->may_resume = TRUE;
+    if (!(outcome->resume_tag ? root_dir_write_atomic(walk->engine->root, tag, outcome->resume_tag,
+                                                      strlen(outcome->resume_tag), 0600, &error)
+                              : root_dir_unlink(walk->engine->root, tag, &error)))
+        log_warning("walk", "%s", error->message);
+}
+
+static void note_retry_after(Walk *walk, const char *repository, gint64 retry_after_s)
+{
+    g_autoptr(GError) error = NULL;
+    if (retry_after_s <= 0)
+        return;
+    g_autoptr(StoreRepo) repo = store_repo_get(walk->engine->store, repository, &error);
+    if (repo)
+        repo->retry_after_at = engine_now(walk->engine) + retry_after_s;
+    if (!repo || !store_repo_put(walk->engine->store, repo, &error))
+        log_warning("walk", "%s: %s", repository, error->message);
+}
+
+/* The bytes into fd, whatever they are worth. */
+static gboolean transfer(Walk *walk, WalkApp *app, const char *path, const char *const *urls, int fd,
+                         FetchOutcome *outcome, GError **error)
 {
     const Release *release = app->release;
     Meter meter = {walk, app, "FETCH"};
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *tag = read_tag(walk, path);
+    g_autoptr(Fetcher) fetcher = engine_fetcher(walk->engine, error);
+    if (!fetcher)
+        return FALSE;
+    if (fetch_to_fd(fetcher, urls, release->path, release->size_bytes, fd, tag, on_bytes, &meter, outcome,
+                    &failure))
+        return TRUE;
+    gint64 there = lseek(fd, 0, SEEK_END);
+    note_retry_after(walk, release->repository, outcome->retry_after_s);
+    /* cut short, or another archive, whole, that is smaller: the last is no matter of the network */
+    if (error_kind(failure) == APPCENTER_ERROR_NETWORK && there < release->size_bytes && qpkg_ends_whole(fd))
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
+                         "an archive of %" G_GINT64_FORMAT " bytes was announced, one of %" G_GINT64_FORMAT
+                         " found",
+                         release->size_bytes, there);
+    if (error_kind(failure) == APPCENTER_ERROR_NETWORK)
+        keep_part(walk, path, outcome);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+/* The archive from these places, if it is the right one; a wrong one is dropped. */
+static gboolean fetch_from(Walk *walk, WalkApp *app, const char *path, const char *const *urls,
+                           gboolean *is_pieced, GError **error)
+{
     g_auto(FetchOutcome) outcome = {0};
-    g_autofree char *part = g_strconcat(path, ".part", NULL);
-    g_auto(GStrv) urls = engine_repository_urls(walk->engine, release->repository, error);
-    g_autoptr(Fetcher) fetcher = urls ? engine_fetcher(walk->engine, error) : NULL;
-    g_auto(Fd) fd =
-        fetcher ? root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error) : -1;
-    if (fd < 0 || !fetch_to_fd(fetcher, (const char *const *)urls, release->path, release->size_bytes, fd,
-                               on_bytes, &meter, &outcome, error))
+    g_autofree char *part = g_strconcat(path, PART_SUFFIX, NULL);
+    g_auto(Fd) fd = root_dir_openat(walk->engine->root, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error);
+    if (fd < 0 || !transfer(walk, app, path, urls, fd, &outcome, error))
         return FALSE;
-    if (!check_digest(release, fd, error)) {
-        (void)!root_dir_unlink(walk->engine->root, part, NULL); /* a wrong one is not to be resumed */
-        return FALSE;
+    *is_pieced = outcome.is_pieced;
+    if (check_digest(app->release, fd, error))
+        return rename_download(walk, part, path, error) && drop_part(walk, path, error);
+    (void)!drop_part(walk, path, NULL);
+    return FALSE;
+}
+
+/* What came is wrong. Pieces that do not fit together are no proof against anybody, and one mirror's lie is none against
+ * the others: each is asked for all of it. TRUE: one had it; else *failure stays what it was, unless nobody is to be asked
+ * any more. */
+static gboolean fetch_from_each(Walk *walk, WalkApp *app, const char *path, char **urls, GError **failure)
+{
+    for (guint i = 0; urls[i]; i++) {
+        const char *const one[] = {urls[i], NULL};
+        gboolean is_pieced = FALSE;
+        g_autoptr(GError) again = NULL;
+        if (drop_part(walk, path, &again) && fetch_from(walk, app, path, one, &is_pieced, &again))
+            return TRUE;
+        if (error_kind(again) != APPCENTER_ERROR_UNTRUSTED && error_kind(again) != APPCENTER_ERROR_NETWORK) {
+            g_clear_error(failure);
+            *failure = g_steal_pointer(&again);
+            break;
+        }
     }
-    return rename_download(walk, part, path, error);
+    walk->may_resume = FALSE;
+    return FALSE;
+}
+
+static gboolean download(Walk *walk, WalkApp *app, const char *path, GError **error)
+{
+    gboolean is_pieced = FALSE;
+    g_autoptr(GError) failure = NULL;
+    g_auto(GStrv) urls = engine_repository_urls(walk->engine, app->release->repository, error);
+    if (!urls)
+        return FALSE;
+    if (fetch_from(walk, app, path, (const char *const *)urls, &is_pieced, &failure))
+        return TRUE;
+    gboolean may_be_right_elsewhere =
+        error_kind(failure) == APPCENTER_ERROR_UNTRUSTED && (is_pieced || g_strv_length(urls) > 1);
+    if (may_be_right_elsewhere && fetch_from_each(walk, app, path, urls, &failure))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 gboolean step_fetch(Walk *walk, WalkApp *app, GError **error)
@@ -146,12 +270,12 @@ gboolean step_fetch(Walk *walk, WalkApp *app, GError **error)
     return download(walk, app, path, error);
 }
 
+/* What the network left us with is kept for the next try; it ends with its time (engine.c). */
 gboolean step_drop_download(Walk *walk, WalkApp *app, GError **error)
 {
     g_autofree char *path = engine_download_path(app->release);
-    g_autofree char *part = g_strconcat(path, ".part", NULL);
-    return root_dir_unlink(walk->engine->root, path, error) &&
-           root_dir_unlink(walk->engine->root, part, error);
+    return walk->may_resume ||
+           (root_dir_unlink(walk->engine->root, path, error) && drop_part(walk, path, error));
 }
 
 /* --- VERIFY --- */
@@ -215,14 +339,12 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
                            .max_files = release->files ? release->files : MAX_LOCAL_FILES,
                            .links_may_leave = app->is_signed};
     UnpackWatch watch = {on_bytes, meter_is_cancelled, &meter};
-    g_autofree char *data_sha256 = NULL, *routines = bytes_to_text(app->package->routines);
+    g_autofree char *routines = bytes_to_text(app->package->routines);
     g_autofree char *config = qpkg_config_to_text(app->package->config);
     g_auto(Fd) stage = volume_stage_create(walk->engine->volume, app->stage, error);
-    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, &data_sha256, error))
+    /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
+    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, NULL, error))
         return FALSE;
-    if (release->data_sha256 && !digest_equal(release->data_sha256, data_sha256))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "content's sha256 %s announced, %s found",
-                         release->data_sha256, data_sha256);
     if (!walk_app_set_new(walk, app, config, routines, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);
@@ -259,8 +381,25 @@ gboolean step_unpack(Walk *walk, WalkApp *app, GError **error)
     return app->kept_id ? unpack_kept(walk, app, error) : unpack_archive(walk, app, error);
 }
 
+/* As if the app had been removed: its next install gets what was written, `--purge` takes it away. A row without a tree is
+ * found when this is repeated, a tree without a row would never be. */
+static gboolean record_user_data(Walk *walk, const WalkApp *app, GError **error)
+{
+    g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, "removed", error);
+    g_autoptr(Manifest) nothing = manifest_new();
+    for (guint i = 0; kept && i < kept->len; i++)
+        if (g_str_equal(((StoreKept *)kept->pdata[i])->tree, app->stage))
+            return TRUE;
+    StoreKept row = {.kind = (char *)"removed",
+                     .app = app->new,
+                     .tree = app->stage,
+                     .txn_id = walk->txn_id,
+                     .kept_at = engine_now(walk->engine)};
+    return kept && store_kept_add(walk->engine->store, &row, nothing, error);
+}
+
 /* A first install that was live for a moment has no older tree to which its user's data could return: that stays, in a
- * tree of its own, and only the package's files go. */
+ * kept tree, and only the package's files go. */
 static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **error)
 {
     gboolean is_empty = TRUE;
@@ -273,9 +412,9 @@ static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **erro
         return FALSE;
     if (is_empty)
         return volume_stage_drop(volume, app->stage, error);
-    g_autofree char *kept = g_strconcat("orphan-", app->stage, NULL);
-    log_warning("walk", "%s: what was written while it was live is kept as %s", app->app, kept);
-    return volume_keep(volume, app->stage, kept, error);
+    log_warning("walk", "%s: what was written while it was live is kept for its next install, as %s",
+                app->app, app->stage);
+    return record_user_data(walk, app, error) && volume_keep(volume, app->stage, app->stage, error);
 }
 
 gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error)

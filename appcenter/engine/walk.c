@@ -57,11 +57,13 @@ static gboolean load_old(Engine *engine, WalkApp *app, GError **error)
 
 /* --- from a plan --- */
 
-static const StoreKept *newest_kept(GPtrArray *kept, const char *version)
+/* version: that one, whole; NULL: the newest, for the user's data in it. */
+static const StoreKept *newest_kept(Engine *engine, GPtrArray *kept, const char *version)
 {
     for (guint i = 0; i < kept->len; i++) {
         const StoreKept *one = kept->pdata[i];
-        if (!version || version_compare(one->app->version, version) == 0)
+        if (!version ||
+            (version_compare(one->app->version, version) == 0 && engine_kept_is_whole(engine, one)))
             return one;
     }
     return NULL;
@@ -73,7 +75,7 @@ static gboolean find_kept(Engine *engine, WalkApp *app, const PlanChange *change
     g_autoptr(GPtrArray) kept = store_kept_list(engine->store, app->app, kind, error);
     if (!kept)
         return FALSE;
-    const StoreKept *found = newest_kept(kept, change->use_previous ? change->to_version : NULL);
+    const StoreKept *found = newest_kept(engine, kept, change->use_previous ? change->to_version : NULL);
     if (change->use_previous && !found)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app->app,
                          change->to_version);
@@ -409,26 +411,21 @@ static void entry_from_json(Manifest *manifest, const json_t *row)
     manifest_add(manifest, entry);
 }
 
-static gboolean load_tree(WalkApp *app, const json_t *data, GError **error)
+static gboolean load_tree(Walk *walk, WalkApp *app, const json_t *data, GError **error)
 {
     gsize i;
     json_t *row;
     const char *config_text = json_string_value(json_object_get(data, "config"));
-    g_autoptr(QpkgConfig) config =
-        config_text ? qpkg_config_parse(config_text, strlen(config_text), error) : NULL;
-    app->new_identity = config ? qpkg_identity_from_config(config, error) : NULL;
+    g_autofree char *routines = decode(json_object_get(data, "routines_base64"));
+    if (!config_text)
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "a row of READY lacks \"config\"");
+    manifest_free(app->new_manifest);
     app->new_manifest = manifest_new();
     json_array_foreach(json_object_get(data, "files"), i, row) entry_from_json(app->new_manifest, row);
-    if (!app->new_identity)
-        return FALSE;
-    app->new = g_new0(StoreApp, 1);
-    app->new->name = g_strdup(app->app);
-    app->new->version = g_strdup(app->new_identity->version);
-    app->new->routines = decode(json_object_get(data, "routines_base64"));
-    return TRUE;
+    return walk_app_set_new(walk, app, config_text, routines, error);
 }
 
-gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error)
+gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal, GError **error)
 {
     for (guint i = 0; i < journal->len; i++) {
         const StoreJournal *row = journal->pdata[i];
@@ -442,7 +439,7 @@ gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error)
             app->inodes.staged_ino = (guint64)json_integer_value(json_object_get(data, "staged"));
         } else if (g_str_equal(row->step, "DATA")) {
             load_beside(app, data);
-        } else if (g_str_equal(row->step, "READY") && !load_tree(app, data, error)) {
+        } else if (g_str_equal(row->step, "READY") && !load_tree(walk, app, data, error)) {
             g_prefix_error(error, "%s: journal: ", app->app);
             return FALSE;
         }

@@ -38,7 +38,8 @@ struct Walk {
     gint64 txn_id;
     char *trigger;
     gboolean download_only;
-    GPtrArray *apps; /* WalkApp*, dependencies first */
+    gboolean may_resume; /* a FETCH failed for the network: what came is of use to the next try */
+    GPtrArray *apps;     /* WalkApp*, dependencies first */
 };
 
 void walk_free(Walk *walk);
@@ -53,7 +54,8 @@ gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error) G_GNUC_WARN_
 Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed,
                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Fills an app from its journal rows (inodes, running set, manifest of the new tree). */
-gboolean walk_app_load_journal(WalkApp *app, GPtrArray *journal, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What a step wants to have in the journal before it is done, as JSON; NULL: nothing. free with g_free. */
 char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error);

@@ -67,6 +67,8 @@ gboolean job_parse(const void *data, gsize len, Job *job, GError **error)
 static gboolean do_refresh(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     (void)outcome;
+    if (json_is_true(json_object_get(job->request, "by_clock")))
+        return engine_refresh_by_clock(engine, error);
     return engine_refresh(engine, json_is_true(json_object_get(job->request, "force")), error);
 }
 
@@ -150,41 +152,74 @@ static const struct {
     const char *name;
     gboolean (*run)(Engine *engine, const Job *job, Outcome *outcome, GError **error);
 } actions[] = {
-    {"refresh", do_refresh}, {"offers", do_offers},   {"recover", do_recover}, {"start-apps", do_start_apps},
-    {"service", do_service}, {"plan", do_plan},       {"install", do_change},  {"upgrade", do_change},
-    {"remove", do_change},   {"rollback", do_change}, {"undo", do_change},     {"auto", do_change},
+    {"refresh", do_refresh},       {"offers", do_offers},   {"recover", do_recover},
+    {"start-apps", do_start_apps}, {"service", do_service}, {"plan", do_plan},
+    {"install", do_change},        {"upgrade", do_change},  {"remove", do_change},
+    {"rollback", do_change},       {"undo", do_change},     {"auto", do_change},
     {"autoremove", do_change},
 };
 
-static gboolean act(const Job *job, const EngineOptions *options, Outcome *outcome, GError **error)
-{
-    for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
-        if (strcmp(actions[i].name, job->action) != 0)
-            continue;
-        g_autoptr(Engine) engine = engine_open(options, error);
-        return engine && actions[i].run(engine, job, outcome, error);
-    }
-    return error_set(error, APPCENTER_ERROR_INVALID, "no such action: %s", job->action);
-}
-
 /* ---- the end ---- */
 
-static int write_result(JobLines *lines, const GError *failure, const Outcome *outcome)
+static json_t *make_result(const GError *failure, const Outcome *outcome)
 {
-    int exit_code = failure ? error_exit_code(error_kind(failure)) : 0;
     json_t *transactions = json_array();
     for (guint i = 0; outcome && outcome->results && i < outcome->results->len; i++)
         json_array_append_new(transactions, store_txn_to_json(g_ptr_array_index(outcome->results, i)));
-    json_t *line = json_object();
-    json_object_set_new(line, "event", json_string("result"));
-    json_object_set_new(line, "exit", json_integer(exit_code));
-    json_object_set_new(line, "code", json_string(failure ? error_code_name(error_kind(failure)) : "ok"));
-    json_object_set_new(line, "message", json_string(failure ? failure->message : ""));
+    json_t *result = json_object();
+    json_object_set_new(result, "exit", json_integer(failure ? error_exit_code(error_kind(failure)) : 0));
+    json_object_set_new(result, "code", json_string(failure ? error_code_name(error_kind(failure)) : "ok"));
+    json_object_set_new(result, "message", json_string(failure ? failure->message : ""));
     if (outcome && outcome->plan)
-        json_object_set_new(line, "plan", plan_to_json(outcome->plan));
-    json_object_set_new(line, "transactions", transactions);
+        json_object_set_new(result, "plan", plan_to_json(outcome->plan));
+    json_object_set_new(result, "transactions", transactions);
+    return result;
+}
+
+static int write_result(JobLines *lines, const GError *failure, const Outcome *outcome)
+{
+    json_t *line = make_result(failure, outcome);
+    json_object_set_new(line, "event", json_string("result"));
     job_lines_write(lines, line);
-    return exit_code;
+    return failure ? error_exit_code(error_kind(failure)) : 0;
+}
+
+/* While we hold the lock: the next daemon's recovery comes behind us and finds it. */
+static void leave_result(Engine *engine, const GError *failure, const Outcome *outcome)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) result = make_result(failure, outcome);
+    g_autofree char *text = json_to_text(result);
+    const char *state = !failure                                           ? "done"
+                        : error_kind(failure) == APPCENTER_ERROR_CANCELLED ? "cancelled"
+                                                                           : "failed";
+    if (!engine_leave_result(engine, state, text, &error))
+        log_warning("job", "nobody hears the result, and it cannot be left: %s", error->message);
+}
+
+static gboolean run_action(gboolean (*run)(Engine *, const Job *, Outcome *, GError **), const Job *job,
+                           const EngineOptions *options, Outcome *outcome, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(Engine) engine = engine_open(options, error);
+    if (!engine)
+        return FALSE;
+    if (!run(engine, job, outcome, &failure) && !failure)
+        error_set(&failure, APPCENTER_ERROR_INTERNAL, "%s failed and did not say why", job->action);
+    if (job->id > 0 && !job_lines_are_heard(options->user_data))
+        leave_result(engine, failure, outcome);
+    if (!failure)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+static gboolean act(const Job *job, const EngineOptions *options, Outcome *outcome, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(actions); i++)
+        if (strcmp(actions[i].name, job->action) == 0)
+            return run_action(actions[i].run, job, options, outcome, error);
+    return error_set(error, APPCENTER_ERROR_INVALID, "no such action: %s", job->action);
 }
 
 int job_run(const Job *job, const char *root, gint64 wall_now, int out_fd)
@@ -199,8 +234,7 @@ int job_run(const Job *job, const char *root, gint64 wall_now, int out_fd)
                              .is_cancelled = is_cancelled,
                              .user_data = &lines};
     /* a failure is told in the result; whoever hears it logs it */
-    if (!act(job, &options, &outcome, &failure) && !failure)
-        error_set(&failure, APPCENTER_ERROR_INTERNAL, "%s failed and did not say why", job->action);
+    (void)!act(job, &options, &outcome, &failure);
     return write_result(&lines, failure, &outcome);
 }
 

@@ -22,7 +22,8 @@
  *
  * The result is always the last line; plan is there when one was made. code is an error's code or "ok", message its
  * sentence; the exit code is the process's, too. SIGTERM and SIGINT cancel: the step in hand is undone and the job ends with
- * code "cancelled". SIGPIPE is ignored, so a daemon that dies does not stop a switch in the middle.
+ * code "cancelled". SIGPIPE is ignored, so a daemon that dies does not stop a switch in the middle; a job that nobody hears
+ * any more leaves its result in the store.
  */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
@@ -59,6 +60,8 @@ typedef struct {
 } JobLines;
 void job_lines_clear(JobLines *lines);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JobLines, job_lines_clear)
+/* Is there still somebody at the other end? */
+gboolean job_lines_are_heard(const JobLines *lines);
 /* Takes the object. */
 void job_lines_write(JobLines *lines, json_t *object);
 /* EngineOptions.on_event with a JobLines. */

@@ -2,6 +2,7 @@
 #include "job/job.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,13 @@ static gboolean write_all(int fd, const char *text, gsize len)
         len -= (gsize)n;
     }
     return TRUE;
+}
+
+/* A pipe's writing end tells that the reading one is gone. */
+gboolean job_lines_are_heard(const JobLines *lines)
+{
+    struct pollfd end = {.fd = lines->fd, .events = POLLOUT};
+    return !lines->is_broken && !(poll(&end, 1, 0) == 1 && (end.revents & POLLERR));
 }
 
 void job_lines_write(JobLines *lines, json_t *object)

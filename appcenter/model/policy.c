@@ -275,6 +275,13 @@ gint64 policy_trusted_now(gint64 wall_now, gint64 floor)
     return MAX(wall_now, floor);
 }
 
+gint64 policy_floor_from(gint64 signed_at, gint64 expires_at, gint64 root_expires_at, gint64 wall_now,
+                         gint64 built_at)
+{
+    gint64 limit = wall_now >= built_at ? wall_now + 24 * HOUR_S : root_expires_at;
+    return MIN(MIN(signed_at, expires_at), limit);
+}
+
 /* A number from low to high that the seed picks. */
 static gint64 pick(guint64 seed, gint64 low, gint64 high)
 {
@@ -292,18 +299,23 @@ static gint64 backoff_s(gint64 interval_s, guint n_failures, guint64 seed)
     return pick(seed, low, MIN(high, BACKOFF_CAP * interval_s));
 }
 
+gint64 policy_retry_after(gint64 retry_after_at, gint64 now)
+{
+    return retry_after_at > now && retry_after_at <= now + RETRY_AFTER_MAX ? retry_after_at : 0;
+}
+
 gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
                            guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now)
 {
     gint64 interval_s = all_local ? settings->poll_s : MAX(settings->poll_s, POLL_MIN_S);
     gint64 next_at = 0;
-    if (last_refresh_at <= 0)
+    if (last_refresh_at > now) /* a clock that was set back must not silence us */
+        next_at = now;
+    else if (last_refresh_at <= 0)
         next_at = now + pick(seed, 0, interval_s - 1);
     else if (n_failures > 0)
         next_at = last_refresh_at + backoff_s(interval_s, n_failures, seed);
     else
         next_at = last_refresh_at + pick(seed, interval_s - interval_s / 10, interval_s + interval_s / 10);
-    /* a clock that was set back must not silence us, nor a server that asks for years of peace */
-    next_at = MIN(next_at, now + BACKOFF_CAP * interval_s);
-    return MAX(next_at, MIN(retry_after_at, now + RETRY_AFTER_MAX));
+    return MAX(next_at, policy_retry_after(retry_after_at, now));
 }

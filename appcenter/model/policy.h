@@ -94,12 +94,21 @@ gint64 rollout_opens_at(const Rollout *rollout, guint permyriad);
 /* Back-off of the n-th failure of a version (n from 1): 8 h, 12 h, 1 d, 2 d, 4 d, 7 d, 14 d, then 14 d. */
 gint64 policy_veto_backoff_s(guint n_failures);
 
+/* Until when a server asked for peace; 0: it did not, it is over, or the clock was set back since (more than a day ahead is
+ * never recorded). */
+gint64 policy_retry_after(gint64 retry_after_at, gint64 now);
 /* Next poll: the first one with full jitter over the poll interval, later ones interval +-10 %, phase from seed; after
- * n_failures in a row decorrelated back-off capped at 4 intervals; never before retry_after_at. Loopback/file-only
+ * n_failures in a row decorrelated back-off capped at 4 intervals; never before retry_after_at; at once when the last
+ * one lies ahead of now (the clock was set back). Loopback/file-only
  * repositories may poll down to 1 s. Pure: the seed is a hash of cohort and n_polls. */
 gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
                            guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now);
 /* Trusted now: never below the floor. */
 gint64 policy_trusted_now(gint64 wall_now, gint64 floor);
+/* How far a signed time may raise the floor, which never falls again. Who steals an online key may sign any time: so at
+ * most a day ahead of a clock that can be right, and with a clock that is wrong for certain (before built_at) at most
+ * to the end of the root that the offline keys signed; never beyond the end of what carries it. */
+gint64 policy_floor_from(gint64 signed_at, gint64 expires_at, gint64 root_expires_at, gint64 wall_now,
+                         gint64 built_at);
 
 #endif

@@ -53,7 +53,7 @@ gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *
 gboolean archive_unpack_beside(const Package *package, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Unpacks a conf.tar.gz of those into another empty directory: at most 16 MiB, 1000 files, no link may leave it. */
 gboolean archive_unpack_configs(int conf_fd, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 1000 times its
+/* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 500 times its
  * compressed form; links may leave. */
 extern const UnpackLimits archive_vendor_limits;
 /* Counts without unpacking: files (as max_files counts), bytes of all files, SHA-256 of the uncompressed tar. Same

@@ -38,10 +38,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TarStream, tar_stream_free)
  * its last byte, and behind the tar's end mark there are only zeros. */
 gboolean tar_stream_next(TarStream *stream, struct archive_entry **entry,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Content of the current entry: bytes read, 0 at its end, -1 on failure. */
-gssize tar_stream_read(TarStream *stream, void *buffer, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The next content of the current entry, borrowed until the next call: how many bytes, 0 at its end, -1 on failure. */
+gssize tar_stream_read(TarStream *stream, const void **bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Compressed bytes used so far. */
 gint64 tar_stream_consumed(const TarStream *stream);
+
+/* --- archive_crc.c --- */
+/* The CRC-32 of gzip over bytes that continue what sum is of (0: nothing yet). */
+guint32 archive_crc32(guint32 sum, const guint8 *bytes, gsize len);
 
 /* --- archive_7z.c: a tar that is the one member of a 7-Zip archive --- */
 /* Packed bytes and directory fill these bytes to the last one. */
@@ -85,8 +89,8 @@ typedef struct TreeWriter TreeWriter;
 TreeWriter *tree_writer_new(int dir_fd);
 void tree_writer_free(TreeWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TreeWriter, tree_writer_free)
-/* content: called until it returns 0; -1 with error set. */
-typedef gssize (*TreeContent)(gpointer user_data, void *buffer, gsize len, GError **error);
+/* content: called until it returns 0; -1 with error set. The bytes are borrowed until the next call. */
+typedef gssize (*TreeContent)(gpointer user_data, const void **bytes, GError **error);
 gboolean tree_writer_add(TreeWriter *writer, const Member *member, TreeContent content, gpointer user_data,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Modes and times of the folders, last, because filling them needs the one and changes the other. */

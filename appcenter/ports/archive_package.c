@@ -9,13 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONTROL_MAX_BYTES   ((gint64)64 * 1024 * 1024) /* with the xz that QDK puts there for old systems */
-#define CONTROL_MAX_FILES   1000
-#define EXTRA_MAX_FILES     1000
-#define CONTROL_CPU_S       60
-#define CONTENT_CHUNK_BYTES 65536
-#define TAR_BLOCK_BYTES     512
-#define TAR_TYPE_AT         156
+#define CONTROL_MAX_BYTES ((gint64)64 * 1024 * 1024) /* with the xz that QDK puts there for old systems */
+#define CONTROL_MAX_FILES 1000
+#define EXTRA_MAX_FILES   1000
+#define CONTROL_CPU_S     60
+#define TAR_BLOCK_BYTES   512
+#define TAR_TYPE_AT       156
 
 typedef struct {
     const Package *package;
@@ -36,9 +35,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ControlWork, control_work_clear)
 static GBytes *read_member(TarStream *stream, const char *name, gsize max_bytes, GError **error)
 {
     g_autoptr(GByteArray) content = g_byte_array_new();
-    g_autofree guint8 *chunk = g_malloc(CONTENT_CHUNK_BYTES);
     for (;;) {
-        gssize n = tar_stream_read(stream, chunk, CONTENT_CHUNK_BYTES, error);
+        const void *bytes;
+        gssize n = tar_stream_read(stream, &bytes, error);
         if (n < 0)
             return NULL;
         if (n == 0)
@@ -48,7 +47,7 @@ static GBytes *read_member(TarStream *stream, const char *name, gsize max_bytes,
                       "%s: wanted at most %" G_GSIZE_FORMAT " bytes, found more", name, max_bytes);
             return NULL;
         }
-        g_byte_array_append(content, chunk, (guint)n);
+        g_byte_array_append(content, bytes, (guint)n);
     }
 }
 

@@ -13,7 +13,6 @@
 #define CHUNK_BYTES        (256 * 1024)
 #define GZIP_TRAILER_BYTES 8
 #define TAR_END_BYTES      1024
-#define CRC32_POLYNOMIAL   0xedb88320u
 #define RATIO_FREE_BYTES   ((gint64)64 * 1024 * 1024)
 
 typedef struct archive ArchiveReader;
@@ -27,9 +26,9 @@ struct TarStream {
     ArchiveReader *tar; /* the tar, fed by raw */
     GError *failure;    /* why a callback failed; better than what libarchive makes of it */
     gint64 tar_bytes;
+    gint64 content_bytes;    /* of the current entry so far */
     gint64 last_content_end; /* behind the last byte that is not zero */
     guint32 crc;
-    guint32 crc_table[256];
 };
 
 void tar_stream_free(TarStream *stream)
@@ -162,16 +161,6 @@ static gboolean open_raw(TarStream *self, GError **error)
 
 /* ---- the tar's bytes ---- */
 
-static void make_crc_table(guint32 table[256])
-{
-    for (guint32 i = 0; i < 256; i++) {
-        guint32 c = i;
-        for (int bit = 0; bit < 8; bit++)
-            c = c & 1 ? CRC32_POLYNOMIAL ^ (c >> 1) : c >> 1;
-        table[i] = c;
-    }
-}
-
 /* Takes note of bytes that have come out of the filter. */
 static gboolean account(TarStream *self, const guint8 *bytes, gsize len, GError **error)
 {
@@ -187,10 +176,8 @@ static gboolean account(TarStream *self, const guint8 *bytes, gsize len, GError 
                          self->source.max_ratio, self->source.length);
     if (self->source.digest)
         digest_update(self->source.digest, bytes, len);
-    if (self->source.compression == QPKG_GZIP) {
-        for (gsize i = 0; i < len; i++)
-            self->crc = self->crc_table[(self->crc ^ bytes[i]) & 0xff] ^ (self->crc >> 8);
-    }
+    if (self->source.compression == QPKG_GZIP)
+        self->crc = archive_crc32(self->crc, bytes, len);
     for (gsize i = len; i > 0; i--) {
         if (bytes[i - 1]) {
             self->last_content_end = self->tar_bytes + (gint64)i;
@@ -235,8 +222,6 @@ TarStream *tar_stream_open(const TarSource *source, GError **error)
     g_autoptr(TarStream) self = g_new0(TarStream, 1);
     self->source = *source;
     self->chunk = g_malloc(CHUNK_BYTES);
-    self->crc = 0xffffffffu;
-    make_crc_table(self->crc_table);
     if (!open_raw(self, error))
         return NULL;
     self->tar = archive_read_new();
@@ -259,7 +244,7 @@ static gboolean check_gzip_trailer(const TarStream *self, GError **error)
         return error_set_errno(error, "read the check sum");
     memcpy(&crc, trailer, sizeof crc);
     memcpy(&size, trailer + 4, sizeof size);
-    if (GUINT32_FROM_LE(crc) != (self->crc ^ 0xffffffffu))
+    if (GUINT32_FROM_LE(crc) != self->crc)
         return error_set(error, APPCENTER_ERROR_CORRUPT, "gzip's check sum does not hold");
     if (GUINT32_FROM_LE(size) != (guint32)self->tar_bytes)
         return error_set(error, APPCENTER_ERROR_CORRUPT, "gzip's length is %u, found %u",
@@ -297,6 +282,7 @@ static gboolean finish(TarStream *self, GError **error)
 gboolean tar_stream_next(TarStream *stream, struct archive_entry **entry, GError **error)
 {
     int status = archive_read_next_header(stream->tar, entry);
+    stream->content_bytes = 0;
     if (status == ARCHIVE_OK)
         return TRUE;
     if (status != ARCHIVE_EOF)
@@ -305,11 +291,23 @@ gboolean tar_stream_next(TarStream *stream, struct archive_entry **entry, GError
     return finish(stream, error);
 }
 
-gssize tar_stream_read(TarStream *stream, void *buffer, gsize len, GError **error)
+gssize tar_stream_read(TarStream *stream, const void **bytes, GError **error)
 {
-    la_ssize_t n = archive_read_data(stream->tar, buffer, len);
-    if (n >= 0)
-        return n;
-    fail_from(stream, stream->tar, error);
-    return -1;
+    gsize len = 0;
+    la_int64_t offset = 0;
+    while (len == 0) {
+        int status = archive_read_data_block(stream->tar, bytes, &len, &offset);
+        if (status == ARCHIVE_EOF)
+            return 0;
+        if (status != ARCHIVE_OK) {
+            fail_from(stream, stream->tar, error);
+            return -1;
+        }
+    }
+    if (offset != stream->content_bytes) {
+        error_set(error, APPCENTER_ERROR_CORRUPT, "a file with a hole");
+        return -1;
+    }
+    stream->content_bytes += (gint64)len;
+    return (gssize)len;
 }

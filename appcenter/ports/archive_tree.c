@@ -35,7 +35,6 @@ struct TreeWriter {
     int parent_fd; /* of the last member: most have the same */
     char *parent_path;
     GArray *folders; /* Folder, in the order they were made */
-    guint8 *chunk;
 };
 
 static void folder_clear(Folder *folder)
@@ -50,7 +49,6 @@ TreeWriter *tree_writer_new(int dir_fd)
     writer->parent_fd = -1;
     writer->folders = g_array_new(FALSE, FALSE, sizeof(Folder));
     g_array_set_clear_func(writer->folders, (GDestroyNotify)folder_clear);
-    writer->chunk = g_malloc(COPY_CHUNK_BYTES);
     Folder top = {.path = g_strdup(""), .mode = DEFAULT_DIR_MODE};
     g_array_append_val(writer->folders, top);
     return writer;
@@ -63,7 +61,6 @@ void tree_writer_free(TreeWriter *writer)
     fd_close(writer->parent_fd);
     g_free(writer->parent_path);
     g_array_unref(writer->folders);
-    g_free(writer->chunk);
     g_free(writer);
 }
 
@@ -137,12 +134,13 @@ static int open_parent(TreeWriter *writer, const char *path, GError **error)
 
 /* ---- members ---- */
 
-static gboolean fill_file(TreeWriter *writer, int fd, const Member *member, TreeContent content,
-                          gpointer user_data, GError **error)
+static gboolean fill_file(int fd, const Member *member, TreeContent content, gpointer user_data,
+                          GError **error)
 {
     gint64 left = member->size_bytes;
     for (;;) {
-        gssize n = content(user_data, writer->chunk, COPY_CHUNK_BYTES, error);
+        const void *bytes;
+        gssize n = content(user_data, &bytes, error);
         if (n < 0)
             return FALSE;
         if (n > left)
@@ -150,7 +148,7 @@ static gboolean fill_file(TreeWriter *writer, int fd, const Member *member, Tree
                              "has more content than its %" G_GINT64_FORMAT " bytes", member->size_bytes);
         if (n == 0)
             break;
-        if (!files_write_all(fd, writer->chunk, (gsize)n, error))
+        if (!files_write_all(fd, bytes, (gsize)n, error))
             return FALSE;
         left -= n;
     }
@@ -161,35 +159,44 @@ static gboolean fill_file(TreeWriter *writer, int fd, const Member *member, Tree
     return TRUE;
 }
 
-static gboolean make_file(TreeWriter *writer, int parent_fd, const char *name, const Member *member,
-                          TreeContent content, gpointer user_data, GError **error)
+static gboolean make_file(int parent_fd, const char *name, const Member *member, TreeContent content,
+                          gpointer user_data, GError **error)
 {
     const struct timespec times[2] = {member->mtime, member->mtime};
     g_auto(Fd) fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set_errno(error, "make it");
-    if (!fill_file(writer, fd, member, content, user_data, error))
+    if (!fill_file(fd, member, content, user_data, error))
         return FALSE;
     if (fchmod(fd, member->mode) != 0 || futimens(fd, times) != 0)
         return error_set_errno(error, "set its mode and time");
     return TRUE;
 }
 
-static gssize content_of_fd(gpointer user_data, void *buffer, gsize len, GError **error)
+typedef struct {
+    int fd;
+    guint8 *chunk;
+} Original;
+
+static gssize content_of_original(gpointer user_data, const void **bytes, GError **error)
 {
-    ssize_t n = TEMP_FAILURE_RETRY(read(*(int *)user_data, buffer, len));
+    const Original *original = user_data;
+    ssize_t n = TEMP_FAILURE_RETRY(read(original->fd, original->chunk, COPY_CHUNK_BYTES));
     if (n < 0)
         error_set_errno(error, "read the file that it names");
+    *bytes = original->chunk;
     return n;
 }
 
 static gboolean make_copy(TreeWriter *writer, int parent_fd, const char *name, const Member *member,
                           GError **error)
 {
-    g_auto(Fd) original = archive_open_beneath(writer->dir_fd, member->target, O_RDONLY);
-    if (original < 0)
+    g_auto(Fd) fd = archive_open_beneath(writer->dir_fd, member->target, O_RDONLY);
+    if (fd < 0)
         return error_set_errno(error, "open the file that it names");
-    return make_file(writer, parent_fd, name, member, content_of_fd, &original, error);
+    g_autofree guint8 *chunk = g_malloc(COPY_CHUNK_BYTES);
+    Original original = {fd, chunk};
+    return make_file(parent_fd, name, member, content_of_original, &original, error);
 }
 
 static gboolean make_symlink(int parent_fd, const char *name, const Member *member, GError **error)
@@ -241,7 +248,7 @@ gboolean tree_writer_add(TreeWriter *writer, const Member *member, TreeContent c
     case MEMBER_DIRECTORY:
         return add_folder(writer, parent_fd, name, member, error);
     case MEMBER_FILE:
-        is_made = make_file(writer, parent_fd, name, member, content, user_data, error);
+        is_made = make_file(parent_fd, name, member, content, user_data, error);
         break;
     case MEMBER_HARDLINK:
         is_made = make_copy(writer, parent_fd, name, member, error);

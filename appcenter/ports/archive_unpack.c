@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #define UNPACK_CPU_S        3600
-#define SKIP_CHUNK_BYTES    65536
 #define LIMIT_MAX_BYTES     ((gint64)1 << 50)
 #define LIMIT_MAX_FILES     10000000
 #define TAR_OVERHEAD_BYTES  ((gint64)16 * 1024 * 1024)
@@ -18,14 +17,14 @@
 const UnpackLimits archive_vendor_limits = {.max_bytes = (gint64)64 * 1024 * 1024 * 1024,
                                             .max_files = 1000000,
                                             .links_may_leave = TRUE,
-                                            .max_ratio = 1000};
+                                            .max_ratio = 500};
 
 typedef struct {
     const Package *package;
     UnpackLimits limits;
-    int dir_fd; /* -1: count only */
-    Digest *digest;
-    Tally tally; /* what the helper says */
+    int dir_fd;     /* -1: count only */
+    Digest *digest; /* or NULL: nobody asks */
+    Tally tally;    /* what the helper says */
     gboolean has_tally;
 } DataWork;
 
@@ -36,10 +35,10 @@ typedef struct {
     TarStream *stream;
 } Content;
 
-static gssize read_content(gpointer user_data, void *buffer, gsize len, GError **error)
+static gssize read_content(gpointer user_data, const void **bytes, GError **error)
 {
     const Content *content = user_data;
-    gssize n = tar_stream_read(content->stream, buffer, len, error);
+    gssize n = tar_stream_read(content->stream, bytes, error);
     if (n < 0 || !helper_progress(content->helper, tar_stream_consumed(content->stream), error))
         return -1;
     return n;
@@ -48,11 +47,11 @@ static gssize read_content(gpointer user_data, void *buffer, gsize len, GError *
 /* Counting only: reads the content as a writer would, so that the same is refused. */
 static gboolean skip_content(Content *content, const Member *member, GError **error)
 {
-    g_autofree guint8 *chunk = g_malloc(SKIP_CHUNK_BYTES);
+    const void *ignored;
     gint64 bytes = 0;
     gssize n;
     do {
-        n = read_content(content, chunk, SKIP_CHUNK_BYTES, error);
+        n = read_content(content, &ignored, error);
         if (n < 0)
             return FALSE;
         bytes += n;
@@ -115,9 +114,11 @@ static gboolean read_data(Helper *helper, const DataWork *work, GError **error)
     g_autoptr(MemberRules) rules = member_rules_new(&work->limits);
     if (!helper_unpack(helper, &source, rules, work->dir_fd, error))
         return FALSE;
-    g_autofree char *sha256 = digest_finish_hex(work->digest);
     Tally tally = {.files = member_rules_files(rules), .bytes = member_rules_bytes(rules)};
-    g_strlcpy(tally.sha256, sha256, sizeof tally.sha256);
+    if (work->digest) {
+        g_autofree char *sha256 = digest_finish_hex(work->digest);
+        g_strlcpy(tally.sha256, sha256, sizeof tally.sha256);
+    }
     return helper_send(helper, FRAME_TALLY, &tally, sizeof tally, error);
 }
 
@@ -138,16 +139,18 @@ static gboolean take_tally(guint8 type, const void *data, gsize len, gpointer us
         return error_set(error, APPCENTER_ERROR_CORRUPT, "the unpacking helper speaks nonsense");
     memcpy(&work->tally, data, sizeof work->tally);
     const Tally *tally = &work->tally;
-    if (tally->sha256[64] != '\0' || !units_is_hex(tally->sha256, 32) || tally->files < 0 || tally->bytes < 0)
+    gboolean has_digest = tally->sha256[64] == '\0' && units_is_hex(tally->sha256, 32);
+    if (has_digest != (work->digest != NULL) || tally->files < 0 || tally->bytes < 0)
         return error_set(error, APPCENTER_ERROR_CORRUPT, "the unpacking helper speaks nonsense");
     work->has_tally = TRUE;
     return TRUE;
 }
 
-static gboolean run_data_helper(DataWork *work, const UnpackWatch *watch, GError **error)
+static gboolean run_data_helper(DataWork *work, const UnpackWatch *watch, gboolean wants_digest,
+                                GError **error)
 {
     /* made here, because OpenSSL reads its configuration, which the sandbox would not let it */
-    g_autoptr(Digest) digest = digest_new(DIGEST_SHA256);
+    g_autoptr(Digest) digest = wants_digest ? digest_new(DIGEST_SHA256) : NULL;
     const gint64 data_bytes = work->package->layout->data_bytes;
     const HelperSpec spec = {.archive_fd = work->package->fd,
                              .dir_fd = work->dir_fd,
@@ -190,7 +193,7 @@ gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *
     DataWork work = {.package = package, .limits = sane_limits(limits), .dir_fd = dir_fd};
     if (!archive_hand_over(dir_fd, helper_uid(), error))
         return FALSE;
-    gboolean is_done = run_data_helper(&work, watch, error);
+    gboolean is_done = run_data_helper(&work, watch, data_sha256 != NULL, error);
     if (!archive_hand_over(dir_fd, 0, is_done ? error : NULL) || !is_done ||
         !tree_adopt(dir_fd, &work.limits, error))
         return FALSE;
@@ -203,7 +206,7 @@ gboolean archive_measure(const Package *package, const UnpackLimits *limits, gin
                          char **data_sha256, GError **error)
 {
     DataWork work = {.package = package, .limits = sane_limits(limits), .dir_fd = -1};
-    if (!run_data_helper(&work, NULL, error))
+    if (!run_data_helper(&work, NULL, data_sha256 != NULL, error))
         return FALSE;
     *files = work.tally.files;
     *bytes = work.tally.bytes;

@@ -29,14 +29,14 @@ static int window_log(gsize bytes)
     return log;
 }
 
-static gsize prepare(ZSTD_CCtx *context, GBytes *base, gsize result_len)
+static gsize prepare(ZSTD_CCtx *context, GBytes *base, gsize result_len, gboolean with_long_matches)
 {
     const struct {
         ZSTD_cParameter name;
         int value;
     } wanted[] = {{ZSTD_c_compressionLevel, DELTA_LEVEL},
                   {ZSTD_c_windowLog, window_log(g_bytes_get_size(base) + result_len)},
-                  {ZSTD_c_enableLongDistanceMatching, 1},
+                  {ZSTD_c_enableLongDistanceMatching, with_long_matches},
                   {ZSTD_c_checksumFlag, 1}};
     gsize status = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(wanted) && !ZSTD_isError(status); i++)
@@ -46,24 +46,34 @@ static gsize prepare(ZSTD_CCtx *context, GBytes *base, gsize result_len)
                : ZSTD_CCtx_refPrefix(context, g_bytes_get_data(base, NULL), g_bytes_get_size(base));
 }
 
-GBytes *delta_make(GBytes *base, GBytes *result, GError **error)
+static GBytes *compress(GBytes *base, GBytes *result, gboolean with_long_matches, GError **error)
 {
     gsize len = 0;
     const void *data = g_bytes_get_data(result, &len);
-    if (!check_length("a base", (gint64)g_bytes_get_size(base), error) ||
-        !check_length("a result", (gint64)len, error))
-        return NULL;
     g_autoptr(ZSTD_CCtx) context = ZSTD_createCCtx();
     gsize capacity = ZSTD_compressBound(len);
     g_autofree guint8 *out = g_malloc(capacity);
-    gsize status = prepare(context, base, len);
+    gsize status = prepare(context, base, len, with_long_matches);
     if (!ZSTD_isError(status))
         status = ZSTD_compress2(context, out, capacity, data, len);
-    if (ZSTD_isError(status)) {
-        error_set(error, APPCENTER_ERROR_INTERNAL, "delta: %s", ZSTD_getErrorName(status));
+    if (!ZSTD_isError(status))
+        return g_bytes_new(out, status);
+    error_set(error, APPCENTER_ERROR_INTERNAL, "delta: %s", ZSTD_getErrorName(status));
+    return NULL;
+}
+
+/* The usual search finds a small change in fewer bytes; in a long text it may lose its way, and then the search for long
+ * matches does not. */
+GBytes *delta_make(GBytes *base, GBytes *result, GError **error)
+{
+    if (!check_length("a base", (gint64)g_bytes_get_size(base), error) ||
+        !check_length("a result", (gint64)g_bytes_get_size(result), error))
         return NULL;
-    }
-    return g_bytes_new(out, status);
+    g_autoptr(GBytes) plain = compress(base, result, FALSE, error);
+    g_autoptr(GBytes) with_long = plain ? compress(base, result, TRUE, error) : NULL;
+    if (!with_long)
+        return NULL;
+    return g_bytes_ref(g_bytes_get_size(with_long) < g_bytes_get_size(plain) ? with_long : plain);
 }
 
 GBytes *delta_apply(GBytes *base, GBytes *delta, gint64 result_bytes, GError **error)

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #define STALL_DEFAULT_S      20
-#define SMALL_FILE_EXTRA_S   60
 #define PROGRESS_INTERVAL_US 100000
+#define RESUMES_MAX          5
+#define RESUME_PAUSE_MS      1000
+#define PAUSE_STEP_MS        100
 
 Fetcher *fetcher_new(const FetchConfig *config, GError **error)
 {
@@ -44,6 +46,7 @@ void fetcher_free(Fetcher *fetcher)
 void fetch_outcome_clear(FetchOutcome *outcome)
 {
     g_free(outcome->etag);
+    g_free(outcome->resume_tag);
     memset(outcome, 0, sizeof *outcome);
 }
 
@@ -64,6 +67,8 @@ gboolean transfer_take(Transfer *transfer, const void *data, gsize len, GError *
 gboolean transfer_restart(Transfer *transfer, GError **error)
 {
     transfer->done_bytes = 0;
+    transfer->outcome->is_pieced = FALSE;
+    g_clear_pointer(&transfer->resume_tag, g_free);
     if (transfer->memory != NULL) {
         g_byte_array_set_size(transfer->memory, 0);
         return TRUE;
@@ -90,11 +95,47 @@ static gboolean transfer_from(Transfer *transfer, const char *base_url, const ch
     if (url == NULL || !fetch_url_is_allowed(url, transfer->fetcher->allow_http, error))
         return FALSE;
     transfer->url = url;
+    transfer->has_broken = transfer->has_excess = FALSE;
     transfer->outcome->is_absent = FALSE;
     gboolean is_file = g_ascii_strncasecmp(url, "file:", strlen("file:")) == 0;
     gboolean is_done = is_file ? transfer_by_file(transfer, error) : transfer_by_http(transfer, error);
     transfer->url = NULL;
     return is_done;
+}
+
+/* A moment's rest before a broken connection is made again; not when the work was cancelled. */
+static void pause_before_resume(Transfer *transfer)
+{
+    for (int ms = 0; ms < RESUME_PAUSE_MS && !transfer_tell(transfer, FALSE); ms += PAUSE_STEP_MS)
+        g_usleep(PAUSE_STEP_MS * 1000);
+}
+
+/* A file goes on where the connection broke, as long as each try brings it further. */
+static gboolean transfer_from_mirror(Transfer *transfer, const char *base_url, const char *path,
+                                     GError **error)
+{
+    for (int resumes = 0;; resumes++) {
+        g_autoptr(GError) failure = NULL;
+        gint64 had_bytes = transfer->done_bytes;
+        if (transfer_from(transfer, base_url, path, &failure))
+            return TRUE;
+        gboolean may_resume = transfer->memory == NULL && transfer->has_broken &&
+                              transfer->done_bytes > had_bytes &&
+                              transfer->done_bytes < transfer->max_bytes && resumes < RESUMES_MAX;
+        if (!may_resume) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        pause_before_resume(transfer);
+    }
+}
+
+/* What one mirror gave in part is no start for a small file from another; what it gave wrongly is none for any. */
+static gboolean forget_part(Transfer *transfer, const GError *failure, GError **error)
+{
+    gboolean is_wrong = transfer->has_excess || error_kind(failure) == APPCENTER_ERROR_UNTRUSTED;
+    gboolean is_kept = transfer->memory == NULL && !is_wrong;
+    return is_kept || transfer->done_bytes == 0 || transfer_restart(transfer, error);
 }
 
 /* Mirrors in order until one gives it, or says that there is none where that is an answer, or we are cancelled. When all
@@ -105,10 +146,12 @@ static gboolean transfer_run(Transfer *transfer, const char *const *base_urls, c
     g_autoptr(GError) first = NULL;
     for (gsize i = 0; base_urls[i] != NULL; i++) {
         g_autoptr(GError) failure = NULL;
-        if (transfer_from(transfer, base_urls[i], path, &failure))
+        if (transfer_from_mirror(transfer, base_urls[i], path, &failure))
             return TRUE;
         if (allow_absent && transfer->outcome->is_absent)
             return TRUE;
+        if (!forget_part(transfer, failure, error))
+            return FALSE;
         gboolean is_final = error_kind(failure) == APPCENTER_ERROR_CANCELLED ||
                             error_kind(failure) == APPCENTER_ERROR_NO_SPACE;
         if (first == NULL || is_final) {
@@ -117,9 +160,6 @@ static gboolean transfer_run(Transfer *transfer, const char *const *base_urls, c
         }
         if (is_final)
             break;
-        /* What one mirror gave in part is no start for a small file from another. */
-        if (transfer->memory != NULL && !transfer_restart(transfer, error))
-            return FALSE;
     }
     if (first == NULL)
         return error_set(error, APPCENTER_ERROR_INVALID, "%s: wanted a url to fetch from, found none", path);
@@ -143,7 +183,6 @@ static GBytes *bytes_of(Fetcher *fetcher, const char *const *base_urls, const ch
                          .file = last_part(path),
                          .is_quoted = is_quoted,
                          .max_bytes = max_bytes,
-                         .timeout_s = fetcher->stall_s + SMALL_FILE_EXTRA_S,
                          .etag = etag,
                          .memory = memory,
                          .fd = -1,
@@ -169,8 +208,8 @@ GBytes *fetch_bytes_quoted(Fetcher *fetcher, const char *const *base_urls, const
 }
 
 gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 size_bytes,
-                     int fd, FetchProgress progress, gpointer user_data, FetchOutcome *outcome,
-                     GError **error)
+                     int fd, const char *resume_tag, FetchProgress progress, gpointer user_data,
+                     FetchOutcome *outcome, GError **error)
 {
     fetch_outcome_clear(outcome);
     Transfer transfer = {.fetcher = fetcher,
@@ -186,8 +225,12 @@ gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char 
         return error_set_errno(error, "%s: find the end of what is there", transfer.file);
     if (transfer.done_bytes > size_bytes && !transfer_restart(&transfer, error))
         return FALSE;
-    if (transfer.done_bytes < size_bytes && !transfer_run(&transfer, base_urls, path, FALSE, error))
-        return FALSE;
-    transfer_tell(&transfer, TRUE);
-    return TRUE;
+    outcome->is_pieced = transfer.done_bytes > 0;
+    transfer.resume_tag = outcome->is_pieced ? g_strdup(resume_tag) : NULL;
+    gboolean is_done =
+        transfer.done_bytes >= size_bytes || transfer_run(&transfer, base_urls, path, FALSE, error);
+    outcome->resume_tag = g_steal_pointer(&transfer.resume_tag);
+    if (is_done)
+        transfer_tell(&transfer, TRUE);
+    return is_done;
 }

@@ -2,7 +2,8 @@
  *
  * https, file: and loopback http: (others with allow_http); redirects at most 5, same or safer scheme, never to file:;
  * no cookies, no netrc, no proxy from the environment. Blocking; for the job. NETWORK errors name the host and what it
- * did ("127.0.0.1:8080 answered 503 to timestamp.json"); a body that is HTML or shorter than announced is NETWORK, too.
+ * did ("127.0.0.1:8080 answered 503 to timestamp.json"); so is a body that is HTML, encoded though nobody asked for it,
+ * without an end, or shorter than announced. Another body than the one wanted, whole, is UNTRUSTED.
  */
 #ifndef PORTS_FETCH_H
 #define PORTS_FETCH_H
@@ -31,8 +32,10 @@ typedef struct {
     gboolean is_absent;       /* 403 or 404 (file: no such file); not an error when absence was allowed */
     gboolean is_not_modified; /* 304 to our If-None-Match */
     char *etag;               /* of a 200, or NULL */
-    gint64 retry_after_s;     /* from an error answer too; 0: none */
+    gint64 retry_after_s;     /* from an error answer too, the longest; 0: none */
     gint64 bytes;             /* body bytes received */
+    gboolean is_pieced;       /* the file is of more than one answer, or of an earlier job's */
+    char *resume_tag;         /* what the part that is there was served as, to go on with it later; or NULL */
 } FetchOutcome;
 void fetch_outcome_clear(FetchOutcome *outcome);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FetchOutcome, fetch_outcome_clear)
@@ -50,10 +53,12 @@ GBytes *fetch_bytes_quoted(Fetcher *fetcher, const char *const *base_urls, const
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef void (*FetchProgress)(gint64 done_bytes, gint64 total_bytes, gpointer user_data);
-/* A large file of known size into fd (a partial one is resumed from its end with Range, and from zero if the server does
- * not go along). The caller checks the hash. At most size_bytes are taken; another size is UNTRUSTED. Not fsynced. */
+/* A large file of known size into fd. A partial one is resumed from its end with Range (If-Range with resume_tag, of the
+ * outcome that left the part, or NULL), and from zero if the server does not go along; a connection that breaks is
+ * resumed a few times. The caller checks the hash. At most size_bytes are taken: more is UNTRUSTED, less NETWORK ("ended
+ * ... after N of M bytes"). Not fsynced. */
 gboolean fetch_to_fd(Fetcher *fetcher, const char *const *base_urls, const char *path, gint64 size_bytes,
-                     int fd, FetchProgress progress, gpointer user_data, FetchOutcome *outcome,
-                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                     int fd, const char *resume_tag, FetchProgress progress, gpointer user_data,
+                     FetchOutcome *outcome, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -57,10 +57,12 @@ gboolean transfer_by_file(Transfer *transfer, GError **error)
     g_auto(Fd) fd = open_source(transfer, path, &size_bytes, error);
     if (fd < 0)
         return FALSE;
-    if (transfer->is_exact && size_bytes != transfer->max_bytes)
+    if (transfer->is_exact && size_bytes > transfer->max_bytes)
         return error_set(error, APPCENTER_ERROR_UNTRUSTED,
                          "file://%s has %" G_GINT64_FORMAT " bytes, wanted %" G_GINT64_FORMAT, path,
                          size_bytes, transfer->max_bytes);
+    transfer->outcome->is_pieced = transfer->done_bytes > 0;
+    g_clear_pointer(&transfer->resume_tag, g_free);
     if (lseek(fd, transfer->done_bytes, SEEK_SET) < 0)
         return fail(path, error);
     if (!copy(transfer, fd, path, error))

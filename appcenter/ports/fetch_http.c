@@ -1,7 +1,9 @@
 /* fetch_http.c - one transfer by http or https: libcurl does the protocol, we judge what came.
  *
  * Redirects are followed here and not by libcurl, so that each target is judged; the answer's head is judged before its
- * first byte is taken: status, web pages of captive portals, announced lengths, ranges that are not the ones asked for.
+ * first byte is taken: status, web pages of captive portals, encodings, ranges that are not the ones asked for. Lengths
+ * are judged by what comes: a server that announces too much and then ends is broken, one that keeps its word has another
+ * file.
  */
 #include <string.h>
 
@@ -10,9 +12,12 @@
 #define REDIRECTS_MAX     5
 #define CONNECT_TIMEOUT_S 15
 #define STALL_BYTES_S     8192
+#define EXTRA_S           60
+#define TIMEOUT_MAX_S     (20 * 86400) /* libcurl counts in ms */
 #define ERROR_BODY_MAX    (64 * 1024)
 #define ETAG_BYTES_MAX    256
-#define RETRY_AFTER_MAX_S (7 * 86400)
+#define RETRY_AFTER_MAX_S 86400                        /* nobody silences us for longer */
+#define ANY_BYTES_MAX     (G_GINT64_CONSTANT(1) << 40) /* no file of a repository is longer */
 
 typedef struct curl_slist HeaderList;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HeaderList, curl_slist_free_all)
@@ -69,27 +74,71 @@ static gboolean is_html(const Exchange *exchange)
     return type != NULL && g_ascii_strncasecmp(type, "text/html", strlen("text/html")) == 0;
 }
 
+/* We never ask for an encoding and undo none. A file that is compressed itself may be labelled so. */
+static gboolean refuse_encoding(Exchange *exchange)
+{
+    const char *coding = header(exchange, "Content-Encoding");
+    const Transfer *transfer = exchange->transfer;
+    if (coding == NULL || g_ascii_strcasecmp(coding, "identity") == 0 ||
+        (g_ascii_strcasecmp(coding, "zstd") == 0 && g_str_has_suffix(transfer->file, ".zst")))
+        return FALSE;
+    error_set(&exchange->error, APPCENTER_ERROR_NETWORK,
+              "%s answered with %s encoded as %.20s, which nobody asked for", exchange->place, transfer->file,
+              coding);
+    return TRUE;
+}
+
+static gboolean refuse_type(Exchange *exchange)
+{
+    if (!is_html(exchange))
+        return refuse_encoding(exchange);
+    refuse_page(exchange);
+    return TRUE;
+}
+
 /* All of it comes, whether or not a part was asked for. */
 static gboolean judge_whole(Exchange *exchange)
 {
     Transfer *transfer = exchange->transfer;
-    gint64 announced = announced_bytes(exchange);
-    if (is_html(exchange))
-        return refuse_page(exchange);
-    if (transfer->is_exact && announced >= 0 && announced != transfer->max_bytes)
-        return error_set(&exchange->error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: %s has %" G_GINT64_FORMAT " bytes, wanted %" G_GINT64_FORMAT, exchange->place,
-                         transfer->file, announced, transfer->max_bytes);
-    if (announced > transfer->max_bytes)
-        return error_set(&exchange->error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: %s is longer than the %" G_GINT64_FORMAT " bytes allowed", exchange->place,
-                         transfer->file, transfer->max_bytes);
+    if (refuse_type(exchange))
+        return FALSE;
     return transfer->done_bytes == 0 || transfer_restart(transfer, &exchange->error);
+}
+
+/* One byte too many came: of another file than the one wanted, or of something that has no end. */
+static void refuse_excess(Exchange *exchange)
+{
+    Transfer *transfer = exchange->transfer;
+    gint64 announced = announced_bytes(exchange);
+    transfer->has_excess = TRUE;
+    if (announced < 0 || announced > ANY_BYTES_MAX)
+        error_set(&exchange->error, APPCENTER_ERROR_NETWORK,
+                  "%s sent more of %s than the %" G_GINT64_FORMAT " bytes allowed, without an end",
+                  exchange->place, transfer->file, transfer->max_bytes);
+    else if (transfer->is_exact)
+        error_set(&exchange->error, APPCENTER_ERROR_UNTRUSTED,
+                  "%s: %s has %" G_GINT64_FORMAT " bytes, wanted %" G_GINT64_FORMAT, exchange->place,
+                  transfer->file, announced, transfer->max_bytes);
+    else
+        error_set(&exchange->error, APPCENTER_ERROR_UNTRUSTED,
+                  "%s: %s is longer than the %" G_GINT64_FORMAT " bytes allowed", exchange->place,
+                  transfer->file, transfer->max_bytes);
+}
+
+/* What this place called the part that is there; NULL: it comes from elsewhere, or had no name. */
+static const char *tag_of(const Exchange *exchange)
+{
+    const char *tag = exchange->transfer->resume_tag;
+    gsize len = strlen(exchange->place);
+    return tag != NULL && strncmp(tag, exchange->place, len) == 0 && tag[len] == ' ' ? &tag[len + 1] : NULL;
 }
 
 /* "bytes FIRST-LAST/TOTAL" must be what was asked for, up to the end of a file of the wanted size. */
 static gboolean range_is_right(const Exchange *exchange)
 {
+    const char *tag = tag_of(exchange), *served_as = header(exchange, "ETag");
+    if (tag != NULL && served_as != NULL && strcmp(tag, served_as) != 0)
+        return FALSE; /* a part of something newer */
     gint64 size_bytes = exchange->transfer->max_bytes;
     g_autofree char *wanted =
         g_strdup_printf("bytes %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT,
@@ -100,10 +149,11 @@ static gboolean range_is_right(const Exchange *exchange)
 
 static gboolean judge_part(Exchange *exchange)
 {
-    if (is_html(exchange))
-        return refuse_page(exchange);
+    if (refuse_type(exchange))
+        return FALSE;
     exchange->is_first_known = TRUE; /* the middle of a file may begin with anything */
     exchange->must_restart = !range_is_right(exchange);
+    exchange->transfer->outcome->is_pieced = TRUE;
     return !exchange->must_restart;
 }
 
@@ -128,10 +178,17 @@ static gboolean is_wanted(const Exchange *exchange)
 
 /* --- what libcurl calls --- */
 
+/* A byte of the mark that some put before UTF-8 text. */
+static gboolean is_mark(char byte)
+{
+    return (guchar)byte == 0xef || (guchar)byte == 0xbb || (guchar)byte == 0xbf;
+}
+
+/* Blanks and a byte order mark may come before it. */
 static gboolean starts_like_a_page(Exchange *exchange, const char *data, gsize len)
 {
     for (gsize i = 0; i < len && !exchange->is_first_known; i++) {
-        if (g_ascii_isspace(data[i]))
+        if (g_ascii_isspace(data[i]) || is_mark(data[i]))
             continue;
         exchange->is_first_known = TRUE;
         return data[i] == '<';
@@ -153,6 +210,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *user_data)
     transfer->outcome->bytes += (gint64)len;
     if (starts_like_a_page(exchange, data, len)) {
         refuse_page(exchange);
+        return 0;
+    }
+    if ((gint64)len > transfer->max_bytes - transfer->done_bytes) {
+        refuse_excess(exchange);
         return 0;
     }
     return transfer_take(transfer, data, len, &exchange->error) ? len : 0;
@@ -180,7 +241,10 @@ static void set_bounds(CURL *curl, const Transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slowest);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)fetcher->stall_s);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)transfer->timeout_s);
+    /* Bursts that come just in time to count as no stall do not hold us for ever. */
+    gint64 left_bytes = transfer->is_exact ? transfer->max_bytes - transfer->done_bytes : 0;
+    gint64 timeout_s = fetcher->stall_s + EXTRA_S + left_bytes / MAX(slowest / 2, 1);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)MIN(timeout_s, TIMEOUT_MAX_S));
     if (fetcher->rate_limit_bytes > 0)
         curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)fetcher->rate_limit_bytes);
 }
@@ -217,6 +281,10 @@ static HeaderList *make_headers(const Exchange *exchange)
         g_autofree char *line = g_strdup_printf("If-None-Match: %s", exchange->transfer->etag);
         headers = curl_slist_append(headers, line);
     }
+    if (exchange->asked_from > 0 && tag_of(exchange) != NULL) {
+        g_autofree char *line = g_strdup_printf("If-Range: %s", tag_of(exchange));
+        headers = curl_slist_append(headers, line);
+    }
     if (exchange->asked_from > 0) {
         g_autofree char *line = g_strdup_printf("Range: bytes=%" G_GINT64_FORMAT "-", exchange->asked_from);
         headers = curl_slist_append(headers, line);
@@ -228,7 +296,7 @@ static HeaderList *make_headers(const Exchange *exchange)
 
 static gboolean explain_failure(Exchange *exchange, CURLcode code, GError **error)
 {
-    const Transfer *transfer = exchange->transfer;
+    Transfer *transfer = exchange->transfer;
     const char *place = exchange->place, *file = transfer->file;
     if (exchange->error != NULL) {
         g_propagate_error(error, g_steal_pointer(&exchange->error));
@@ -241,10 +309,12 @@ static gboolean explain_failure(Exchange *exchange, CURLcode code, GError **erro
         return error_set(error, APPCENTER_ERROR_NETWORK, "%s was too slow with %s: %s", place, file,
                          exchange->said);
     case CURLE_PARTIAL_FILE:
+        transfer->has_broken = TRUE;
         return error_set(error, APPCENTER_ERROR_NETWORK,
                          "%s ended %s after %" G_GINT64_FORMAT " bytes, shorter than announced", place, file,
                          transfer->done_bytes);
     default:
+        transfer->has_broken = code == CURLE_RECV_ERROR || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
         return error_set(error, APPCENTER_ERROR_NETWORK, "%s: %s: %s", place, file,
                          *exchange->said != '\0' ? exchange->said : curl_easy_strerror(code));
     }
@@ -264,13 +334,20 @@ static char *plain_etag(const char *etag)
 
 static void note_answer(const Exchange *exchange)
 {
-    FetchOutcome *outcome = exchange->transfer->outcome;
+    Transfer *transfer = exchange->transfer;
+    FetchOutcome *outcome = transfer->outcome;
     curl_off_t retry_after = 0;
     curl_easy_getinfo(exchange->transfer->fetcher->curl, CURLINFO_RETRY_AFTER, &retry_after);
-    outcome->retry_after_s = CLAMP(retry_after, 0, RETRY_AFTER_MAX_S);
+    outcome->retry_after_s = MAX(outcome->retry_after_s, CLAMP(retry_after, 0, RETRY_AFTER_MAX_S));
     g_clear_pointer(&outcome->etag, g_free);
     if (exchange->status == 200)
         outcome->etag = plain_etag(header(exchange, "ETag"));
+    gboolean is_taken = transfer->is_exact && exchange->error == NULL && is_wanted(exchange);
+    if (is_taken && (exchange->status == 200 || tag_of(exchange) == NULL)) {
+        g_clear_pointer(&transfer->resume_tag, g_free);     /* of two places, or of another answer */
+        if (outcome->etag != NULL && *outcome->etag == '"') /* a weak tag is no promise about bytes */
+            transfer->resume_tag = g_strdup_printf("%s %s", exchange->place, outcome->etag);
+    }
 }
 
 static gboolean take_redirect(Exchange *exchange, char **next_url, GError **error)
@@ -309,7 +386,9 @@ static gboolean judge_answer(Exchange *exchange, char **next_url, GError **error
                          exchange->status, transfer->file);
     }
     /* Without an announced length a broken connection looks like an end. */
-    if (transfer->is_exact && transfer->done_bytes != transfer->max_bytes)
+    gboolean is_short = transfer->is_exact && transfer->done_bytes != transfer->max_bytes;
+    transfer->has_broken = is_short && announced_bytes(exchange) < 0;
+    if (is_short)
         return error_set(error, APPCENTER_ERROR_NETWORK,
                          "%s ended %s after %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " bytes",
                          exchange->place, transfer->file, transfer->done_bytes, transfer->max_bytes);

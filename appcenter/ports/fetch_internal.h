@@ -29,11 +29,13 @@ typedef struct {
     gint64 max_bytes;   /* all that may come, with what is there already */
     gboolean is_exact;  /* and it must be so many */
     gboolean is_quoted; /* the path is percent-quoted already */
-    gint64 timeout_s;   /* of the whole transfer; 0: none */
     const char *etag;   /* ask only for what has another one; or NULL */
+    char *resume_tag;   /* "PLACE ETAG" of what is there; or NULL */
     GByteArray *memory; /* where it goes; NULL: into fd */
     int fd;
     gint64 done_bytes;      /* what is there */
+    gboolean has_excess;    /* more came than is wanted: what there is of it is something else */
+    gboolean has_broken;    /* the connection, not the server's word: worth going on at once */
     FetchProgress progress; /* or NULL */
     gpointer user_data;
     gint64 told_at_us; /* last progress */

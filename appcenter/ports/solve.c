@@ -282,9 +282,9 @@ static gboolean target_exact(const SolveInput *input, const RequestApp *asked, T
                          asked->version);
     if (target->old && version_compare(asked->version, target->old->version) < 0 &&
         !may_go_back(input->request))
-        return error_set(error, APPCENTER_ERROR_REFUSED,
-                         "%s %s would be a downgrade from %s, which was not allowed", asked->name,
-                         asked->version, target->old->version);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "%s %s would be a downgrade from %s, which was not allowed (--yes allows it)",
+                         asked->name, asked->version, target->old->version);
     return TRUE;
 }
 

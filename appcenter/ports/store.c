@@ -89,7 +89,7 @@ static gboolean migrate(Database *state, GError **error)
 static gboolean open_state(Store *store, GError **error)
 {
     Database *state = &store->state;
-    if (!database_open(state, store->state_dir_fd, STORE_STATE_FILE, error))
+    if (!database_open(state, store->state_dir_fd, STORE_STATE_DIR, STORE_STATE_FILE, error))
         return FALSE;
     state->ballast_dir_fd = store->state_dir_fd;
     if (!check_identity(state, error) || !check_wholeness(state, error) || !database_use_wal(state, error) ||
@@ -140,6 +140,11 @@ void store_close(Store *store)
     fd_close(store->state_dir_fd);
     fd_close(store->cache_dir_fd);
     g_free(store);
+}
+
+gint64 store_room_bytes(const Store *store)
+{
+    return ballast_room_bytes(store->state_dir_fd);
 }
 
 gboolean store_begin(Store *store, GError **error)

@@ -20,6 +20,8 @@ typedef struct Store Store;
 Store *store_open(const RootDir *root, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_close(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
+/* Bytes that the state can still grow by: what is free, and the ballast. -1: the system does not say. */
+gint64 store_room_bytes(const Store *store);
 /* BEGIN IMMEDIATE ... COMMIT of state.db; do not nest. rollback never fails visibly. */
 gboolean store_begin(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_commit(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -59,7 +59,7 @@ static gboolean open_at(Store *store, int dir_fd, gboolean *is_new, GError **err
     struct stat info = {0};
     database_close(catalogue);
     store->catalogue_inode = 0;
-    if (!database_open(catalogue, dir_fd, STORE_CATALOGUE_FILE, error))
+    if (!database_open(catalogue, dir_fd, STORE_CACHE_DIR, STORE_CATALOGUE_FILE, error))
         return FALSE;
     if (dir_fd >= 0 && fstatat(dir_fd, STORE_CATALOGUE_FILE, &info, AT_SYMLINK_NOFOLLOW) == 0)
         store->catalogue_inode = info.st_ino;

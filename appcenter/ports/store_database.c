@@ -45,6 +45,8 @@ gboolean database_fail(const Database *database, int code, const char *what, GEr
     default:
         break;
     }
+    if (kind == APPCENTER_ERROR_NO_SPACE) /* SQLite's words leave open which disk */
+        return error_set(error, kind, "%s: %s: no space left in %s", database->file, what, database->dir);
     return error_set(error, kind, "%s: %s: %s", database->file, what,
                      database->handle != NULL ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code));
 }
@@ -106,8 +108,9 @@ static void finalize(gpointer statement)
     sqlite3_finalize(statement);
 }
 
-gboolean database_open(Database *database, int dir_fd, const char *file, GError **error)
+gboolean database_open(Database *database, int dir_fd, const char *dir, const char *file, GError **error)
 {
+    database->dir = dir;
     database->file = file;
     database->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
     database->ballast_dir_fd = -1;

@@ -17,6 +17,7 @@
 
 typedef struct {
     const char *file; /* "state.db", for messages */
+    const char *dir;  /* where it lies, for messages about a full disk */
     sqlite3 *handle;
     GHashTable *statements; /* name -> sqlite3_stmt* */
     int ballast_dir_fd;     /* where the ballast lies that a full disk may cost; -1: none. Borrowed */
@@ -31,8 +32,8 @@ struct Store {
 };
 
 /* --- store_database.c --- */
-/* Opens or creates dir_fd/file (in memory when dir_fd is -1) and prepares pragma.sql. */
-gboolean database_open(Database *database, int dir_fd, const char *file,
+/* Opens or creates dir_fd/file (in memory when dir_fd is -1; dir is its name) and prepares pragma.sql. */
+gboolean database_open(Database *database, int dir_fd, const char *dir, const char *file,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void database_close(Database *database);
 /* WAL; waits while another process is changing the mode. */
@@ -107,8 +108,10 @@ void store_scope_clear(StoreScope *scope);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StoreScope, store_scope_clear)
 
 /* --- store_ballast.c --- */
-/* Lays the ballast where there is ample space and none yet. */
+/* Lays the ballast, or more of it, as there is space: a quarter of what is free, STORE_BALLAST_BYTES at most. */
 void ballast_make(int dir_fd);
+/* What is free and what it would give back; -1: the system does not say. */
+gint64 ballast_room_bytes(int dir_fd);
 /* Gives its space back; TRUE if there was some. */
 gboolean ballast_drop(int dir_fd);
 /* Drops it when next to nothing is free: a transaction that meets a full disk is lost, so look before. */

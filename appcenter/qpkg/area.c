@@ -151,6 +151,15 @@ static gboolean copy_field(const char *tail, gsize at, gsize width, const char *
     return TRUE;
 }
 
+gboolean qpkg_ends_whole(int fd)
+{
+    char found[sizeof TAIL_MAGIC - 1];
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end >= QPKG_TAIL_BYTES &&
+           qpkg_pread(fd, found, sizeof found, end - QPKG_TAIL_BYTES + TAIL_MAGIC_AT, NULL) &&
+           memcmp(found, TAIL_MAGIC, sizeof found) == 0;
+}
+
 static gboolean read_tail(int fd, QpkgLayout *layout, GError **error)
 {
     char tail[QPKG_TAIL_BYTES], encrypt[TAIL_FIELD_BYTES];

@@ -44,6 +44,9 @@ void qpkg_layout_free(QpkgLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QpkgLayout, qpkg_layout_free)
 /* Header grammar, sums, area grammar to its exact end, tail. Uses pread on fd; bounded memory. */
 QpkgLayout *qpkg_layout_read(int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Does the file end as a QPKG ends? Tells one that was cut short from another whole one; looks at eight bytes and proves
+ * nothing. */
+gboolean qpkg_ends_whole(int fd);
 /* First record of a type, or NULL. */
 const QpkgRecord *qpkg_layout_record(const QpkgLayout *layout, guint8 type);
 

@@ -110,7 +110,8 @@ PublicKey *public_key_from_text(const void *text, gsize len, GError **error)
 {
     g_autofree char *copy = g_strndup(text, len);
     g_autoptr(json_t) object = NULL;
-    if (!strstr(copy, "-----BEGIN")) {
+    g_strchug(copy);
+    if (*copy == '{') { /* its public half may be PEM, too */
         object = json_parse_strict(text, len, 16, TRUE, error);
     } else {
         EVP_PKEY *pkey = pkey_from_pem(copy, error);

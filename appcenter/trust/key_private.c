@@ -126,7 +126,8 @@ char *private_key_to_pem(const PrivateKey *key, const char *passphrase, GError *
         return NULL;
     }
     if (!key->pkey) {
-        error_set(error, APPCENTER_ERROR_INVALID, "key: %.16s is not held here", public_key_id(key->public_half));
+        error_set(error, APPCENTER_ERROR_INVALID, "key: %.16s is not held here",
+                  public_key_id(key->public_half));
         return NULL;
     }
     g_autoptr(BIO) out = openssl_bio_secret();

@@ -56,25 +56,11 @@ static void append_line(GString *text, json_t *object)
     g_string_append_c(text, '\n');
 }
 
-/* The names in the vendor's own catalogue. */
-static json_t *own_apps(GPtrArray *releases)
-{
-    json_t *apps = json_array();
-    const char *last = NULL;
-    for (guint i = 0; i < releases->len; i++) {
-        const Release *release = releases->pdata[i];
-        if (g_strcmp0(last, release->name) != 0)
-            json_array_append_new(apps, json_string(release->name));
-        last = release->name;
-    }
-    return apps;
-}
-
-/* The vendor binds itself, too: the names in its catalogue, and the CA that signs its archives. */
-static json_t *bindings(const Repo *repo, GPtrArray *releases, char **bound)
+/* The vendor names its own CA, too; and no apps, as it speaks for all that it gave to nobody else. */
+static json_t *bindings(const Repo *repo, char **bound)
 {
     g_auto(GStrv) all = bound ? NULL : repo_publishers(repo);
-    json_t *publishers = json_pack("{s:{s:o, s:O, s:O}}", "vendor", "apps", own_apps(releases), "ca_sha256",
+    json_t *publishers = json_pack("{s:{s:[], s:O, s:O}}", "vendor", "apps", "ca_sha256",
                                    json_object_get(repo->world, "ca_sha256"), "ca_pem",
                                    json_object_get(repo->world, "ca_pem"));
     for (char **name = bound ? bound : all; *name; name++)
@@ -91,7 +77,7 @@ static json_t *header(const Repo *repo, const char *who, GPtrArray *releases, ch
                                json_integer_value(json_object_get(catalogue, "serial")), "releases",
                                (int)releases->len, "published", published);
     if (g_str_equal(who, "vendor"))
-        json_object_set_new(object, "publishers", bindings(repo, releases, bound));
+        json_object_set_new(object, "publishers", bindings(repo, bound));
     return object;
 }
 

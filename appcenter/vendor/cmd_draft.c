@@ -111,7 +111,8 @@ gboolean run_export(KeyRequest *request, GError **error)
 {
     g_autoptr(json_t) drafts = json_array();
     if (!request->file)
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted: appvendor key REPO export FILE [--role ROLE]");
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "wanted: appvendor key REPO export FILE [--role ROLE]");
     if (request->role && !g_str_equal(request->role, "root") && !g_str_equal(request->role, "targets") &&
         (!is_signed_daily(request->repo, request->role, error) ||
          !publish_prepare(request->repo, request->role, request->now, error)))
@@ -124,8 +125,8 @@ gboolean run_export(KeyRequest *request, GError **error)
     g_autoptr(json_t) value = json_pack("{s:s, s:O}", "schema", SCHEMA, "drafts", drafts);
     if (!write_file(request->file, value, error))
         return FALSE;
-    printf("%s: %zu drafts; sign with: appvendor sign %s --keys DIR\n", request->file, json_array_size(drafts),
-           request->file);
+    printf("%s: %zu drafts; sign with: appvendor sign %s --keys DIR\n", request->file,
+           json_array_size(drafts), request->file);
     return TRUE;
 }
 
@@ -165,7 +166,8 @@ static gboolean take_one(json_t *one, const char **role, json_t **metadata, GPtr
     *role = json_string_value(json_object_get(one, "role"));
     *metadata = json_object_get(one, "metadata");
     json_t *list = json_object_get(one, "delegators");
-    if (!*role || !files_name_is_plain(*role) || !is_whole(*metadata) || json_array_size(list) > DELEGATORS_MAX)
+    if (!*role || !files_name_is_plain(*role) || !is_whole(*metadata) ||
+        json_array_size(list) > DELEGATORS_MAX)
         return error_set(error, APPCENTER_ERROR_CORRUPT,
                          "a draft: wanted its role, metadata with signatures, and delegators");
     *delegators = g_ptr_array_new();
@@ -210,9 +212,9 @@ gboolean drafts_sign_file(const char *file, KeySource *source, GError **error)
             return FALSE;
         }
     if (n_new == 0)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                         "%s: wanted a key that counts and has not signed yet, found none in the key folders given",
-                         file);
+        return error_set(
+            error, APPCENTER_ERROR_UNTRUSTED,
+            "%s: wanted a key that counts and has not signed yet, found none in the key folders given", file);
     if (!write_file(file, value, error))
         return FALSE;
     printf("%s: %u signatures added\n", file, n_new);
@@ -226,7 +228,8 @@ gboolean run_sign(KeyRequest *request, GError **error)
     if (request->file)
         return drafts_sign_file(request->file, &request->source, error);
     if (!request->repo)
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted a file, or the repository whose drafts are meant");
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "wanted a file, or the repository whose drafts are meant");
     return drafts_sign(request->repo, &request->source, error) && drafts_print(request->repo, error);
 }
 
@@ -247,7 +250,8 @@ static gboolean check_same(const char *role, json_t *ours, json_t *theirs, GErro
     g_autofree char *wanted = digest_of(our_part);
     g_autofree char *found = digest_of(their_part);
     return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                     "%s %" G_GINT64_FORMAT ": wanted signatures over the draft of this repository (sha256 %.16s), "
+                     "%s %" G_GINT64_FORMAT
+                     ": wanted signatures over the draft of this repository (sha256 %.16s), "
                      "found some over %s %" G_GINT64_FORMAT " (%.16s)",
                      role, metadata_version(ours), wanted, role, metadata_version(theirs), found);
 }
@@ -267,8 +271,8 @@ static gboolean import_one(const Repo *repo, json_t *one, guint *n_new, GError *
     }
     if (!ours)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND,
-                         "%s %" G_GINT64_FORMAT ": there is no draft of it here, or it is published already", role,
-                         metadata_version(theirs));
+                         "%s %" G_GINT64_FORMAT ": there is no draft of it here, or it is published already",
+                         role, metadata_version(theirs));
     g_autoptr(GPtrArray) delegators = draft_delegators(repo, role, ours, error);
     if (!delegators || !check_same(role, ours, theirs, error))
         return FALSE;

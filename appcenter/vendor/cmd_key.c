@@ -33,15 +33,16 @@ static json_t *describe_role(json_t *delegator, const char *role)
     json_t *ids = json_object_get(entry, "keyids"), *keys = json_array();
     for (gsize i = 0; i < json_array_size(ids); i++)
         json_array_append_new(keys, describe_key(delegator, json_string_value(json_array_get(ids, i))));
-    return json_pack("{s:s, s:O, s:o}", "role", role, "threshold", json_object_get(entry, "threshold"), "keys",
-                     keys);
+    return json_pack("{s:s, s:O, s:o}", "role", role, "threshold", json_object_get(entry, "threshold"),
+                     "keys", keys);
 }
 
 static void print_role(json_t *role)
 {
     json_t *keys = json_object_get(role, "keys");
-    printf("%-10s %zu keys, %" JSON_INTEGER_FORMAT " needed\n", json_string_value(json_object_get(role, "role")),
-           json_array_size(keys), json_integer_value(json_object_get(role, "threshold")));
+    printf("%-10s %zu keys, %" JSON_INTEGER_FORMAT " needed\n",
+           json_string_value(json_object_get(role, "role")), json_array_size(keys),
+           json_integer_value(json_object_get(role, "threshold")));
     for (gsize i = 0; i < json_array_size(keys); i++) {
         json_t *key = json_array_get(keys, i);
         printf("  %s  %s\n", json_string_value(json_object_get(key, "id")),
@@ -104,7 +105,8 @@ static GPtrArray *keys_to_add(KeyRequest *request, guint n, GError **error)
     if (keys->len > 0)
         return g_steal_pointer(&keys);
     if (!request->source.dirs) {
-        error_set(error, APPCENTER_ERROR_INVALID, "--key FILE.pub or --keys DIR (to make a key there) is needed");
+        error_set(error, APPCENTER_ERROR_INVALID,
+                  "--key FILE.pub or --keys DIR (to make a key there) is needed");
         return NULL;
     }
     g_autoptr(RootDir) folder = keys_open_folder(request->source.dirs[0], request->path, error);
@@ -194,7 +196,8 @@ static gboolean run_revoke(KeyRequest *request, GError **error)
 static GPtrArray *present_ids(KeyRequest *request, GError **error)
 {
     const char *delegator = key_edit_delegator(request->repo, request->role, error);
-    g_autoptr(json_t) metadata = delegator ? draft_begin(request->repo, delegator, request->now, error) : NULL;
+    g_autoptr(json_t) metadata =
+        delegator ? draft_begin(request->repo, delegator, request->now, error) : NULL;
     if (!metadata)
         return NULL;
     json_t *ids = json_object_get(metadata_role_entry(metadata, request->role), "keyids");
@@ -243,10 +246,10 @@ typedef struct {
 } KeyAction;
 
 static const KeyAction actions[] = {
-    {"list", TRUE, run_list},           {"new", FALSE, run_new},          {"add", TRUE, run_add},
-    {"revoke", TRUE, run_revoke},       {"rotate", TRUE, run_rotate},     {"threshold", TRUE, run_threshold},
-    {"renew", TRUE, run_renew},         {"export", TRUE, run_export},     {"sign", FALSE, run_sign},
-    {"import", TRUE, run_import},       {"discard", TRUE, run_discard},
+    {"list", TRUE, run_list},     {"new", FALSE, run_new},        {"add", TRUE, run_add},
+    {"revoke", TRUE, run_revoke}, {"rotate", TRUE, run_rotate},   {"threshold", TRUE, run_threshold},
+    {"renew", TRUE, run_renew},   {"export", TRUE, run_export},   {"sign", FALSE, run_sign},
+    {"import", TRUE, run_import}, {"discard", TRUE, run_discard},
 };
 
 static const KeyAction *find_action(const char *name)
@@ -265,9 +268,10 @@ static const KeyAction *parse_action(KeyRequest *request, int argc, char **argv,
     const KeyAction *action = is_alone ? first : find_action(argc > 2 ? argv[2] : NULL);
     int next = is_alone ? 2 : 3;
     if (!action || argc > next + 1) {
-        error_set(error, APPCENTER_ERROR_INVALID,
-                  "wanted: appvendor key [REPO] list|new|add|revoke|rotate|threshold|renew|export|sign|import|"
-                  "discard [FILE]");
+        error_set(
+            error, APPCENTER_ERROR_INVALID,
+            "wanted: appvendor key [REPO] list|new|add|revoke|rotate|threshold|renew|export|sign|import|"
+            "discard [FILE]");
         return NULL;
     }
     request->path = is_alone ? NULL : argv[1];
@@ -279,8 +283,8 @@ static gboolean parse_threshold(const char *text, guint *threshold, GError **err
 {
     guint64 number = 0;
     if (text && !g_ascii_string_to_unsigned(text, 10, 1, KEY_THRESHOLD_MAX, &number, NULL))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--threshold: wanted a number from 1 to %d, found \"%s\"",
-                         KEY_THRESHOLD_MAX, text);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--threshold: wanted a number from 1 to %d, found \"%s\"", KEY_THRESHOLD_MAX, text);
     *threshold = (guint)number;
     return TRUE;
 }

@@ -47,8 +47,8 @@ static gboolean explain(Repo *repo, gint64 now, GError **error)
     gsize i, n = 0;
     json_t *object;
     g_autoptr(GPtrArray) pending = g_ptr_array_new();
-    json_array_foreach(json_object_get(repo->world, "releases"), i, object) if (!release_was_published(object))
-        g_ptr_array_add(pending, object);
+    json_array_foreach(json_object_get(repo->world, "releases"), i,
+                       object) if (!release_was_published(object)) g_ptr_array_add(pending, object);
     if (!fill_all(repo, now, error))
         return FALSE;
     printf("would publish: %u releases that are new or newly marked\n", pending->len);
@@ -80,7 +80,8 @@ static void signing_clear(Signing *signing)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Signing, signing_clear)
 
-static gboolean open_signing(Signing *signing, const char *path, char **dirs, const char *signer, GError **error)
+static gboolean open_signing(Signing *signing, const char *path, char **dirs, const char *signer,
+                             GError **error)
 {
     if (!key_source_init(&signing->source, dirs, signer, error))
         return FALSE;

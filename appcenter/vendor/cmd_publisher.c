@@ -64,8 +64,8 @@ static gboolean parse_threshold(const char *text, guint n_keys, guint *threshold
 {
     guint64 number = 1;
     if (text && !g_ascii_string_to_unsigned(text, 10, 1, n_keys, &number, NULL))
-        return error_set(error, APPCENTER_ERROR_INVALID, "--threshold: wanted 1 to %u (the keys given), found \"%s\"",
-                         n_keys, text);
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--threshold: wanted 1 to %u (the keys given), found \"%s\"", n_keys, text);
     *threshold = (guint)number;
     return TRUE;
 }
@@ -116,8 +116,8 @@ static gboolean set_ca(json_t *binding, const char *name, const char *file, GErr
         return FALSE;
     }
     if (g_strcmp0(certificate_organization(ca), name) != 0)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "--ca: wanted a certificate with O=%s, found O=%s", name,
-                         certificate_organization(ca));
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "--ca: wanted a certificate with O=%s, found O=%s",
+                         name, certificate_organization(ca));
     g_autofree char *pem = certificate_to_pem(ca);
     json_object_set_new(binding, "ca_pem", json_string(pem));
     json_object_set_new(binding, "ca_sha256", json_string(certificate_sha256(ca)));
@@ -176,9 +176,10 @@ static gboolean is_signed_under(const Repo *repo, const char *path, const char *
     g_autofree char *waiting = g_strconcat("/draft/", path, NULL);
     g_autofree char *served = g_strconcat("/public/", path, NULL);
     g_autoptr(GPtrArray) anchors = certificates_from_pem(ca_pem, strlen(ca_pem), error);
-    g_auto(Fd) fd = !anchors ? -1
-                             : root_dir_openat(repo->dir, root_dir_exists(repo->dir, served) ? served : waiting,
-                                               O_RDONLY, 0, error);
+    g_auto(Fd) fd = !anchors
+                        ? -1
+                        : root_dir_openat(repo->dir, root_dir_exists(repo->dir, served) ? served : waiting,
+                                          O_RDONLY, 0, error);
     g_autoptr(Package) package = fd < 0 ? NULL : package_open(fd_steal(&fd), error);
     g_auto(CmsSigner) signer = {0};
     return package && qpkg_verify_strong(package->fd, package->layout, anchors, now, &signer, error);
@@ -196,8 +197,9 @@ static void drop_releases(Repo *repo, const char *name, const char *ca_pem, gint
             (ca_pem &&
              is_signed_under(repo, json_string_value(json_object_get(release, "path")), ca_pem, now, &why)))
             continue;
-        printf("%s %s leaves the catalogue%s%s\n", app, json_string_value(json_object_get(release, "version")),
-               why ? ": " : "", why ? why->message : "");
+        printf("%s %s leaves the catalogue%s%s\n", app,
+               json_string_value(json_object_get(release, "version")), why ? ": " : "",
+               why ? why->message : "");
         json_array_remove(releases, i);
     }
 }
@@ -269,9 +271,9 @@ static json_t *describe(const Repo *repo, json_t *targets, const char *name)
     json_t *entry = metadata_role_entry(targets, name);
     g_autoptr(json_t) published = repo_metadata(repo, name, NULL);
     return json_pack("{s:s, s:O, s:O, s:o, s:I, s:I, s:b}", "name", name, "apps",
-                     json_object_get(binding, "apps"), "ca_sha256", json_object_get(binding, "ca_sha256"), "keys",
-                     entry ? json_incref(json_object_get(entry, "keyids")) : json_array(), "threshold",
-                     json_integer_value(json_object_get(entry, "threshold")), "version",
+                     json_object_get(binding, "apps"), "ca_sha256", json_object_get(binding, "ca_sha256"),
+                     "keys", entry ? json_incref(json_object_get(entry, "keyids")) : json_array(),
+                     "threshold", json_integer_value(json_object_get(entry, "threshold")), "version",
                      (json_int_t)metadata_version(published), "delegated", entry != NULL);
 }
 
@@ -299,7 +301,8 @@ static gboolean run_list(PublisherRequest *request, GError **error)
     for (char **name = names; *name; name++)
         json_array_append_new(list, describe(request->repo, targets, *name));
     if (request->as_json) {
-        g_autoptr(json_t) value = json_pack("{s:s, s:O}", "schema", "appvendor.publishers/1", "publishers", list);
+        g_autoptr(json_t) value =
+            json_pack("{s:s, s:O}", "schema", "appvendor.publishers/1", "publishers", list);
         g_autofree char *text = json_to_text(value);
         puts(text);
         return TRUE;
@@ -338,8 +341,8 @@ static const struct {
     gboolean needs_repo, needs_name;
     gboolean (*run)(PublisherRequest *request, GError **error);
 } actions[] = {
-    {"add", TRUE, TRUE, run_add},     {"rekey", TRUE, TRUE, run_rekey},   {"remove", TRUE, TRUE, run_remove},
-    {"list", TRUE, FALSE, run_list},  {"new", FALSE, TRUE, run_new},
+    {"add", TRUE, TRUE, run_add},    {"rekey", TRUE, TRUE, run_rekey}, {"remove", TRUE, TRUE, run_remove},
+    {"list", TRUE, FALSE, run_list}, {"new", FALSE, TRUE, run_new},
 };
 
 /* "REPO ACTION [NAME]", or "new NAME". */

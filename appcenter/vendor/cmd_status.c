@@ -27,8 +27,8 @@ static gboolean parse_margins(char **words, GHashTable *margins, GError **error)
         gint64 seconds = 0;
         const char *equals = strchr(*word, '=');
         if (!units_parse_duration(equals ? equals + 1 : *word, &seconds))
-            return error_set(error, APPCENTER_ERROR_INVALID, "--margin: wanted [ROLE=]TIME such as 14d, found \"%s\"",
-                             *word);
+            return error_set(error, APPCENTER_ERROR_INVALID,
+                             "--margin: wanted [ROLE=]TIME such as 14d, found \"%s\"", *word);
         g_hash_table_insert(margins, equals ? g_strndup(*word, (gsize)(equals - *word)) : g_strdup(""),
                             g_memdup2(&seconds, sizeof seconds));
     }
@@ -68,7 +68,7 @@ static void note_margin(const Status *status, const char *role, const json_t *me
 {
     gint64 left = metadata_expires_at(metadata) - status->now;
     gint64 margin = margin_of(status, role);
-    if (left >= margin)
+    if (left > 0 && left >= margin)
         return;
     g_autofree char *wanted = units_format_age(margin);
     g_autofree char *found = units_format_age(ABS(left));
@@ -89,11 +89,11 @@ static json_t *describe_role(const Status *status, const char *role, json_t *del
     json_t *ids = json_object_get(entry, "keyids");
     gint64 left = metadata_expires_at(metadata) - status->now;
     g_autofree char *expires = units_format_time(metadata_expires_at(metadata));
-    json_t *object =
-        json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "role", role, "version",
-                  (json_int_t)metadata_version(metadata), "expires_at", expires, "days_left",
-                  (json_int_t)(left / DAY_S), "seconds_left", (json_int_t)left, "threshold",
-                  (json_int_t)json_integer_value(json_object_get(entry, "threshold")), "keys", json_incref(ids));
+    json_t *object = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "role", role, "version",
+                               (json_int_t)metadata_version(metadata), "expires_at", expires, "days_left",
+                               (json_int_t)(left / DAY_S), "seconds_left", (json_int_t)left, "threshold",
+                               (json_int_t)json_integer_value(json_object_get(entry, "threshold")), "keys",
+                               json_incref(ids));
     if (status->source) {
         json_t *missing = missing_keys(status, role, ids, error);
         if (!missing) {
@@ -110,7 +110,8 @@ static gboolean describe_roles(const Status *status, json_t *roles, GError **err
 {
     g_auto(GStrv) publishers = repo_publishers(status->repo);
     for (const RoleDefault *role = metadata_roles; role->name; role++) {
-        json_t *one = describe_role(status, role->name, role->paths[0] ? status->targets : status->root, error);
+        json_t *one =
+            describe_role(status, role->name, role->paths[0] ? status->targets : status->root, error);
         if (!one)
             return FALSE;
         json_array_append_new(roles, one);

@@ -145,16 +145,16 @@ gboolean draft_check_signed(json_t *metadata, const char *role, GPtrArray *deleg
             return FALSE;
         if (found < wanted)
             return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                             "%s %" G_GINT64_FORMAT ": wanted %u signatures by the keys of %s %" G_GINT64_FORMAT
-                             ", found %u",
+                             "%s %" G_GINT64_FORMAT
+                             ": wanted %u signatures by the keys of %s %" G_GINT64_FORMAT ", found %u",
                              role, metadata_version(metadata), wanted, type_of(delegator),
                              metadata_version(delegator), found);
     }
     return TRUE;
 }
 
-gboolean draft_sign(json_t *metadata, const char *role, GPtrArray *delegators, KeySource *source, guint *n_new,
-                    GError **error)
+gboolean draft_sign(json_t *metadata, const char *role, GPtrArray *delegators, KeySource *source,
+                    guint *n_new, GError **error)
 {
     g_autoptr(GPtrArray) keys = keys_load(source, role, error);
     for (guint i = 0; keys && i < delegators->len; i++)
@@ -165,8 +165,8 @@ gboolean draft_sign(json_t *metadata, const char *role, GPtrArray *delegators, K
 
 static gboolean is_good(json_t *metadata, json_t *signature, const char *role, GPtrArray *delegators)
 {
-    g_autoptr(json_t) alone = json_pack("{s:[O], s:O}", "signatures", signature, "signed",
-                                        json_object_get(metadata, "signed"));
+    g_autoptr(json_t) alone =
+        json_pack("{s:[O], s:O}", "signatures", signature, "signed", json_object_get(metadata, "signed"));
     for (guint i = 0; i < delegators->len; i++) {
         guint found = 0, wanted = 0;
         if (metadata_count(alone, role, delegators->pdata[i], &found, &wanted, NULL) && found == 1)
@@ -207,7 +207,8 @@ json_t *draft_progress(json_t *metadata, const char *role, GPtrArray *delegators
 static void print_role_changes(const char *name, json_t *old, json_t *fresh)
 {
     json_t *old_ids = json_object_get(old, "keyids"), *ids = json_object_get(fresh, "keyids");
-    json_t *old_threshold = json_object_get(old, "threshold"), *threshold = json_object_get(fresh, "threshold");
+    json_t *old_threshold = json_object_get(old, "threshold"),
+           *threshold = json_object_get(fresh, "threshold");
     json_t *lists[] = {ids, old_ids}, *others[] = {old_ids, ids};
     for (gsize which = 0; which < G_N_ELEMENTS(lists); which++)
         for (gsize i = 0; i < json_array_size(lists[which]); i++) {

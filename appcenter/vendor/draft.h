@@ -31,8 +31,8 @@ GPtrArray *draft_delegators(const Repo *repo, const char *role, json_t *metadata
 gboolean draft_check_signed(json_t *metadata, const char *role, GPtrArray *delegators,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Adds the signatures of the source's keys that count; how many were new. */
-gboolean draft_sign(json_t *metadata, const char *role, GPtrArray *delegators, KeySource *source, guint *n_new,
-                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean draft_sign(json_t *metadata, const char *role, GPtrArray *delegators, KeySource *source,
+                    guint *n_new, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Takes over from `signatures` those that are good under a delegator and new. */
 guint draft_merge(json_t *metadata, const char *role, GPtrArray *delegators, json_t *signatures);
 /* "root 2: expires ..., signatures by the keys of root 1: 1 of 2, ...", and what differs from the first delegator. */

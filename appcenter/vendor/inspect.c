@@ -224,8 +224,8 @@ static gboolean check_publisher(const Repo *repo, const PackageInfo *info, gint6
         !qpkg_verify_strong(info->package->fd, info->package->layout, anchors, now, &signer, error))
         return FALSE;
     return g_strcmp0(signer.publisher, who) == 0 ||
-           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"", who,
-                     signer.publisher);
+           error_set(error, APPCENTER_ERROR_UNTRUSTED, "wanted a signature of publisher \"%s\", found \"%s\"",
+                     who, signer.publisher);
 }
 
 static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)

@@ -81,9 +81,8 @@ PublicKey *keys_load_public(const char *file, GError **error)
     if (fd < 0)
         return error_set_errno(error, "cannot read %s", file), NULL;
     g_autoptr(GBytes) bytes = files_read_fd(fd, KEYS_MAX_FILE_BYTES, error);
-    PublicKey *key = bytes
-                         ? public_key_from_text(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error)
-                         : NULL;
+    PublicKey *key =
+        bytes ? public_key_from_text(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error) : NULL;
     if (!key)
         g_prefix_error(error, "%s: ", file);
     return key;

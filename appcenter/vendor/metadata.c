@@ -262,9 +262,9 @@ gboolean metadata_add_signatures(json_t *metadata, const char *role, json_t *del
         if (has_signed(signatures, public_key_id(private_key_public(ours->pdata[i]))))
             g_ptr_array_remove_index(ours, i);
     g_autoptr(GBytes) bytes = tuf_sign(json_object_get(metadata, "signed"), ours, error);
-    g_autoptr(json_t) fresh = bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL),
-                                                        g_bytes_get_size(bytes), 64, TRUE, error)
-                                    : NULL;
+    g_autoptr(json_t) fresh =
+        bytes ? json_parse_strict(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 64, TRUE, error)
+              : NULL;
     if (!fresh) {
         g_prefix_error(error, "%s: ", role);
         return FALSE;
@@ -287,8 +287,7 @@ static gboolean refuse_unsigned(json_t *metadata, const char *role, json_t *dele
             g_string_append_printf(missing, "%s%.16s", missing->len ? ", " : "", id);
     }
     return error_set(error, APPCENTER_ERROR_UNTRUSTED,
-                     "%s %" G_GINT64_FORMAT
-                     ": wanted %u keys to sign (of %s %" G_GINT64_FORMAT
+                     "%s %" G_GINT64_FORMAT ": wanted %u keys to sign (of %s %" G_GINT64_FORMAT
                      "), found %u in the key folders given; not there: %s",
                      role, metadata_version(metadata), threshold, by, metadata_version(delegator), n_valid,
                      missing->str);
@@ -298,9 +297,8 @@ GBytes *metadata_sign(json_t *signed_part, json_t *signatures, const char *role,
                       GPtrArray *keys, GError **error)
 {
     guint n_new = 0, n_valid = 0, threshold = 0;
-    g_autoptr(json_t) metadata = json_pack("{s:o, s:O}", "signatures",
-                                           signatures ? json_copy(signatures) : json_array(), "signed",
-                                           signed_part);
+    g_autoptr(json_t) metadata = json_pack(
+        "{s:o, s:O}", "signatures", signatures ? json_copy(signatures) : json_array(), "signed", signed_part);
     if (!metadata_add_signatures(metadata, role, delegator, keys, &n_new, error) ||
         !metadata_count(metadata, role, delegator, &n_valid, &threshold, error))
         return NULL;

@@ -277,10 +277,10 @@ gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
     g_autofree char *sign = NULL, *signer = NULL;
     g_auto(GStrv) dirs = NULL;
     const GOptionEntry entries[] = {
-        {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "an archive: a publisher's folder: sign.pem and sign.key",
-         "DIR"},
-        {"keys", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs, "drafts: key folder; several are searched in order",
-         "DIR"},
+        {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign,
+         "an archive: a publisher's folder: sign.pem and sign.key", "DIR"},
+        {"keys", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs,
+         "drafts: key folder; several are searched in order", "DIR"},
         {"signer", 0, 0, G_OPTION_ARG_STRING, &signer, "drafts: program for keys that are elsewhere", "CMD"},
         {.long_name = NULL}};
     g_auto(KeySource) source = {0};

@@ -93,7 +93,8 @@ static json_t *put_snapshot(const Publication *publication, json_t *meta, GError
     }
     json_t *old = json_object_get(json_object_get(published, "signed"), "meta");
     gint64 version = metadata_version(published);
-    if (!published || !json_equal(old, wanted) || !metadata_is_signed(published, "snapshot", publication->root) ||
+    if (!published || !json_equal(old, wanted) ||
+        !metadata_is_signed(published, "snapshot", publication->root) ||
         role_is_ageing(repo, published, "snapshot", publication->now)) {
         version = repo_next_version(repo, "snapshot", published);
         g_autoptr(json_t) part =
@@ -249,8 +250,8 @@ static gboolean put_publishers(Publication *publication, json_t *meta, GError **
 }
 
 /* A root or targets that was a draft, as a file: it is signed by those who must. in_force: what is published. */
-static gboolean put_offline(const Repo *repo, const char *role, const json_t *metadata, const json_t *in_force,
-                            GError **error)
+static gboolean put_offline(const Repo *repo, const char *role, const json_t *metadata,
+                            const json_t *in_force, GError **error)
 {
     if (metadata_version(metadata) == metadata_version(in_force))
         return TRUE;
@@ -298,16 +299,14 @@ static gboolean publish_everything(Publication *publication, GError **error)
     g_autoptr(json_t) meta = snapshot_meta(repo, error);
     if (!meta || !open_publication(publication, TRUE, error) || !put_publishers(publication, meta, error) ||
         !role_put(publication, "releases", &releases_version, error) ||
-        !role_put(publication, "brake", &brake_version, error) ||
-        !put_next_targets(publication, error))
+        !role_put(publication, "brake", &brake_version, error) || !put_next_targets(publication, error))
         return FALSE;
     name_version(meta, "targets", metadata_version(publication->targets));
     name_version(meta, "releases", releases_version);
     name_version(meta, "brake", brake_version);
     g_autoptr(GBytes) head = sign_heads(publication, json_incref(meta), error);
     return head && put_packages(repo, error) && repo_save_world(repo, error) &&
-           put_next_root(publication, error) && write_head(repo, head, error) &&
-           drop_drafts(repo, error);
+           put_next_root(publication, error) && write_head(repo, head, error) && drop_drafts(repo, error);
 }
 
 static gboolean publish_brake_alone(Publication *publication, GError **error)
@@ -398,7 +397,8 @@ gboolean publish_prepare(Repo *repo, const char *role, gint64 now, GError **erro
     if (!content.is_changed && metadata_is_signed(published, role, publication.targets) &&
         !role_is_ageing(repo, published, role, now))
         return error_set(error, APPCENTER_ERROR_REFUSED,
-                         "%s %" G_GINT64_FORMAT ": nothing changed, and it is young; there is nothing to sign",
+                         "%s %" G_GINT64_FORMAT
+                         ": nothing changed, and it is young; there is nothing to sign",
                          role, metadata_version(published));
     g_autoptr(json_t) part = role_part(&publication, role, &content, published);
     g_autoptr(json_t) metadata = json_pack("{s:[], s:O}", "signatures", "signed", part);

@@ -14,6 +14,7 @@
 void role_content_clear(RoleContent *content)
 {
     g_clear_pointer(&content->targets, json_decref);
+    g_clear_pointer(&content->names, g_ptr_array_unref);
     g_clear_pointer(&content->paths, g_ptr_array_unref);
     g_clear_pointer(&content->files, g_ptr_array_unref);
 }
@@ -25,9 +26,19 @@ void role_content_add(RoleContent *content, const char *target, GBytes *file, js
     g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, data, len);
     g_autofree char *folder = g_path_get_dirname(target);
     g_autofree char *base = g_path_get_basename(target);
+    g_ptr_array_add(content->names, g_strdup(target));
     json_object_set_new(content->targets, target, metadata_target(sha256, len, custom));
     g_ptr_array_add(content->paths, g_strdup_printf("%s/%s.%s", folder, sha256, base));
     g_ptr_array_add(content->files, g_bytes_ref(file));
+}
+
+void role_content_drop_last(RoleContent *content)
+{
+    guint last = content->names->len - 1;
+    json_object_del(content->targets, content->names->pdata[last]);
+    g_ptr_array_set_size(content->names, (int)last);
+    g_ptr_array_set_size(content->paths, (int)last);
+    g_ptr_array_set_size(content->files, (int)last);
 }
 
 static json_t *targets_of(const json_t *metadata)
@@ -103,8 +114,8 @@ static json_t *other_targets(const json_t *published, const char *catalogue)
     const char *path;
     json_t *entry;
     json_t *others = json_object();
-    json_object_foreach(targets_of(published), path, entry) if (!g_str_equal(path, catalogue) &&
-                                                                !g_str_has_prefix(path, "deltas/"))
+    json_object_foreach(targets_of(published), path,
+                        entry) if (!g_str_equal(path, catalogue) && !g_str_has_prefix(path, "deltas/"))
         json_object_set(others, path, entry);
     return others;
 }
@@ -147,7 +158,8 @@ gboolean role_content_make(const Publication *publication, const char *role, Rol
         g_propagate_error(error, g_steal_pointer(&broken));
         return FALSE;
     }
-    *content = (RoleContent){.paths = g_ptr_array_new_with_free_func(g_free),
+    *content = (RoleContent){.names = g_ptr_array_new_with_free_func(g_free),
+                             .paths = g_ptr_array_new_with_free_func(g_free),
                              .files = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
     if (g_str_equal(role, "brake"))
         return make_brake(publication, published, content, error);
@@ -179,8 +191,8 @@ gboolean role_write(const Publication *publication, const char *role, json_t *pa
                     json_t *delegator, GError **error)
 {
     gint64 version = json_integer_value(json_object_get(part, "version"));
-    g_autoptr(GBytes) bytes = metadata_sign(part, signatures, role, delegator,
-                                            g_hash_table_lookup(publication->keys, role), error);
+    g_autoptr(GBytes) bytes =
+        metadata_sign(part, signatures, role, delegator, g_hash_table_lookup(publication->keys, role), error);
     g_autofree char *path = repo_metadata_path(role, version);
     return bytes && repo_put_immutable(publication->repo, path, g_bytes_get_data(bytes, NULL),
                                        g_bytes_get_size(bytes), error);
@@ -243,7 +255,8 @@ gboolean role_put(const Publication *publication, const char *role, gint64 *vers
                                    : role_part(publication, role, &content, published);
     *version = json_integer_value(json_object_get(part, "version"));
     if (!put_files(publication, &content, error) ||
-        !role_write(publication, role, part, json_object_get(draft, "signatures"), publication->targets, error))
+        !role_write(publication, role, part, json_object_get(draft, "signatures"), publication->targets,
+                    error))
         return FALSE;
     remember_catalogue(publication, role, &content);
     return TRUE;

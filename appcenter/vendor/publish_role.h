@@ -21,8 +21,9 @@ typedef struct {
 /* A role's targets as they shall be, and the files that they speak of. */
 typedef struct {
     json_t *targets;
+    GPtrArray *names; /* of those targets that have a file here */
     GPtrArray *paths; /* below public/targets/ */
-    GPtrArray *files; /* GBytes*, one a path */
+    GPtrArray *files; /* GBytes*, one a name */
     gboolean is_changed;
 } RoleContent;
 
@@ -33,6 +34,9 @@ gboolean role_content_make(const Publication *publication, const char *role, Rol
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Adds a file to be served, and its entry in targets; custom is taken. */
 void role_content_add(RoleContent *content, const char *target, GBytes *file, json_t *custom);
+
+/* Takes back what was added last. */
+void role_content_drop_last(RoleContent *content);
 
 /* Signs and writes the role where it must be; *version is then the current one. */
 gboolean role_put(const Publication *publication, const char *role, gint64 *version,

@@ -100,8 +100,8 @@ Repo *repo_create(const char *path, GError **error)
         return NULL;
     if (*names && !refuse_to_create(repo, path, error))
         return NULL;
-    static const char *const folders[] = {"/draft/packages", "/draft/roles", "/public/metadata", "/public/targets",
-                                          "/public/packages"};
+    static const char *const folders[] = {"/draft/packages", "/draft/roles", "/public/metadata",
+                                          "/public/targets", "/public/packages"};
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!root_dir_make_dirs(repo->dir, folders[i], 0755, error))
             return NULL;

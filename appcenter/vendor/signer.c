@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SIGNER_TIMEOUT_S       300 /* a person may have to touch a token */
+#define SIGNER_TIMEOUT_S        300 /* a person may have to touch a token */
 #define SIGNER_MAX_ANSWER_BYTES 16384
 
 struct Signer {

@@ -75,7 +75,8 @@ static gboolean keep_release(Release *release, gpointer user_data, GError **erro
     const Reading *reading = user_data;
     g_autoptr(Release) taken = release;
     if (reading->binding && !g_strv_contains((const char *const *)reading->binding->apps, taken->name))
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s may not speak for %s", reading->who, taken->name);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s may not speak for %s", reading->who,
+                         taken->name);
     g_ptr_array_add(reading->verification->releases, g_steal_pointer(&taken));
     return TRUE;
 }
@@ -126,7 +127,8 @@ static gboolean pin_ca(const Verification *verification, const char *who, const 
                        GError **error)
 {
     if (!binding || !binding->ca_pem)
-        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: the CA of %s is not in the header", who);
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "catalogue: the CA of %s is not in the header",
+                         who);
     GPtrArray *anchors = certificates_from_pem(binding->ca_pem, strlen(binding->ca_pem), error);
     if (!anchors)
         return FALSE;
@@ -137,13 +139,13 @@ static gboolean pin_ca(const Verification *verification, const char *who, const 
                      binding->ca_sha256, who, sha256);
 }
 
-static gboolean read_publisher(const Verification *verification, const PublisherBinding *binding, GError **error)
+static gboolean read_publisher(const Verification *verification, const PublisherBinding *binding,
+                               GError **error)
 {
     if (g_str_equal(binding->name, "vendor"))
         return TRUE;
     const CatalogueHeader *header = NULL;
-    g_autoptr(CatalogueReader) reader =
-        read_catalogue(verification, binding->name, binding, &header, error);
+    g_autoptr(CatalogueReader) reader = read_catalogue(verification, binding->name, binding, &header, error);
     return reader && pin_ca(verification, binding->name, binding, error) &&
            check_deltas(verification, binding->name, error);
 }
@@ -154,8 +156,7 @@ static gboolean read_catalogues(const Verification *verification, GError **error
     GHashTableIter iter;
     const CatalogueHeader *header = NULL;
     g_autoptr(CatalogueReader) reader = read_catalogue(verification, "vendor", NULL, &header, error);
-    if (!reader ||
-        !pin_ca(verification, "vendor", catalogue_header_publisher(header, "vendor"), error) ||
+    if (!reader || !pin_ca(verification, "vendor", catalogue_header_publisher(header, "vendor"), error) ||
         !check_deltas(verification, "releases", error))
         return FALSE;
     g_hash_table_iter_init(&iter, header->publishers);
@@ -208,7 +209,8 @@ static gboolean check_archives(const Verification *verification, GError **error)
 
 static gboolean check_brake(const Verification *verification, GError **error)
 {
-    g_autoptr(GBytes) bytes = read_target(verification->repo, verification->tuf, "brake/brake.json", NULL, error);
+    g_autoptr(GBytes) bytes =
+        read_target(verification->repo, verification->tuf, "brake/brake.json", NULL, error);
     g_autoptr(Brake) brake =
         bytes ? brake_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error) : NULL;
     return brake != NULL;

@@ -97,19 +97,29 @@ def refuse_twins(pairs):
 
 
 def means_the_same(body, original, publics, threshold):
-    """Is body still the same metadata with enough good signatures, whatever was done to its bytes? publics: of its role."""
+    """Is body the same metadata still, with enough good signatures of the role's keys (publics)?"""
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=refuse_twins)
         part = canonical(document["signed"])
         if part != canonical(json.loads(original)["signed"]):
             return False
-        given = {s["keyid"]: bytes.fromhex(s["sig"]) for s in document["signatures"]}
+        given = {s["keyid"]: signature_of(s["sig"]) for s in document["signatures"]}
         if len(given) != len(document["signatures"]):
             return False
     except (ValueError, TypeError, KeyError, AttributeError):
         return False
     return sum(is_good(publics[keyid], signature, part) for keyid, signature in given.items()
                if keyid in publics) >= threshold
+
+
+def signature_of(text):
+    """What is no hex is as good as no signature: it does not spoil those of others."""
+    if not isinstance(text, str):
+        raise TypeError("a signature is a string")
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def is_good(public, signature, data):
@@ -312,7 +322,8 @@ class Repository:
     def put_catalogue(self, image, publisher, header, releases):
         raw = self.catalogue(header, releases)
         path = CATALOGUE.format(publisher)
-        custom = {"kind": "catalogue", "format": 1, "raw_sha256": sha256(raw), "raw_length": len(raw), "urgent_epoch": 0}
+        custom = {"kind": "catalogue", "format": 1, "urgent_epoch": 0,
+                  "raw_sha256": sha256(raw), "raw_length": len(raw)}
         return {path: self.put_target(image, path, squeeze(raw), custom)}
 
     def put_role(self, image, role, signed):

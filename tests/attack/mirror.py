@@ -5,10 +5,10 @@ from urllib.parse import unquote
 
 
 class Mirror:
-    """files: {path: bytes}, replaced at any time; asked: the paths asked for; etag: of everything, or None."""
+    """files: {path: bytes}, replaced at any time; answers: {path: last status}; etag: of everything, or None."""
 
     def __init__(self, port):
-        self.files, self.asked, self.etag = {}, [], None
+        self.files, self.answers, self.etag = {}, {}, None
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -16,13 +16,13 @@ class Mirror:
 
             def do_GET(self):
                 path = unquote(self.path).lstrip("/")
-                mirror.asked.append(path)
                 body = mirror.files.get(path)
-                if body is not None and mirror.etag and self.headers.get("If-None-Match") == mirror.etag:
-                    return self.answer(304, b"")
-                return self.answer(404 if body is None else 200, body or b"")
+                is_known = mirror.etag and self.headers.get("If-None-Match") == mirror.etag
+                self.answer(path, 404 if body is None else 304 if is_known else 200, body or b"")
 
-            def answer(self, status, body):
+            def answer(self, path, status, body):
+                mirror.answers[path] = status
+                body = b"" if status == 304 else body
                 self.send_response(status)
                 self.send_header("Content-Type", "application/octet-stream")
                 self.send_header("Content-Length", str(len(body)))

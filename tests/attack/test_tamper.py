@@ -4,10 +4,8 @@ One box with two running apps stands through all of it. Each attack is made from
 seen yet; after the refusal that very image is served, and the box must take it. The judge looks at exit codes, at the
 trust store on disk, at process ids and at the trees of the apps.
 """
-import contextlib
 import copy
 import hashlib
-import json
 import re
 import shutil
 import time
@@ -82,8 +80,10 @@ class World:
     def sight(self):
         """What an owner cares about: what runs, what is on disk, what is offered."""
         apps = {a["name"]: a for a in self.nas.json("list")["apps"]}
-        return {app: (apps[app]["version"], apps[app]["state"], apps[app]["candidate"] and apps[app]["candidate"]["version"],
-                      sorted(self.nas.app_pids(app)), tree_hash(self.nas.app_dir(app))) for app in APPS}
+        offered = {app: apps[app]["candidate"] and apps[app]["candidate"]["version"] for app in APPS}
+        seen = {app: (apps[app]["version"], apps[app]["state"], offered[app], tree_hash(self.nas.app_dir(app)))
+                for app in APPS}
+        return {**seen, "pids": sorted(self.nas.app_pids())}
 
     def refresh_must_fail(self, *words, code="untrusted"):
         done = self.nas.ctl("refresh", expect=5)
@@ -104,7 +104,6 @@ class World:
         before, sight = self.trusted(), self.sight()
         self.serve(evil)
         self.refresh_must_fail(*words)
-        self.refresh_must_fail(*words)  # it did not become good by being seen once
         after = self.trusted()
         assert after.get(refused) == before.get(refused), f"{refused}: something that was refused was kept"
         for role, body in after.items():
@@ -160,12 +159,12 @@ def world(box):
     """The box with a vendor who, after each test, says again what he said before it; the versions go on."""
     said = {name: copy.deepcopy(getattr(box.repo, name)) for name in SAID}
     yield box
+    is_changed = any(getattr(box.repo, name) != value for name, value in said.items())
     for name, value in said.items():
         setattr(box.repo, name, value)
-    box.repo.publishers[PUBLISHER]["releases"] = []
-    box.mirror.etag = None
-    box.prepare()
-    box.honest_refresh_must_work()
+    if is_changed:
+        box.publish()
+        box.nas.ctl("refresh")
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +212,10 @@ def test_one_byte_changed_in_a_target_is_refused(world, path):
     evil = world.prepare().copy()
     name = evil.targets[path]
     evil.files[name] = flip(evil.files[name], len(evil.files[name]) // 2)
-    world.must_refuse(evil, path, path, forge.sha256(world.honest.files[name]), forge.sha256(evil.files[name]))
+    words = path, forge.sha256(world.honest.files[name]), forge.sha256(evil.files[name])
+    world.serve(evil)
+    world.refresh_must_fail(*words)
+    world.must_refuse(evil, path, *words)  # nor does it become good by being seen twice
 
 
 def test_one_byte_changed_in_the_archive_is_refused(world):
@@ -314,7 +316,8 @@ def test_another_repository_in_place_of_ours_is_refused(world, stranger):
     evil = stranger.image()
     evil.files = {path: body for path, body in evil.files.items() if not path.endswith(".root.json")}
     evil.files.update({path: body for path, body in world.prepare().files.items() if path.endswith(".root.json")})
-    world.must_refuse(evil, "timestamp", f"timestamp {evil.signed('timestamp')['version']} is {needed(world, 'timestamp')}")
+    version = evil.signed("timestamp")["version"]
+    world.must_refuse(evil, "timestamp", f"timestamp {version} is {needed(world, 'timestamp')}")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -411,8 +414,10 @@ def test_a_publisher_who_speaks_for_the_app_of_another_is_refused(world):
 
 # --- the brake ---
 
-def offer(world, **members):
-    return {"name": "QVPN", "version": "9.9", "arch": None, "reason": "better", "at": forge.moment(time.time()), **members}
+def entry(**members):
+    """An entry of a brake."""
+    return {"name": "QVPN", "version": "9.9", "arch": None, "reason": "better", "at": forge.moment(time.time()),
+            **members}
 
 
 @pytest.mark.parametrize("members", [
@@ -422,13 +427,13 @@ def offer(world, **members):
 ], ids=["a-halt-with-an-archive", "install", "offer"])
 def test_a_brake_entry_that_offers_something_is_refused(world, members):
     honest = world.repo.brake
-    world.repo.brake = {**honest, "serial": honest["serial"] + 1, "entries": [offer(world, **members)]}
+    world.repo.brake = {**honest, "serial": honest["serial"] + 1, "entries": [entry(**members)]}
     refuse_brake(world, honest, "brake", "entries[0]")
 
 
 def test_a_brake_that_lists_releases_is_refused(world):
     honest = world.repo.brake
-    world.repo.brake = {**honest, "serial": honest["serial"] + 1, "releases": [offer(world)]}
+    world.repo.brake = {**honest, "serial": honest["serial"] + 1, "releases": [entry()]}
     refuse_brake(world, honest, "brake", "releases")
 
 
@@ -450,10 +455,9 @@ def brake_kept(world):
 
 def test_a_brake_role_that_vouches_for_a_catalogue_is_refused(world):
     evil = world.prepare().copy()
-    lines = world.repo.catalogue(world.repo.header, [*world.repo.releases, offer(world)])
-    entry = world.repo.put_catalogue(evil, "vendor", world.repo.header, [*world.repo.releases])
-    assert lines
-    evil.resign("brake", world.repo.keys["brake"], lambda signed: signed["targets"].update(entry))
+    better = {**world.repo.release("QVPN", NEW["QVPN"]), "version": "9.9"}
+    listed = world.repo.put_catalogue(evil, "vendor", world.repo.header, [*world.repo.releases, better])
+    evil.resign("brake", world.repo.keys["brake"], lambda signed: signed["targets"].update(listed))
     sight = world.sight()
     world.serve(evil)
     world.refresh_must_fail("brake", "catalogue/vendor.jsonl.zst")
@@ -477,8 +481,8 @@ def test_a_brake_of_another_kind_is_refused(world):
 def test_a_brake_whose_content_is_a_catalogue_is_refused(world):
     evil = world.prepare().copy()
     lines = world.repo.catalogue(world.repo.header, world.repo.releases)
-    entry = world.repo.put_target(evil, forge.BRAKE, lines, {"kind": "brake", "format": 1})
-    evil.resign("brake", world.repo.keys["brake"], lambda signed: signed["targets"].update({forge.BRAKE: entry}))
+    target = world.repo.put_target(evil, forge.BRAKE, lines, {"kind": "brake", "format": 1})
+    evil.resign("brake", world.repo.keys["brake"], lambda signed: signed["targets"].update({forge.BRAKE: target}))
     before, sight = brake_kept(world), world.sight()
     world.serve(evil)
     world.refresh_must_fail("brake")
@@ -490,22 +494,11 @@ def test_a_brake_whose_content_is_a_catalogue_is_refused(world):
 def test_going_back_is_never_going_forward(world):
     """Withdrawn with a newer version to "go back" to: it would be an update that nobody here agreed to."""
     world.repo.brake["serial"] += 1
-    world.repo.brake["entries"] = [{"name": "QVPN", "version": OLD["QVPN"], "arch": None, "action": "withdraw",
-                                    "go_back_to": NEW["QVPN"], "reason": "x", "at": forge.moment(time.time())}]
+    world.repo.brake["entries"] = [entry(version=OLD["QVPN"], action="withdraw", go_back_to=NEW["QVPN"])]
     world.publish()
     world.nas.ctl("refresh")
     candidate = world.nas.app("QVPN")["candidate"]
     assert candidate["verdict"] in ("ask", "refuse"), candidate
-
-
-def test_the_etag_of_a_refused_timestamp_is_not_kept(world):
-    """Else the liar who borrowed the honest file's ETag would keep it from being fetched ever after."""
-    evil = world.prepare().copy()
-    evil["timestamp"] = flip_expiry(evil["timestamp"])
-    world.mirror.etag = '"of-the-honest-one"'
-    world.serve(evil)
-    world.refresh_must_fail(needed(world, "timestamp"))
-    world.honest_refresh_must_work()
 
 
 def test_after_all_of_it_the_honest_upgrade_works(world):

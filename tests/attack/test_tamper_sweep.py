@@ -1,68 +1,21 @@
 """The sweep: every byte of every file that a repository signs is changed, one at a time, and each change is refused.
 
-The box here has no apps and no daemon: `appcenter-job` is run from outside, once for each changed byte. Whether a change
+The box here has no apps and no daemon: `appcenter-job` is run from outside, for each changed byte. Whether a change
 leaves the metadata as good as it was (the case of a hex digit in a signature) is judged by the forger, by the
-specification. `make test` takes a sample; APPCENTER_TORTURE=1 takes every byte, APPCENTER_SEED=N repeats a run.
+specification. `make test` takes a sample, `make torture` every byte (tests/sweep.py).
 """
-import json
-import os
-import random
-import shutil
-import sqlite3
-import subprocess
-from pathlib import Path
-
 import forge
 import nas as lab
 import pytest
+import sweep
+from lonely import Box
 from mirror import Mirror
 
 PUBLISHER = "acme"
-SEED = int(os.environ.get("APPCENTER_SEED") or random.SystemRandom().randrange(1 << 32))
-IS_WHOLE = os.environ.get("APPCENTER_TORTURE") == "1"
-SAMPLE = 10
+SAMPLE = 8
 ROLES = ["root", "timestamp", "snapshot", "targets", "releases", "brake", PUBLISHER]
 TARGETS = ["catalogue/vendor.jsonl.zst", f"catalogue/{PUBLISHER}.jsonl.zst", forge.BRAKE]
 UNTRUSTED, NETWORK = 5, 8
-
-
-class Box:
-    """A box that trusts the first root of one repository."""
-
-    def __init__(self, root, url, first_root):
-        self.root, self.env = Path(root), lab.script_environment()
-        self.state = self.root / "var/lib/appcenter"
-        folder = self.root / "etc/appcenter/repos.d"
-        folder.mkdir(parents=True)
-        (folder.parent / "appcenter.conf").write_text(lab.config())
-        (folder / "vendor.root.json").write_bytes(first_root)
-        (folder / "vendor.conf").write_text(
-            f"[repository]\nurl = {url}\nroot = /etc/appcenter/repos.d/vendor.root.json\n")
-        (self.root / lab.VOLUME).mkdir(parents=True)
-
-    def refresh(self):
-        """(exit code, sentence) of one refresh."""
-        done = subprocess.run([lab.program("appcenter-job"), "--root", str(self.root)], env=self.env, text=True,
-                              input='{"action":"refresh"}', capture_output=True, timeout=60)
-        result = json.loads(done.stdout.splitlines()[-1])
-        assert result["event"] == "result" and result["exit"] == done.returncode, done.stdout + done.stderr
-        return done.returncode, result["message"]
-
-    def kept(self):
-        """({role: bytes}, brake, fingerprint of the catalogues) that this box trusts."""
-        db = sqlite3.connect(f"file:{self.state}/state.db?mode=ro", uri=True)
-        try:
-            roles = dict(db.execute("SELECT role, bytes FROM tuf_role"))
-            return roles, db.execute("SELECT brake_json, catalogue_sha256 FROM repository").fetchone()
-        finally:
-            db.close()
-
-    def save(self, place):
-        shutil.copytree(self.root / "var", place)
-
-    def restore(self, place):
-        shutil.rmtree(self.root / "var")
-        shutil.copytree(place, self.root / "var")
 
 
 class Bench:
@@ -82,8 +35,10 @@ class Bench:
         self.saved = base / "saved"
         self.box.save(self.saved)
 
-    def serve(self, path, body):
+    def refresh(self, path, body):
+        """(exit code, sentence) of a refresh that is served body at that path, and the honest files else."""
         self.mirror.files = {**self.new.files, path: body}
+        return self.box.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +58,10 @@ def bench(session, mirror, tmp_path_factory):
     assert made.box.kept()[0] == {role: made.new[role] for role in ROLES}
 
 
-def changes(body, *where):
-    """(position, mask) of what is to be changed: the first byte into a "<" in any case."""
-    dice = random.Random(f"{SEED} {where}")
-    positions = range(len(body)) if IS_WHOLE else sorted(dice.sample(range(1, len(body)), SAMPLE))
-    return [(0, body[0] ^ ord("<")), *((at, dice.randrange(1, 256)) for at in positions)]
+def changes(name, body):
+    """(position, mask) for each byte."""
+    dice = sweep.chance(f"tampering {name}")
+    return sweep.Sweep("tampering", name, [(at, dice.randrange(1, 256)) for at in range(len(body))], SAMPLE)
 
 
 def changed(body, at, mask):
@@ -127,20 +81,21 @@ def is_as_good(bench, role, body):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_changed_byte_of_a_role_is_trusted(bench, role):
-    print(f"seed {SEED}")
     honest, before = bench.new[role], bench.old[role]
     bench.box.restore(bench.saved)
-    for at, mask in changes(honest, role):
-        body, what = changed(honest, at, mask), f"{role}: byte {at} xor {mask:#x} (seed {SEED})"
-        bench.serve(bench.new.roles[role], body)
-        code, sentence = bench.box.refresh()
-        if code == 0:
-            assert is_as_good(bench, role, body), f"{what}: it was trusted"
-            bench.box.restore(bench.saved)
-            continue
-        assert code == wanted_exit(body), f"{what}: {sentence}"
-        assert role in sentence or PUBLISHER in sentence, f"{what}: {sentence}"
-        assert bench.box.kept()[0][role] == before, f"{what}: it was kept"
+    points = changes(role, honest)
+    for point in points:
+        with points.at(point):
+            body = changed(honest, *point)
+            code, sentence = bench.refresh(bench.new.roles[role], body)
+            if code == 0:
+                bench.box.restore(bench.saved)
+                assert is_as_good(bench, role, body), "it was trusted"
+                continue
+            assert code == wanted_exit(body), sentence
+            assert role in sentence, sentence
+            assert bench.box.kept()[0][role] == before, "it was kept"
+    points.end()
 
 
 def raw_sha256(bench, path):
@@ -151,17 +106,25 @@ def raw_sha256(bench, path):
 
 @pytest.mark.parametrize("path", TARGETS)
 def test_no_changed_byte_of_a_target_is_trusted(bench, path):
-    print(f"seed {SEED}")
     honest = bench.new.files[bench.new.targets[path]]
     bench.box.restore(bench.saved)
     before = bench.box.kept()[1]
-    for at, mask in changes(honest, path):
-        body, what = changed(honest, at, mask), f"{path}: byte {at} xor {mask:#x} (seed {SEED})"
-        bench.serve(bench.new.targets[path], body)
-        code, sentence = bench.box.refresh()
-        assert code == wanted_exit(body), f"{what}: {sentence}"
-        if code == UNTRUSTED:
-            assert forge.sha256(body) in sentence and forge.sha256(honest) in sentence, f"{what}: {sentence}"
-        brake, catalogues = bench.box.kept()[1]
-        assert path != forge.BRAKE or brake == before[0], f"{what}: the brake was kept"
-        assert path == forge.BRAKE or raw_sha256(bench, path) not in catalogues, f"{what}: the catalogue was kept"
+    points = changes(path, honest)
+    for point in points:
+        with points.at(point):
+            body = changed(honest, *point)
+            code, sentence = bench.refresh(bench.new.targets[path], body)
+            assert code == wanted_exit(body), sentence
+            assert code == NETWORK or forge.sha256(body) in sentence and forge.sha256(honest) in sentence, sentence
+            brake, catalogues = bench.box.kept()[1]
+            assert path != forge.BRAKE or brake == before[0], "the brake was kept"
+            assert path == forge.BRAKE or raw_sha256(bench, path) not in catalogues, "the catalogue was kept"
+    points.end()
+
+
+@pytest.mark.parametrize("name", [*ROLES, *TARGETS])
+def test_what_begins_like_a_web_page_is_network_trouble(bench, name):
+    path = bench.new.roles.get(name) or bench.new.targets[name]
+    bench.box.restore(bench.saved)
+    code, sentence = bench.refresh(path, b"<" + bench.new.files[path][1:])
+    assert code == NETWORK and "web page" in sentence and path.rsplit("/", 1)[1] in sentence, sentence

@@ -24,13 +24,12 @@ static gboolean unpack(const char *file, const char *dir, const UnpackLimits *li
                        GError **error)
 {
     const char *const no_configs[] = {NULL};
-    g_autofree char *sha256 = NULL;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     g_auto(Fd) dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || dir_fd < 0)
         return error_set_errno(error, "open %s and %s", file, dir);
     g_autoptr(Package) package = package_open(fd, error);
-    if (!package || !archive_unpack(package, dir_fd, limits, NULL, &sha256, error))
+    if (!package || !archive_unpack(package, dir_fd, limits, NULL, NULL, error))
         return FALSE;
     g_autoptr(Manifest) manifest = volume_scan(dir_fd, no_configs, error);
     if (manifest)

@@ -17,6 +17,9 @@ class Trick:
     words: str        # what the sentence must say (a regular expression)
     doors: frozenset = field(default=ALL_DOORS)
 
+    def __str__(self):
+        return self.name
+
 
 TRICKS = []
 

@@ -21,19 +21,20 @@ def swap(old, new):
 
 
 def line_before(mark, line):
-    return swap(mark, line + b"\n" + mark)
+    """mark: the start of a line."""
+    return swap(b"\n" + mark, b"\n" + line + b"\n" + mark)
 
 
-COMMENT = line_before(b"exit 1\n", b"# a comment")
 LEN = b"script_len=@LEN@"
 END = b"exit 1\n"
+COMMENT = line_before(END, b"# a comment")
 
 header_trick("header_of_another_interpreter", "wanted #!/bin/sh", swap(b"#!/bin/sh", b"#!/bin/bash"))
 header_trick("header_with_blank_behind_interpreter", "wanted #!/bin/sh", swap(b"#!/bin/sh", b"#!/bin/sh -c"))
 header_trick("header_of_an_elf_program", "wanted #!/bin/sh", swap(b"#!/bin/sh\n", b"\x7fELF\x02\x01\x01\n"))
 header_trick("header_with_carriage_returns", "wanted #!/bin/sh", lambda t: t.replace(b"\n", b"\r\n"))
 header_trick("header_with_a_zero_byte", "zero byte", swap(LEN, LEN + b"\n#\0"), COMMENT)
-header_trick("header_without_an_end", "no \"exit 1\" line|wanted \"exit 1\"", swap(b"\nexit 1\n", b"\nexit 2\n"))
+header_trick("header_without_an_end", "no \"exit 1\" line|a zero byte", swap(b"\nexit 1\n", b"\nexit 2\n"))
 header_trick("header_end_with_more_on_it", "alone", lambda t: t[:-len(END)] + b"exit 10\n")
 header_trick("header_ends_before_the_lengths", "script ends|script_len", line_before(LEN, b"exit 1"), COMMENT)
 header_trick("header_ends_between_the_lengths", "script ends", line_before(b"offset=", b"exit 1"), COMMENT)

@@ -64,7 +64,7 @@ tar_trick("folder_through_a_symlink", "no folder", [folder("./e/"), symlink("./d
           [folder("./e/"), symlink("./d", "e"), folder("./e/sub/")])
 tar_trick("symlink_then_file_of_its_name", "twice", [symlink("./d", "e"), file("./d")], [symlink("./d", "e"), file("./e")])
 tar_trick("symlink_then_folder_of_its_name", "twice", [symlink("./d", "e"), folder("./d/")], [symlink("./d", "e"), folder("./e/")])
-tar_trick("file_then_symlink_of_its_name", "twice", [file("./d"), symlink("./d", "/etc")], [file("./d"), symlink("./e", "d")],
+tar_trick("file_then_symlink_of_its_name", "twice|symlink out", [file("./d"), symlink("./d", "/etc")], [file("./d"), symlink("./e", "d")],
           ALL_DOORS)
 tar_trick("folder_then_symlink_of_its_name", "twice", [folder("./d/"), symlink("./d", "e")], [folder("./d/"), symlink("./e", "d")])
 tar_trick("implied_folder_then_symlink", "twice", [file("./d/x"), symlink("./d", "e")], [file("./d/x"), folder("./d/")])

@@ -14,14 +14,18 @@ UPDATE txn SET is_committed = 1 WHERE id = :id;
 SELECT is_committed FROM txn WHERE id = :id;
 
 -- name: txn_get
-SELECT id, job_id, trigger, result, error_code, error, started_at, finished_at, plan_json FROM txn WHERE id = :id;
+-- Done is what is committed, even while tidying up behind it still has to be done (finished_at is 0 then).
+SELECT id, job_id, trigger, coalesce(result, iif(is_committed, 'done', NULL)), error_code, error, started_at, finished_at,
+    plan_json
+FROM txn WHERE id = :id;
 
 -- name: txn_open_list
 SELECT id, job_id, trigger, result, error_code, error, started_at, finished_at, plan_json
 FROM txn WHERE result IS NULL ORDER BY id;
 
 -- name: txn_list
-SELECT id, job_id, trigger, result, error_code, error, started_at, finished_at, plan_json
+SELECT id, job_id, trigger, coalesce(result, iif(is_committed, 'done', NULL)), error_code, error, started_at, finished_at,
+    plan_json
 FROM txn ORDER BY id DESC LIMIT :max;
 
 -- name: change_add

@@ -52,7 +52,7 @@ static void test_every_kind_of_error_makes_a_problem_document(void)
     for (int kind = APPCENTER_ERROR_INVALID; kind <= APPCENTER_ERROR_INTERNAL; kind++) {
         int status = 0;
         g_autoptr(GError) error = g_error_new_literal(APPCENTER_ERROR, kind, "a sentence");
-        g_autoptr(json_t) document = problem_document(error, &status);
+        g_autoptr(json_t) document = problem_document(error, 0, &status);
         g_assert_cmpstr(text_at(document, "type"), ==, "about:blank");
         g_assert_cmpstr(text_at(document, "detail"), ==, "a sentence");
         g_assert_cmpstr(text_at(document, "title"), ==, problem_title(status));
@@ -70,7 +70,7 @@ static void test_a_problem_that_quotes_bytes_still_is_a_document(void)
     int status = 0;
     g_autoptr(GError) error =
         g_error_new_literal(APPCENTER_ERROR, APPCENTER_ERROR_NOT_FOUND, "no job \"\xff\"");
-    g_autoptr(json_t) document = problem_document(error, &status);
+    g_autoptr(json_t) document = problem_document(error, 0, &status);
     g_assert_cmpint(status, ==, 404);
     g_assert_nonnull(strstr(text_at(document, "detail"), "no job"));
 }

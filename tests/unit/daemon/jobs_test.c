@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "daemon/jobs_lost.h"
+
 /* A queue with a listener of its own on the store of a box. */
 typedef struct {
     Box box;
@@ -146,8 +148,9 @@ static void test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first(v
 
 static void test_a_recovery_that_dies_makes_no_endless_circle(void)
 {
-    static const char *const flags[][2] = {{"recover-dies", "die=1 recover=1 start-apps=0 "},
-                                           {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
+    static const char *const flags[][2] = {
+        {"recover-dies", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
     for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
         g_auto(Bench) bench = {0};
         bench_init(&bench);
@@ -296,11 +299,14 @@ static void test_a_restart_goes_on_with_what_waited_and_ends_what_ran(void)
     jobs_free(bench.jobs); /* the daemon dies; its child lives on */
     g_string_truncate(bench.said, 0);
     bench_start(&bench);
-    assert_ended(&bench, running, "failed", "io", "interrupted");
-    g_assert_cmpstr(bench.said->str, ==, "1:job:failed 1:result ");
+    g_autofree char *state = state_of(&bench, running, NULL);
+    g_assert_cmpstr(state, ==, "running"); /* for all we know */
+    g_assert_cmpstr(bench.said->str, ==, "");
     g_assert_false(jobs_is_running(bench.jobs));
     jobs_queue_own(bench.jobs, "recover", NULL, TRUE);
     loop_until(jobs_is_idle(bench.jobs));
+    assert_ended(&bench, running, "failed", "io", "interrupted");
+    g_assert_true(g_str_has_prefix(bench.said->str, "1:job:failed 1:result "));
     g_assert_cmpstr(bench.done->str, ==, "recover=0 upgrade=0 fail=8 ");
     assert_ended(&bench, second, "done", "ok", "");
     assert_ended(&bench, third, "failed", "network", "no answer");
@@ -321,6 +327,71 @@ static void test_a_stopping_queue_ends_what_runs_and_starts_nothing(void)
     g_autofree char *state = state_of(&bench, waiting, NULL);
     g_assert_cmpstr(state, ==, "queued");
     g_assert_cmpuint(script_count(&bench.box, "upgrade"), ==, 0);
+}
+
+/* --- jobs that could not say how they ended --- */
+
+static void put_txn(const Bench *bench, gint64 job_id, const char *result)
+{
+    Store *store = bench->box.daemon.store;
+    StoreTxn txn = {.job_id = job_id, .trigger = (char *)"admin", .started_at = 1, .plan_json = (char *)"{}"};
+    must(store_txn_start(store, &txn, OR_FAIL));
+    if (g_str_equal(result, "done"))
+        must(store_txn_mark_committed(store, txn.id, OR_FAIL));
+    if (*result)
+        must(store_txn_finish(store, txn.id, result, NULL, NULL, 2, OR_FAIL));
+}
+
+static void test_a_lost_job_is_told_by_what_became_of_its_transactions(void)
+{
+    static const struct {
+        const char *results[3], *code, *message;
+    } cases[] = {
+        {{NULL}, "internal", "lost; it had not begun to change anything"},
+        {{"rolled_back", NULL}, "internal", "lost; what it had begun is undone"},
+        {{"done", NULL}, "partly", "lost; what it had begun is done"},
+        {{"done", "rolled_back", NULL},
+         "partly",
+         "lost; some of what it had begun is done, the rest is undone"},
+        {{"done", "", NULL}, "partly", "lost; what it had begun could not be undone yet"},
+    };
+    g_auto(Bench) bench = {0};
+    bench_init(&bench);
+    put_txn(&bench, 99, "done"); /* another's */
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *state = NULL;
+        gint64 id = 100 + (gint64)i;
+        gsize n = 0;
+        for (; cases[i].results[n]; n++)
+            put_txn(&bench, id, cases[i].results[n]);
+        g_autoptr(json_t) how = json_pack("{s:i, s:s, s:s, s:[]}", "exit", 1, "code", "internal", "message",
+                                          "lost", "transactions");
+        g_autoptr(json_t) result = jobs_lost_result(bench.box.daemon.store, id, how, &state);
+        g_assert_cmpstr(state, ==, "failed");
+        g_assert_cmpstr(text_at(result, "code"), ==, cases[i].code);
+        g_assert_cmpstr(text_at(result, "message"), ==, cases[i].message);
+        g_assert_cmpuint(json_array_size(json_at(result, "transactions")), ==, n);
+    }
+}
+
+static void test_a_job_that_nobody_heard_has_the_last_word(void)
+{
+    g_auto(Bench) bench = {0};
+    g_autoptr(GError) error = NULL;
+    bench_init(&bench);
+    Store *store = bench.box.daemon.store;
+    StoreJob row = {.action = (char *)"upgrade", .request_json = (char *)"{}", .state = (char *)"running"};
+    must(store_job_add(store, &row, NULL, OR_FAIL));
+    jobs_free(bench.jobs);
+    bench_start(&bench);
+    must(store_job_set(store, row.id, "done", /* what the orphan does at its end */
+                       "{\"exit\":0,\"code\":\"ok\",\"message\":\"\",\"transactions\":[]}", 5, OR_FAIL));
+    g_assert_false(jobs_cancel(bench.jobs, row.id, &error));
+    assert_error(&error, APPCENTER_ERROR_REFUSED, "is not at work any more");
+    jobs_queue_own(bench.jobs, "recover", NULL, TRUE);
+    loop_until(jobs_is_idle(bench.jobs));
+    assert_ended(&bench, row.id, "done", "ok", "");
+    g_assert_nonnull(strstr(bench.said->str, "1:job:done 1:result "));
 }
 
 /* --- what the daemon makes of it --- */
@@ -423,6 +494,10 @@ void jobs_tests(void)
                     test_a_restart_goes_on_with_what_waited_and_ends_what_ran);
     g_test_add_func("/jobs/a_stopping_queue_ends_what_runs_and_starts_nothing",
                     test_a_stopping_queue_ends_what_runs_and_starts_nothing);
+    g_test_add_func("/jobs/a_lost_job_is_told_by_what_became_of_its_transactions",
+                    test_a_lost_job_is_told_by_what_became_of_its_transactions);
+    g_test_add_func("/jobs/a_job_that_nobody_heard_has_the_last_word",
+                    test_a_job_that_nobody_heard_has_the_last_word);
     g_test_add_func("/daemon/an_emergency_is_installed_by_itself_and_not_twice",
                     test_an_emergency_is_installed_by_itself_and_not_twice);
     g_test_add_func("/daemon/a_poll_that_fails_before_it_is_recorded_does_not_spin",

@@ -241,6 +241,39 @@ static void test_what_was_tried_waits_and_the_rest_goes_on(void)
     request_free(decision.request);
 }
 
+static void test_a_server_that_asked_for_peace_is_left_in_peace(void)
+{
+    g_auto(World) world = {0};
+    ScheduleDecision decision;
+    world_init(&world, "https://repo.example/", NOW - 2 * HOUR);
+    StoreRepo *repo = world.repos->pdata[0];
+    repo->retry_after_at = NOW + 100;
+    add_offer(&world, "A", VERDICT_NOW, REASON_EMERGENCY, CLASS_EMERGENCY, 0);
+    g_assert_cmpint(schedule_refresh_at(&world.facts, repo, NOW), ==, NOW + 100);
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_false(decision.refresh_is_due);
+    g_assert_null(decision.request);
+    g_assert_cmpint(decision.wake_at, ==, NOW + 100);
+    /* what comes from elsewhere does not wait */
+    add_offer(&world, "B", VERDICT_NOW, REASON_EMERGENCY, CLASS_EMERGENCY, 0);
+    Release *elsewhere = ((StoreOffer *)world.offers->pdata[1])->release;
+    g_free(elsewhere->repository);
+    elsewhere->repository = g_strdup("other");
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_cmpuint(decision.request->apps->len, ==, 1);
+    g_assert_cmpstr(((RequestApp *)decision.request->apps->pdata[0])->name, ==, "B");
+    request_free(decision.request);
+    schedule_decide(&world.facts, NOW + 100, &decision);
+    g_assert_true(decision.refresh_is_due);
+    g_assert_cmpuint(decision.request->apps->len, ==, 2);
+    request_free(decision.request);
+    /* the clock was set back since: nobody is silent for so long */
+    repo->retry_after_at = NOW + 3 * 24 * HOUR;
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_true(decision.refresh_is_due);
+    request_free(decision.request);
+}
+
 static void test_what_waited_before_is_forgotten(void)
 {
     g_auto(World) world = {0};
@@ -285,6 +318,8 @@ void schedule_tests(void)
                     test_an_emergency_goes_before_what_is_ordinary);
     g_test_add_func("/schedule/what_was_tried_waits_and_the_rest_goes_on",
                     test_what_was_tried_waits_and_the_rest_goes_on);
+    g_test_add_func("/schedule/a_server_that_asked_for_peace_is_left_in_peace",
+                    test_a_server_that_asked_for_peace_is_left_in_peace);
     g_test_add_func("/schedule/what_waited_before_is_forgotten", test_what_waited_before_is_forgotten);
     g_test_add_func("/schedule/it_wakes_for_whatever_comes_first", test_it_wakes_for_whatever_comes_first);
 }

@@ -474,14 +474,19 @@ static void test_more_clients_than_it_serves_wait_their_turn(void)
 /* --- somebody else --- */
 
 /* Credentials are those of the moment of connecting, so one thread can play both. */
+static void client_open_as_nobody(Client *client, const Box *box)
+{
+    g_assert_true(setgroups(0, NULL) == 0 && setegid(NOBODY) == 0 && seteuid(NOBODY) == 0);
+    client_open(client, box);
+    g_assert_true(seteuid(0) == 0 && setegid(0) == 0);
+}
+
 static int ask_as_nobody(const Box *box, const char *method, const char *path)
 {
     g_auto(Client) client = {.fd = -1};
     g_autofree char *request =
         g_strdup_printf("%s %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", method, path);
-    g_assert_true(setgroups(0, NULL) == 0 && setegid(NOBODY) == 0 && seteuid(NOBODY) == 0);
-    client_open(&client, box);
-    g_assert_true(seteuid(0) == 0 && setegid(0) == 0);
+    client_open_as_nobody(&client, box);
     client_send_text(&client, request);
     loop_until(client_is_over(&client));
     const char *status = client.got->str + strlen("HTTP/1.1 ");
@@ -505,6 +510,63 @@ static void try_every_route_as_nobody(void)
     }
     g_assert_true(jobs_is_idle(box.daemon.jobs));
     g_assert_cmpuint(n_spooled(&box), ==, 0);
+}
+
+static void fill_the_door_as_nobody(void)
+{
+    g_auto(Box) box = {0};
+    ServerLimits limits = server_limits;
+    limits.max_of_one_user = 2;
+    box_init(&box);
+    box_serve(&box, &limits);
+    Client idle[2] = {{.fd = -1}, {.fd = -1}};
+    for (int i = 0; i < 2; i++)
+        client_open_as_nobody(&idle[i], &box);
+    for (int i = 0; i < 10; i++) { /* however often: each is told why, and holds nothing */
+        g_auto(Client) third = {.fd = -1};
+        client_open_as_nobody(&third, &box);
+        loop_until(client_is_over(&third));
+        g_assert_true(g_str_has_prefix(third.got->str, "HTTP/1.1 429 Too Many Requests\r\n"));
+        g_assert_true(client_has(&third, "\"code\":\"busy\"") && client_has(&third, "\"status\":429"));
+    }
+    g_assert_cmpint(ask(&box, "GET", "/v1/system", NULL, NULL), ==, 200);
+    client_close(&idle[0]);
+    g_assert_cmpint(ask(&box, "GET", "/v1/system", NULL, NULL), ==, 200); /* the loop sees it gone */
+    g_assert_cmpint(ask_as_nobody(&box, "GET", "/v1/system"), ==, 200);
+    client_close(&idle[1]);
+}
+
+static void test_one_user_cannot_hold_all_places(void)
+{
+    if (geteuid() == 0)
+        fill_the_door_as_nobody();
+    else
+        g_test_skip("needs root to be somebody else");
+}
+
+static void keep_places_for_root(void)
+{
+    g_auto(Box) box = {0};
+    ServerLimits limits = server_limits;
+    limits.max_clients = 3;
+    limits.kept_for_root = 2;
+    box_init(&box);
+    box_serve(&box, &limits);
+    g_auto(Client) first = {.fd = -1};
+    g_auto(Client) second = {.fd = -1};
+    client_open_as_nobody(&first, &box);
+    client_open_as_nobody(&second, &box);
+    loop_until(client_is_over(&second));
+    g_assert_true(client_has(&second, "HTTP/1.1 429"));
+    g_assert_cmpint(ask(&box, "GET", "/v1/system", NULL, NULL), ==, 200);
+}
+
+static void test_root_always_finds_a_place(void)
+{
+    if (geteuid() == 0)
+        keep_places_for_root();
+    else
+        g_test_skip("needs root to be somebody else");
 }
 
 static void test_a_stranger_may_look_at_status_and_apps_only(void)
@@ -586,6 +648,8 @@ void server_tests(void)
     g_test_add_func("/server/a_client_that_drips_is_cut_off", test_a_client_that_drips_is_cut_off);
     g_test_add_func("/server/more_clients_than_it_serves_wait_their_turn",
                     test_more_clients_than_it_serves_wait_their_turn);
+    g_test_add_func("/server/one_user_cannot_hold_all_places", test_one_user_cannot_hold_all_places);
+    g_test_add_func("/server/root_always_finds_a_place", test_root_always_finds_a_place);
     g_test_add_func("/server/a_stranger_may_look_at_status_and_apps_only",
                     test_a_stranger_may_look_at_status_and_apps_only);
     g_test_add_func("/server/members_of_the_group_may_not_ask_for_what_is_roots",

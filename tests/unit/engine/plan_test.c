@@ -216,6 +216,7 @@ static gint64 keep(Nas *nas, const char *kind, const char *app, const char *vers
     kept->app->version = g_strdup(version);
     kept->tree = g_strdup_printf("%s-%s", app, version);
     kept->kept_at = NOW;
+    manifest_add(manifest, manifest_entry_new("bin/app", 'f', 0755, 1, NULL, NULL));
     g_assert_true(store_kept_add(nas->engine->store, kept, manifest, &error));
     g_assert_no_error(error);
     return kept->id;

@@ -37,9 +37,10 @@ static void bind(Nas *nas, const char *sha256, const char *pem)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) json =
-        json_pack("{s:i, s:s, s:i, s:i, s:s, s:{s:{s:[s], s:s, s:s?}}}", "format", 1, "publisher", "vendor",
-                  "serial", 1, "releases", 0, "published", "2030-03-01T00:00:00Z", "publishers", "acme",
-                  "apps", "AcmeMedia", "ca_sha256", sha256, "ca_pem", pem);
+        json_pack("{s:i, s:s, s:i, s:i, s:s, s:{s:{s:[s], s:s, s:s?}, s:{s:[], s:s, s:s?}}}", "format", 1,
+                  "publisher", "vendor", "serial", 1, "releases", 0, "published", "2030-03-01T00:00:00Z",
+                  "publishers", "acme", "apps", "AcmeMedia", "ca_sha256", sha256, "ca_pem", pem, "vendor",
+                  "apps", "ca_sha256", sha256, "ca_pem", pem);
     g_autoptr(CatalogueHeader) header = catalogue_header_from_json(json, "header", &error);
     g_assert_no_error(error);
     g_assert_true(store_catalogue_begin(nas->engine->store, "qnap", &error));
@@ -57,11 +58,11 @@ static void trust_by_hand(Nas *nas)
     g_assert_no_error(error);
 }
 
-static gboolean ask(Nas *nas, const char *app, const char *repository, GError **error)
+static gboolean ask_as(Nas *nas, const char *who, const char *app, const char *repository, GError **error)
 {
     Release release = {.name = (char *)app,
                        .version = (char *)"1.0",
-                       .publisher = (char *)"acme",
+                       .publisher = (char *)who,
                        .repository = (char *)repository};
     g_autoptr(GPtrArray) anchors = NULL;
     g_autofree char *publisher = NULL;
@@ -69,8 +70,25 @@ static gboolean ask(Nas *nas, const char *app, const char *repository, GError **
         return FALSE;
     g_assert_cmpuint(anchors->len, ==, 1);
     g_assert_cmpstr(certificate_sha256(g_ptr_array_index(anchors, 0)), ==, nas->ca_sha256);
-    g_assert_cmpstr(publisher, ==, "acme");
+    g_assert_cmpstr(publisher, ==, who);
     return TRUE;
+}
+
+static gboolean ask(Nas *nas, const char *app, const char *repository, GError **error)
+{
+    return ask_as(nas, "acme", app, repository, error);
+}
+
+static void test_the_vendor_speaks_for_the_rest(void)
+{
+    g_auto(Nas) nas = {0};
+    g_autoptr(GError) error = NULL;
+    nas_init(&nas);
+    bind(&nas, nas.ca_sha256, nas.ca_pem);
+    g_assert_true(ask_as(&nas, "vendor", "PhotoStation", "qnap", &error));
+    g_assert_no_error(error);
+    g_assert_false(ask_as(&nas, "vendor", "AcmeMedia", "qnap", &error));
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "AcmeMedia: vendor may not speak for it in qnap");
 }
 
 static void test_the_bound_ca_counts(void)
@@ -139,6 +157,7 @@ static void test_a_local_file_needs_a_certificate_of_its_publisher(void)
 
 void publishers_tests(void)
 {
+    g_test_add_func("/publishers/the_vendor_speaks_for_the_rest", test_the_vendor_speaks_for_the_rest);
     g_test_add_func("/publishers/the_bound_ca_counts", test_the_bound_ca_counts);
     g_test_add_func("/publishers/a_bound_publisher_does_not_speak_for_others",
                     test_a_bound_publisher_does_not_speak_for_others);

@@ -2,6 +2,7 @@
 #include "vendor.h"
 
 #include <string.h>
+#include <utime.h>
 
 static StoreRepo *repo_of(Engine *engine)
 {
@@ -228,6 +229,58 @@ static void test_a_young_timestamp_is_not_asked_for_again(void)
     g_assert_cmpuint(n_releases(later, "B"), ==, 1);
 }
 
+/* Who asked for peace has it from the clock, but not from an admin. */
+static void test_the_clock_leaves_in_peace_who_asked_for_it(void)
+{
+    g_auto(Vendor) vendor = {0};
+    g_autoptr(GError) error = NULL;
+    vendor_init(&vendor);
+    vendor_add(&vendor, "A", "1.0", "");
+    vendor_publish(&vendor);
+    g_autoptr(Engine) engine = vendor_engine(&vendor);
+    g_autoptr(StoreRepo) repo = repo_of(engine);
+    repo->retry_after_at = NOW + 5000;
+    g_assert_true(store_repo_put(engine->store, repo, &error));
+    g_assert_true(engine_refresh_by_clock(engine, &error));
+    g_assert_cmpuint(n_releases(engine, "A"), ==, 0);
+    vendor_refresh(engine);
+    g_assert_cmpuint(n_releases(engine, "A"), ==, 1);
+    vendor_add(&vendor, "B", "1.0", "");
+    vendor_publish(&vendor);
+    g_assert_true(engine_refresh_by_clock(engine, &error)); /* it answered: peace is over */
+    g_assert_no_error(error);
+    g_assert_cmpuint(n_releases(engine, "B"), ==, 1);
+}
+
+/* Half a download is kept for the next job, and for a month. */
+static void test_downloads_that_nobody_came_for_go_after_a_month(void)
+{
+    static const struct {
+        const char *name;
+        gint64 age_s;
+        gboolean is_kept;
+    } cases[] = {{"new.qpkg.part", 0, TRUE},           {"month.qpkg.part", 29 * 86400, TRUE},
+                 {"old.qpkg.part", 31 * 86400, FALSE}, {"old.qpkg.part.tag", 31 * 86400, FALSE},
+                 {"old.qpkg", 31 * 86400, FALSE},      {"local-new.qpkg", 0, FALSE}};
+    g_auto(Vendor) vendor = {0};
+    vendor_init(&vendor);
+    vendor_publish(&vendor);
+    g_autofree char *folder = g_build_filename(vendor.root, "var/cache/appcenter/packages", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_build_filename(folder, cases[i].name, NULL);
+        struct utimbuf times = {.actime = NOW, .modtime = NOW - cases[i].age_s};
+        g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+        g_assert_cmpint(utime(path, &times), ==, 0);
+    }
+    g_autoptr(Engine) engine = vendor_engine(&vendor);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_build_filename(folder, cases[i].name, NULL);
+        g_test_message("%s", cases[i].name);
+        g_assert_cmpint(g_file_test(path, G_FILE_TEST_EXISTS), ==, cases[i].is_kept);
+    }
+}
+
 static void test_a_bad_configuration_leaves_the_last_good_one(void)
 {
     g_auto(Vendor) vendor = {0};
@@ -280,6 +333,10 @@ void refresh_tests(void)
                     test_a_clock_that_is_behind_is_lifted_to_the_signed_time);
     g_test_add_func("/refresh/a_young_timestamp_is_not_asked_for_again",
                     test_a_young_timestamp_is_not_asked_for_again);
+    g_test_add_func("/refresh/the_clock_leaves_in_peace_who_asked_for_it",
+                    test_the_clock_leaves_in_peace_who_asked_for_it);
+    g_test_add_func("/refresh/downloads_that_nobody_came_for_go_after_a_month",
+                    test_downloads_that_nobody_came_for_go_after_a_month);
     g_test_add_func("/refresh/a_bad_configuration_leaves_the_last_good_one",
                     test_a_bad_configuration_leaves_the_last_good_one);
     g_test_add_func("/refresh/the_cohort_follows_the_format", test_the_cohort_follows_the_format);

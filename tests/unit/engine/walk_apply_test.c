@@ -243,7 +243,7 @@ static void test_a_failed_first_install_leaves_nothing_but_what_was_written(void
     g_autoptr(Engine) engine = walk_nas_engine(&nas);
     g_auto(GStrv) kept = volume_kept_names(engine->volume, NULL);
     g_assert_cmpuint(g_strv_length(kept), ==, 1);
-    g_assert_true(g_str_has_prefix(kept[0], "orphan-"));
+    g_assert_cmpstr(kept[0], ==, "2-App");
     g_autofree char *made = g_build_filename(WALK_VOLUME "/.qpkg/.appcenter/kept", kept[0], "made", NULL);
     g_autofree char *text = walk_nas_read(&nas, made);
     g_assert_cmpstr(text, ==, "made\n");
@@ -251,6 +251,12 @@ static void test_a_failed_first_install_leaves_nothing_but_what_was_written(void
         g_build_filename(WALK_VOLUME "/.qpkg/.appcenter/kept", kept[0], "version", NULL);
     g_autofree char *packages_own = walk_nas_read(&nas, version);
     g_assert_null(packages_own);
+    g_clear_pointer(&engine, engine_close); /* its next install gets it */
+    walk_nas_must(&nas, "install App 1");
+    g_autofree char *back = walk_nas_read(&nas, WALK_VOLUME "/.qpkg/App/made");
+    g_assert_cmpstr(back, ==, "made\n");
+    g_autofree char *gone = walk_nas_read(&nas, made);
+    g_assert_null(gone);
 }
 
 static void test_no_space_is_said_before_anything_is_touched(void)
@@ -307,12 +313,6 @@ static void another_publisher(WalkNas *nas, Engine *engine, Release *release)
     release->publisher = g_strdup("Mallory");
 }
 
-static void another_content(WalkNas *nas, Engine *engine, Release *release)
-{
-    (void)nas, (void)engine;
-    release->data_sha256 = g_strdup("00000000000000000000000000000000000000000000000000000000000000aa");
-}
-
 /* The bytes change after they were announced. */
 static void other_bytes(WalkNas *nas, Engine *engine, Release *release)
 {
@@ -334,7 +334,6 @@ static void test_what_is_not_as_announced_is_refused(void)
     refused(&nas, another_version, "App 1: the archive announced is App 1.1, the one found App 1");
     refused(&nas, another_arch, "App 1: an archive for arm_64 was announced, this one is for all");
     refused(&nas, another_publisher, "no certificate of publisher \"Mallory\" is trusted here");
-    refused(&nas, another_content, "content's sha256 0000");
     refused(&nas, other_bytes, "sha256 ");
     g_autofree char *after = walk_nas_world(&nas);
     g_assert_cmpstr(after, ==, before);

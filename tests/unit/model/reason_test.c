@@ -64,6 +64,26 @@ static void failures_back_off_to_a_fortnight(void)
     g_assert_cmpint(policy_veto_backoff_s(G_MAXUINT), ==, 336 * 3600);
 }
 
+/* The floor never falls again, so a stolen online key must not move it far. */
+static void a_signed_time_raises_the_floor_on_a_leash(void)
+{
+    enum { DAY = 86400, BUILT = 1000 * DAY, ROOT = 1400 * DAY };
+    static const struct {
+        gint64 signed_at, expires_at, wall_now, floor;
+    } cases[] = {
+        {1100 * DAY, 1101 * DAY, 1100 * DAY + 5, 1100 * DAY}, /* as it should be */
+        {1100 * DAY, 1101 * DAY, 1099 * DAY, 1100 * DAY},     /* a clock a day behind */
+        {9999 * DAY, 9999 * DAY, 1100 * DAY, 1101 * DAY},     /* a thief's, against a right clock */
+        {1100 * DAY, 1101 * DAY, 5 * DAY, 1100 * DAY},        /* a clock from before the build */
+        {9999 * DAY, 9999 * DAY, 5 * DAY, ROOT},              /* a thief's, against that clock */
+        {1100 * DAY, 1090 * DAY, 1100 * DAY, 1090 * DAY},     /* signed after its own end */
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpint(
+            policy_floor_from(cases[i].signed_at, cases[i].expires_at, ROOT, cases[i].wall_now, BUILT), ==,
+            cases[i].floor);
+}
+
 static void trusted_now_is_never_below_the_floor(void)
 {
     g_assert_cmpint(policy_trusted_now(10, 5), ==, 10);
@@ -119,7 +139,9 @@ static void retry_after_is_kept_within_a_day(void)
     const SettingsValues settings = {.poll_s = 3600};
     gint64 now = at("2026-11-23T00:00:00Z");
     g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 50000, 0, now), ==, now + 50000);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 999999999, 0, now), ==, now + 86400);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86400, 0, now), ==, now + 86400);
+    /* nobody may ask for more: the clock was set back since */
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86401, 0, now), ==, now + 900);
     g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now - 5, 0, now), ==, now + 900);
 }
 
@@ -127,7 +149,8 @@ static void a_clock_that_was_set_back_does_not_silence_us(void)
 {
     const SettingsValues settings = {.poll_s = 3600};
     gint64 now = at("2026-11-23T00:00:00Z");
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now + 14400);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now);
+    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 3, now + 999999, 9, now), ==, now);
 }
 
 void reason_tests(void)
@@ -139,6 +162,8 @@ void reason_tests(void)
                     a_box_takes_part_once_the_curve_is_above_it);
     g_test_add_func("/policy/failures_back_off_to_a_fortnight", failures_back_off_to_a_fortnight);
     g_test_add_func("/policy/trusted_now_is_never_below_the_floor", trusted_now_is_never_below_the_floor);
+    g_test_add_func("/policy/a_signed_time_raises_the_floor_on_a_leash",
+                    a_signed_time_raises_the_floor_on_a_leash);
     g_test_add_func("/policy/polls_spread_around_the_interval", polls_spread_around_the_interval);
     g_test_add_func("/policy/failures_in_a_row_wait_longer_up_to_four_intervals",
                     failures_in_a_row_wait_longer_up_to_four_intervals);

@@ -78,7 +78,12 @@ GBytes *compressed(const void *data, gsize len, QpkgCompression compression)
     g_auto(Fd) out = memory_file("", 0);
     struct archive *writer = archive_write_new();
     struct archive_entry *entry = archive_entry_new();
-    g_assert_cmpint(archive_write_set_format_raw(writer), ==, ARCHIVE_OK);
+    g_assert_cmpint(compression == QPKG_7Z ? archive_write_set_format_7zip(writer)
+                                           : archive_write_set_format_raw(writer),
+                    ==, ARCHIVE_OK);
+    if (compression == QPKG_7Z)
+        archive_entry_copy_pathname(entry, "data.tar");
+    archive_entry_set_size(entry, (gint64)len);
     switch (compression) {
     case QPKG_GZIP:
         status = archive_write_add_filter_gzip(writer);
@@ -93,6 +98,7 @@ GBytes *compressed(const void *data, gsize len, QpkgCompression compression)
         status = archive_write_add_filter_zstd(writer);
         break;
     case QPKG_7Z:
+        status = ARCHIVE_OK;
         break;
     }
     g_assert_cmpint(status, ==, ARCHIVE_OK);

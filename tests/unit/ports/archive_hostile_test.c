@@ -310,7 +310,7 @@ static void pax_headers_change_nothing_about_the_rules(void)
         {"path", "./a\xff", "data archive: "},
         {"linkpath", "../../outside/file", "leaves the package"},
         {"GNU.sparse.major", "1", "data archive: "},
-        {"GNU.sparse.map", "512,1", "than its 1 bytes"},
+        {"GNU.sparse.map", "512,1", "a file with a hole"},
         {"size", "9999999999999", "bytes in all files, found more"},
         {"size", "-1", "data archive: "},
     };

@@ -40,6 +40,14 @@ static void serve_stall(int fd, const char *request)
     poll(&peer, 1, 20000);
 }
 
+static void serve_stall_tagged(int fd, const char *request)
+{
+    (void)request;
+    struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"v1\"\r\nConnection: close\r\n\r\n0123");
+    poll(&peer, 1, 20000);
+}
+
 static void serve_range(int fd, const char *request)
 {
     const char *range = strstr(request, "Range: bytes=");
@@ -52,6 +60,38 @@ static void serve_range(int fd, const char *request)
                                               "Content-Length: %d\r\nConnection: close\r\n\r\n%s",
                                               from, 10 - from, &BODY[from]);
     say(fd, answer);
+}
+
+/* Three bytes of what was asked for, and an end that nobody announced. */
+static void serve_breaks(int fd, const char *request)
+{
+    const char *range = strstr(request, "Range: bytes=");
+    int from = 0;
+    if (range != NULL && sscanf(range, "Range: bytes=%d-", &from) != 1)
+        return;
+    g_autofree char *part =
+        range ? g_strdup_printf("HTTP/1.1 206 Part\r\nContent-Range: bytes %d-9/10\r\n", from)
+              : g_strdup("HTTP/1.1 200 OK\r\n");
+    g_autofree char *answer =
+        g_strdup_printf("%sContent-Length: %d\r\n\r\n%.3s", part, 10 - from, &BODY[from]);
+    say(fd, answer);
+}
+
+/* Is what it is now, v1; a part of it only for who has the same, or does not say. */
+static void serve_tagged(int fd, const char *request)
+{
+    gboolean is_other =
+        strstr(request, "If-Range:") != NULL && strstr(request, "If-Range: \"v1\"\r\n") == NULL;
+    serve_range(fd, is_other ? "" : request);
+}
+
+static void serve_tagged_blindly(int fd, const char *request)
+{
+    if (strstr(request, "Range: bytes=4-") == NULL)
+        serve_range(fd, request);
+    else
+        say(fd, "HTTP/1.1 206 Part\r\nETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n"
+                "Connection: close\r\n\r\n456789");
 }
 
 /* Ranges are answered, but not with what was asked for. */
@@ -91,6 +131,7 @@ static void serve_agent(int fd, const char *request)
     say(fd, answer);
 }
 
+#define TEN                "0123456789"
 #define ANSWER(head, body) "HTTP/1.1 " head "\r\nConnection: close\r\n\r\n" body
 
 /* A column for each part would be wider than any screen. */
@@ -122,9 +163,17 @@ static const struct {
     {"/long-unannounced", ANSWER("200 OK", "0123456789ab"), NULL},
     {"/odd-etag", ANSWER("200 OK\r\nETag: \"a b\"\r\nContent-Length: 2", "ok"), NULL},
     {"/garbage", "this is no http", NULL},
+    {"/absurd", ANSWER("200 OK\r\nContent-Length: 999999999999999", TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN), NULL},
+    {"/too-long-and-short", ANSWER("200 OK\r\nContent-Length: 1000", "012"), NULL},
+    {"/marked-page", ANSWER("200 OK\r\nContent-Length: 9", "\xef\xbb\xbf<html>"), NULL},
+    {"/squeezed", ANSWER("200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2", "ok"), NULL},
     {"/endless", NULL, serve_endless},
     {"/stall", NULL, serve_stall},
     {"/range", NULL, serve_range},
+    {"/breaks", NULL, serve_breaks},
+    {"/tagged", NULL, serve_tagged},
+    {"/tagged-blindly", NULL, serve_tagged_blindly},
+    {"/stall-tagged", NULL, serve_stall_tagged},
     {"/wrong-range", NULL, serve_wrong_range},
     {"/no-range", NULL, serve_no_range},
     {"/etag", NULL, serve_etag},

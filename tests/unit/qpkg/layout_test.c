@@ -22,6 +22,16 @@ static void the_lengths_of_a_good_header_are_read(void)
     g_assert_false(layout->tail_size_matches);
 }
 
+static void what_is_cut_short_does_not_end_as_an_archive_ends(void)
+{
+    g_auto(Fd) fd = handmade_archive(GOOD_HEADER, "", 0);
+    g_assert_true(qpkg_ends_whole(fd));
+    for (gint64 end = lseek(fd, 0, SEEK_END) - 1; end >= 0; end--) {
+        g_assert_cmpint(ftruncate(fd, end), ==, 0);
+        g_assert_false(qpkg_ends_whole(fd));
+    }
+}
+
 #define SCRIPT "script_len=@S@\n"
 #define FIRST  "offset=$(/usr/bin/expr $script_len + 10)\n"
 #define DATA   "/bin/dd of=$D/data.tar.gz\n"
@@ -142,6 +152,8 @@ static void a_pipe_is_no_archive(void)
 void layout_tests(void)
 {
     g_test_add_func("/layout/the_lengths_of_a_good_header_are_read", the_lengths_of_a_good_header_are_read);
+    g_test_add_func("/layout/what_is_cut_short_does_not_end_as_an_archive_ends",
+                    what_is_cut_short_does_not_end_as_an_archive_ends);
     g_test_add_func("/layout/a_header_that_lies_is_refused", a_header_that_lies_is_refused);
     g_test_add_func("/layout/a_header_without_an_end_is_given_up_at_64_kib",
                     a_header_without_an_end_is_given_up_at_64_kib);

@@ -1,6 +1,9 @@
 /* signature_test.c - the strong signature: what it covers, byte by byte, and what it leaves open. */
 #include "test.h"
 
+#include <openssl/cms.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,16 +121,80 @@ static void a_flipped_byte_of_the_signature_never_verifies_as_somebody_else(void
     g_assert_cmpint(refused, >, record->length * 95 / 100);
 }
 
+/* QDK's record over these bytes, as `openssl cms -sign -nodetach` makes it: S/MIME text that holds their SHA-1. */
+static GBytes *legacy_record(const Signed *self, const void *content, gsize len)
+{
+    guint8 sha1[SHA_DIGEST_LENGTH];
+    char *text;
+    SHA1(content, len, sha1);
+    BIO *pem = BIO_new_mem_buf(self->signer_pem, -1), *key_pem = BIO_new_mem_buf(self->signer_key, -1);
+    BIO *held = BIO_new_mem_buf(sha1, sizeof sha1), *out = BIO_new(BIO_s_mem());
+    X509 *leaf = PEM_read_bio_X509(pem, NULL, NULL, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_pem, NULL, NULL, NULL);
+    CMS_ContentInfo *cms = CMS_sign(leaf, key, NULL, held, CMS_BINARY);
+    g_assert_cmpint(SMIME_write_CMS(out, cms, NULL, CMS_BINARY), ==, 1);
+    long n = BIO_get_mem_data(out, &text);
+    GBytes *record = g_bytes_new(text, (gsize)n);
+    CMS_ContentInfo_free(cms);
+    X509_free(leaf);
+    EVP_PKEY_free(key);
+    BIO *const bios[] = {pem, key_pem, held, out};
+    for (gsize i = 0; i < G_N_ELEMENTS(bios); i++)
+        BIO_free(bios[i]);
+    return record;
+}
+
+/* The strong signature's verdict on its archive with this legacy record put into it. */
+static gboolean verify_with_legacy(const Signed *self, GBytes *legacy, GError **error)
+{
+    g_auto(CmsSigner) signer = {0};
+    g_auto(Fd) fd = memory_file(g_bytes_get_data(self->archive, NULL), g_bytes_get_size(self->archive));
+    g_auto(Fd) out = memory_file("", 0);
+    g_autoptr(QpkgLayout) layout = qpkg_layout_read(fd, error);
+    g_assert_true(qpkg_write_with_record(fd, layout, QPKG_RECORD_CMS, legacy, out, error));
+    g_autoptr(QpkgLayout) both = qpkg_layout_read(out, error);
+    g_assert_nonnull(both);
+    gboolean is_good = qpkg_verify_strong(out, both, self->anchors, NOW, &signer, error);
+    g_assert_true(is_good == (signer.publisher != NULL));
+    return is_good;
+}
+
+static void a_legacy_record_that_does_not_fit_spoils_a_good_signature(void)
+{
+    g_auto(Signed) self = {0};
+    signed_init(&self);
+    g_autoptr(GError) error = NULL;
+    g_auto(Fd) fd = memory_file(g_bytes_get_data(self.archive, NULL), g_bytes_get_size(self.archive));
+    g_autoptr(QpkgLayout) layout = qpkg_layout_read(fd, &error);
+    gsize content_bytes = (gsize)layout->content_bytes;
+    g_autoptr(GBytes) other = legacy_record(&self, g_bytes_get_data(self.archive, NULL), content_bytes - 1);
+    g_assert_false(verify_with_legacy(&self, other, &error));
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "legacy signature: it does not fit the content");
+    g_autoptr(GBytes) garbage = g_bytes_new("legacy", 6);
+    g_assert_false(verify_with_legacy(&self, garbage, &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "legacy signature: wanted s/mime");
+    gsize len;
+    g_autoptr(GBytes) good = legacy_record(&self, g_bytes_get_data(self.archive, NULL), content_bytes);
+    char *forged = g_strndup(g_bytes_get_data(good, &len), g_bytes_get_size(good));
+    for (char *c = forged + strlen(forged) / 2; *c; c++) /* in the signature's base64 */
+        if (*c == 'A' || *c == 'B')
+            *c = *c == 'A' ? 'B' : 'A';
+    g_autoptr(GBytes) damaged = g_bytes_new_take(forged, strlen(forged));
+    g_assert_false(verify_with_legacy(&self, damaged, &error));
+    g_clear_error(&error);
+}
+
 static void adding_a_legacy_record_afterwards_leaves_it_good(void)
 {
     g_auto(Signed) self = {0};
     signed_init(&self);
     g_autoptr(GError) error = NULL;
     g_auto(CmsSigner) signer = {0};
-    g_autoptr(GBytes) legacy = g_bytes_new("legacy", 6);
     g_auto(Fd) fd = memory_file(g_bytes_get_data(self.archive, NULL), g_bytes_get_size(self.archive));
     g_auto(Fd) out = memory_file("", 0);
     g_autoptr(QpkgLayout) layout = qpkg_layout_read(fd, &error);
+    g_autoptr(GBytes) legacy =
+        legacy_record(&self, g_bytes_get_data(self.archive, NULL), (gsize)layout->content_bytes);
     g_assert_true(qpkg_write_with_record(fd, layout, QPKG_RECORD_CMS, legacy, out, &error));
     g_autoptr(QpkgLayout) both = qpkg_layout_read(out, &error);
     g_assert_no_error(error);
@@ -186,6 +253,8 @@ void signature_tests(void)
                     a_flipped_byte_of_the_signature_never_verifies_as_somebody_else);
     g_test_add_func("/signature/adding_a_legacy_record_afterwards_leaves_it_good",
                     adding_a_legacy_record_afterwards_leaves_it_good);
+    g_test_add_func("/signature/a_legacy_record_that_does_not_fit_spoils_a_good_signature",
+                    a_legacy_record_that_does_not_fit_spoils_a_good_signature);
     g_test_add_func("/signature/an_unsigned_archive_is_untrusted", an_unsigned_archive_is_untrusted);
     g_test_add_func("/signature/a_signature_of_another_vendor_is_untrusted",
                     a_signature_of_another_vendor_is_untrusted);

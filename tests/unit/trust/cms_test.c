@@ -400,7 +400,6 @@ static void test_self_signed_leaf(void)
 /* An attacker's own root, sent along: it may be shown, and pinned by its digest, but never trusts itself. */
 static void test_embedded_root(void)
 {
-    g_autoptr(GError) error = NULL;
     g_autoptr(Forged) ca = FORGE_CA("Acme");
     g_autoptr(Forged) evil = FORGE_CA("Evil");
     g_autoptr(Forged) signer = FORGE_SIGNER("Acme", .issuer = evil);

@@ -60,6 +60,37 @@ static const char pkcs1_sig[] =
 #define ED_ID            "eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b"
 #define ED_WITH_NOTES_ID "fee1b193737a70217362110e98d007c784143d57dd54213e49aa2ac98889c4ae"
 
+/* what is no key of ours, made with openssl; the last two have the exponents 1 and 65536 */
+static const char p384_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAESnm94Hd8ZTZzW05tEhtJKK7xFKwLpmB+"
+    "\nglzNuLNGpmI5S5+qCvdXnA8YG3LnXYZiQX8jsXA+gZZEGWzucxOWUA+0kfgjZioR\n8qo50YndwWplAfyfO/AEHmWn"
+    "JodJTnFh\n-----END PUBLIC KEY-----\n";
+static const char spelled_out_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAA"
+    "\nAAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA////\n///////////8BCBaxjXYqjqT"
+    "57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSd\nNgiG5wSTamZ44ROdJreBn36QBEEEaxfR8uEsQkf4vOblY6RA8n"
+    "cDfYEt6zOg9KE5\nRdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9QIhAP////8AAAAA\n//////////"
+    "+85vqtpxeehPO5ysL8YyVRAgEBA0IABKYhsQcjPYnmzxygnRr0BM6W\njeIeX9mlViWYiazJ6alYhMs9NSAXE5MkA4n1"
+    "zoQkcwn3eIyVlL08Y/eItmTofHE=\n-----END PUBLIC KEY-----\n";
+static const char rsa_pss_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIDALBgkqhkiG9w0BAQoDggEPADCCAQoCggEBAL6LIA6Teke+/6r5PFFpmwD0"
+    "\nvrISyRwW6053x6cHRzqoM7ZKncpiSU6UOr1Mr3vebgcwpCkACeJMOsHnmNtIsmHP\neSCD1YLJYbnMnxlZzAGtGHjt"
+    "/Abtb9+L84aUy6VGe8EKTdo7UI9TYgnVXWMn1QTf\noQMimSREttxKSeqZBLKrx6H2tTt4b1FdQ88x4vhinkTh5UnnWx"
+    "7kXQcqCjrfpBCC\nzbLI+1M0eUaUsBdLK874beqPP3Y7Tm+tehjL2hFCIp2Qu23+DCAcZ73DzpNObWdp\ni6QDDiOuzS"
+    "BYL+kQjjm2fJBHEvnkv+ptgNuhySSsysJBEGfGNvpOZNNpm2irZbMC\nAwEAAQ==\n-----END PUBLIC KEY-----\n";
+static const char exponent_1_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIDANBgkqhkiG9w0BAQEFAAOCAQ0AMIIBCAKCAQEAwnZ9G/RAlZUiv4OI3j6Y"
+    "\n0kXCfiTLM1XsnFjIO7SlNrqje8/LhKrqwRBk8B7shsF2ROLxzQ/XogDEHRaHCv+c\n43FBBIjWxM2pKwme/Cxc100A"
+    "7h32aZ1LEdbcwIxYhBgR/SWDTmkyxGJ6ZDOdEWvg\n7C8wrRgI6s2j0lHCgUbvhyugZ+BX4+uN8gY87DCLYfw3jlCyOp"
+    "HCvrTleuWVGrwU\nFBa5fdnzGQZboou5zYKwPB08AGR6z+je/MUy5oRQ2c4IgwJnodVWW5prRJqUf/M1\nLbQtwWpffk"
+    "TbJ8F//pHC0q2KOWEaszAO94jjMxJGHUlKqDHrEI+NYqCudxkRYEi3\n4wIBAQ==\n-----END PUBLIC KEY-----\n";
+static const char exponent_even_pem[] =
+    "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwnZ9G/RAlZUiv4OI3j6Y"
+    "\n0kXCfiTLM1XsnFjIO7SlNrqje8/LhKrqwRBk8B7shsF2ROLxzQ/XogDEHRaHCv+c\n43FBBIjWxM2pKwme/Cxc100A"
+    "7h32aZ1LEdbcwIxYhBgR/SWDTmkyxGJ6ZDOdEWvg\n7C8wrRgI6s2j0lHCgUbvhyugZ+BX4+uN8gY87DCLYfw3jlCyOp"
+    "HCvrTleuWVGrwU\nFBa5fdnzGQZboou5zYKwPB08AGR6z+je/MUy5oRQ2c4IgwJnodVWW5prRJqUf/M1\nLbQtwWpffk"
+    "TbJ8F//pHC0q2KOWEaszAO94jjMxJGHUlKqDHrEI+NYqCudxkRYEi3\n4wIDAQAA\n-----END PUBLIC KEY-----\n";
+
 static PublicKey *key_of(const char *keytype, const char *scheme, const char *text, GError **error)
 {
     g_autoptr(json_t) object =
@@ -172,6 +203,12 @@ static const struct {
     {"rsa", "rsassa-pss-sha256", ec_pem, "wanted a key for rsassa-pss-sha256, found one of type EC"},
     {"rsa", "rsassa-pss-sha256", weak_pem, "wanted rsa of 2048 to 8192 bits, found 1024"},
     {"rsa", "rsassa-pss-sha256", "", "wanted a public key in pem form"},
+    {"ecdsa", "ecdsa-sha2-nistp256", p384_pem, "wanted curve prime256v1, found secp384r1"},
+    {"ecdsa", "ecdsa-sha2-nistp256", spelled_out_pem, "wanted curve prime256v1, found one without a name"},
+    {"rsa", "rsassa-pss-sha256", rsa_pss_pem,
+     "wanted a key for rsassa-pss-sha256, found one of type RSA-PSS"},
+    {"rsa", "rsassa-pss-sha256", exponent_1_pem, "wanted an odd rsa exponent above 1"},
+    {"rsa", "rsassa-pss-sha256", exponent_even_pem, "wanted an odd rsa exponent above 1"},
 };
 
 static void test_misfits(void)
@@ -267,8 +304,71 @@ static void test_locked_key_as_public(void)
     private_pem_free(pem);
 }
 
+/* What a token exports, and what we write ourselves, name the same key. */
+static void test_public_text(void)
+{
+    for (int kind = KEY_ED25519; kind <= KEY_RSA; kind++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(PrivateKey) made = private_key_generate((KeyKind)kind, &error);
+        g_assert_no_error(error);
+        const PublicKey *half = private_key_public(made);
+        g_autofree char *object = json_to_text(public_key_json(half));
+        g_autoptr(PublicKey) from_object = public_key_from_text(object, strlen(object), &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(public_key_id(from_object), ==, public_key_id(half));
+        if (kind == KEY_ED25519)
+            continue;
+        const char *pem =
+            json_string_value(json_object_get(json_object_get(public_key_json(half), "keyval"), "public"));
+        g_autoptr(PublicKey) from_pem = public_key_from_text(pem, strlen(pem), &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(public_key_id(from_pem), ==, public_key_id(half));
+        g_assert_cmpstr(public_key_scheme(from_pem), ==, public_key_scheme(half));
+    }
+}
+
+static void test_public_text_misfits(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_null(public_key_from_text(weak_pem, strlen(weak_pem), &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "wanted rsa of 2048");
+    g_assert_null(public_key_from_text("{}", 2, &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "keytype");
+    g_assert_null(public_key_from_text("", 0, &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "public key in pem form");
+}
+
+static GBytes *sign_with(const PublicKey *key, const void *data, gsize len, gpointer other, GError **error)
+{
+    (void)key;
+    return private_key_sign(other, data, len, error);
+}
+
+/* A token that holds another key answers, too; its answer is no signature of ours. */
+static void test_external(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(PrivateKey) held = private_key_generate(KEY_ECDSA, &error);
+    g_autoptr(PrivateKey) stranger = private_key_generate(KEY_ECDSA, &error);
+    g_assert_no_error(error);
+    const json_t *object = public_key_json(private_key_public(held));
+    g_autoptr(PrivateKey) good = private_key_external(public_key_from_json(object, NULL), sign_with, held);
+    g_autoptr(PrivateKey) bad = private_key_external(public_key_from_json(object, NULL), sign_with, stranger);
+    g_autoptr(GBytes) sig = private_key_sign(good, "abc", 3, &error);
+    g_assert_no_error(error);
+    g_assert_true(public_key_verify(private_key_public(held), "abc", 3, g_bytes_get_data(sig, NULL),
+                                    g_bytes_get_size(sig)));
+    g_assert_null(private_key_sign(bad, "abc", 3, &error));
+    assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "bytes that are none");
+    g_assert_null(private_key_to_pem(good, NULL, &error));
+    assert_error(&error, APPCENTER_ERROR_INVALID, "is not held here");
+}
+
 void key_tests_add(void)
 {
+    g_test_add_func("/key/a_public_half_is_read_as_object_and_as_pem", test_public_text);
+    g_test_add_func("/key/a_public_half_that_is_none_is_refused", test_public_text_misfits);
+    g_test_add_func("/key/what_an_external_signer_answers_is_checked", test_external);
     g_test_add_func("/key/signatures_and_ids_of_others_are_read", test_vectors);
     g_test_add_func("/key/one_scheme_does_not_pass_for_another", test_schemes_are_kept_apart);
     g_test_add_func("/key/a_malformed_signature_is_just_not_good", test_malformed_signatures);

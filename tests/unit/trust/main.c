@@ -48,6 +48,7 @@ int main(int argc, char **argv)
     metadata_tests_add();
     refresh_tests_add();
     rollback_tests_add();
+    rotation_tests_add();
     search_tests_add();
     sign_tests_add();
     certificate_tests_add();

@@ -1,6 +1,7 @@
 /* refresh_test.c - the refresh: what is asked for, what is kept, whose signatures count.
  *
- * Tests that are named after a CVE replay the fault of another client. Rollback, expiry and crashes: rollback_test.c.
+ * Tests that are named after a CVE replay the fault of another client. Rollback, expiry and crashes: rollback_test.c;
+ * new keys: rotation_test.c.
  */
 #include "repo.h"
 
@@ -318,95 +319,6 @@ static void test_mixed_key_kinds(void)
     assert_refreshes(box, repo);
 }
 
-/* ---- root ---- */
-
-static const struct {
-    const char *chain; /* "keys/threshold/signers" of versions 1, 2, ...; digits are keys */
-    gint64 ends_at;
-} root_chains[] = {
-    {"4/1/4 5/1/54 5/1/5", 3},
-    {"4/1/647 5/1/6547 5/1/657", 3},
-    {"45678/3/468 45678/3/485 45678/3/457", 3},
-    {"45678/3/468 45789/3/4859", 2},
-    {"456/3/456 789/3/456789 789/3/789", 3},
-    {"456/1/4 456/2/45", 2},
-    {"456/2/45 456/1/45 456/1/4", 3},
-    {"4/1/4 5/1/56", 1},
-    {"4/1/4 5/1/46", 1},
-    {"45678/3/468 45789/3/468", 1},
-    {"45678/3/468 45789/3/489", 1},
-    {"456/1/4 456/2/5", 1},
-    {"456/2/45 456/1/4", 1},
-};
-
-static void set_root(Repo *repo, const char *version)
-{
-    g_auto(GStrv) fields = g_strsplit(version, "/", 3);
-    json_array_clear(json_object_get(repo_role(repo, "root"), "keyids"));
-    for (const char *digit = fields[0]; *digit; digit++)
-        repo_add_key(repo, "root", (guint)(*digit - '0'));
-    json_object_set_new(repo_role(repo, "root"), "threshold", json_integer(*fields[1] - '0'));
-    g_ptr_array_set_size(g_hash_table_lookup(repo->signers, "root"), 0);
-    for (const char *digit = fields[2]; *digit; digit++)
-        g_ptr_array_add(g_hash_table_lookup(repo->signers, "root"), pool_key((guint)(*digit - '0')));
-}
-
-static void test_root_chains(void)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(root_chains); i++) {
-        g_autoptr(Repo) repo = repo_new();
-        g_auto(GStrv) versions = g_strsplit(root_chains[i].chain, " ", -1);
-        gboolean is_whole = root_chains[i].ends_at == (gint64)g_strv_length(versions);
-        set_root(repo, versions[0]);
-        repo_publish(repo, "root");
-        g_autoptr(Box) box = box_new(repo);
-        for (char **version = versions + 1; *version; version++) {
-            set_root(repo, *version);
-            repo_bump(repo, "root");
-        }
-        g_autoptr(GError) error = NULL;
-        g_assert_cmpint(box_refresh(box, repo, &error), ==, is_whole);
-        if (!is_whole)
-            assert_error(&error, APPCENTER_ERROR_UNTRUSTED, "needed keys of");
-        g_assert_cmpint(box_version(box, "root"), ==, root_chains[i].ends_at);
-    }
-}
-
-/* CVE-2020-15163 (python-tuf): a refused root was kept and trusted in the next run. */
-static void test_refused_root_is_not_kept(void)
-{
-    g_autoptr(Repo) repo = repo_new();
-    g_autoptr(Box) box = box_new(repo);
-    repo_rotate(repo, "root", 5); /* signed by the new key alone */
-    repo_bump(repo, "root");
-    for (int i = 0; i < 2; i++)
-        assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED,
-                       "root 2 is signed by 0 of 1 needed keys of root 1", "1 0 0 0");
-}
-
-/* CVE-2025-2885 (tough): a root of a later version under the name of the next one. */
-static void test_root_skips_a_version(void)
-{
-    g_autoptr(Repo) repo = repo_new();
-    g_autoptr(Box) box = box_new(repo);
-    repo_set(repo, "root", "version", json_integer(3));
-    repo_publish(repo, "root");
-    g_hash_table_insert(repo->files, g_strdup("2.root.json"), g_bytes_ref(repo_file(repo, "root")));
-    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "root: wanted version 2, found 3", "1 0 0 0");
-}
-
-static void test_many_roots(void)
-{
-    g_autoptr(Repo) repo = repo_new();
-    g_autoptr(Box) box = box_new(repo);
-    for (int i = 0; i < TUF_MAX_ROOT_STEPS + 3; i++)
-        repo_bump(repo, "root");
-    assert_refreshes(box, repo);
-    g_assert_cmpint(box_version(box, "root"), ==, TUF_MAX_ROOT_STEPS + 1);
-    assert_refreshes(box, repo);
-    g_assert_cmpint(box_version(box, "root"), ==, TUF_MAX_ROOT_STEPS + 4);
-}
-
 /* ---- what was announced ---- */
 
 static const struct {
@@ -450,6 +362,64 @@ static void test_hashes(void)
         tuf_sign(repo_part(repo, "targets"), g_hash_table_lookup(repo->signers, "targets"), NULL);
     repo_serve(repo, "targets", other);
     assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "announced by snapshot 3, found", "1 3 3 2");
+}
+
+static void test_snapshot_hash(void)
+{
+    g_autoptr(Repo) repo = repo_new();
+    g_autoptr(Box) box = box_new(repo);
+    repo->announces_hashes = TRUE;
+    repo_bump_all(repo, "targets snapshot timestamp");
+    repo_set(repo, "snapshot", "expires", json_string("2028-11-22T09:00:00Z"));
+    g_autoptr(GBytes) other =
+        tuf_sign(repo_part(repo, "snapshot"), g_hash_table_lookup(repo->signers, "snapshot"), NULL);
+    repo_serve(repo, "snapshot", other);
+    assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 2: sha256 ", "1 2 0 0");
+}
+
+/* (aktualizr) hashed what it had written anew from the parsed tree: a hash is over the bytes as served. */
+static void test_hash_of_served_bytes(void)
+{
+    for (int is_of_canonical = 0; is_of_canonical < 2; is_of_canonical++) {
+        g_autoptr(Repo) repo = repo_new();
+        g_autoptr(Box) box = box_new(repo);
+        g_autoptr(json_t) tree = repo_served(repo, "snapshot");
+        g_autofree char *indented = json_dumps(tree, JSON_INDENT(4));
+        g_autoptr(GBytes) served = bytes_of(indented);
+        g_autoptr(GBytes) canonical = canonical_json(tree, NULL);
+        GBytes *hashed = is_of_canonical ? canonical : served;
+        g_autofree char *sum =
+            digest_hex_of(DIGEST_SHA256, g_bytes_get_data(hashed, NULL), g_bytes_get_size(hashed));
+        json_t *info =
+            json_object_get(json_object_get(repo_part(repo, "timestamp"), "meta"), "snapshot.json");
+        json_object_set_new(info, "hashes", json_pack("{s:s}", "sha256", sum));
+        repo_serve(repo, "snapshot", served);
+        repo_bump(repo, "timestamp");
+        if (is_of_canonical)
+            assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 1: sha256", "1 2 0 0");
+        else
+            assert_refreshes(box, repo);
+    }
+}
+
+static void test_sha512(void)
+{
+    for (int is_right = 0; is_right < 2; is_right++) {
+        g_autoptr(Repo) repo = repo_new();
+        g_autoptr(Box) box = box_new(repo);
+        gsize len = 0;
+        const void *data = g_bytes_get_data(repo_file(repo, "snapshot"), &len);
+        g_autofree char *right = digest_hex_of(DIGEST_SHA512, data, len);
+        g_autofree char *wrong = g_strdup_printf("%0128d", 0);
+        json_t *info =
+            json_object_get(json_object_get(repo_part(repo, "timestamp"), "meta"), "snapshot.json");
+        json_object_set_new(info, "hashes", json_pack("{s:s}", "sha512", is_right ? right : wrong));
+        repo_bump(repo, "timestamp");
+        if (is_right)
+            assert_refreshes(box, repo);
+        else
+            assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "snapshot 1: sha512 0000", "1 2 0 0");
+    }
 }
 
 /* A stored snapshot of the right version, but not the announced one: it is fetched anew. */
@@ -571,12 +541,11 @@ void refresh_tests_add(void)
                     test_thousands_of_signatures);
     g_test_add_func("/refresh/a_key_of_an_unknown_kind_never_counts_and_never_hurts", test_unknown_key_kind);
     g_test_add_func("/refresh/all_kinds_of_keys_count", test_mixed_key_kinds);
-    g_test_add_func("/refresh/root_chains_end_where_they_must", test_root_chains);
-    g_test_add_func("/refresh/cve_2020_15163_a_refused_root_is_not_kept", test_refused_root_is_not_kept);
-    g_test_add_func("/refresh/cve_2025_2885_a_root_must_be_the_next_one", test_root_skips_a_version);
-    g_test_add_func("/refresh/a_long_chain_of_roots_goes_on_next_time", test_many_roots);
     g_test_add_func("/refresh/the_version_inside_must_be_the_announced_one", test_version_mismatch);
     g_test_add_func("/refresh/announced_hashes_are_checked", test_hashes);
+    g_test_add_func("/refresh/the_snapshot_must_fit_its_hash", test_snapshot_hash);
+    g_test_add_func("/refresh/a_hash_is_over_the_bytes_as_served", test_hash_of_served_bytes);
+    g_test_add_func("/refresh/announced_sha512_hashes_are_checked", test_sha512);
     g_test_add_func("/refresh/a_stored_snapshot_must_fit_the_announced_hash",
                     test_stored_snapshot_of_other_hash);
     g_test_add_func("/refresh/announced_lengths_are_checked", test_length);

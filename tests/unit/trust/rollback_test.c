@@ -65,7 +65,7 @@ static void test_role_removed(void)
                    "snapshot 3 no longer lists acme.json, the trusted snapshot 2 does", "1 3 2 2");
 }
 
-/* CVE-2025-2887 (tough), CVE-2022-29173 (go-tuf): only top-level roles were protected from rollback. */
+/* CVE-2025-2887 (tough): only top-level roles were protected from rollback. */
 static void test_delegated_rollback(void)
 {
     g_autoptr(Repo) repo = repo_new();
@@ -80,6 +80,32 @@ static void test_delegated_rollback(void)
     repo_bump_all(repo, "snapshot timestamp");
     assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED,
                    "snapshot 3 lists acme.json with version 4, the trusted snapshot 2 with 5", "1 3 2 2");
+}
+
+/* CVE-2022-29173 (go-tuf): what was no root was stored as trusted before its version was checked. */
+static void test_nothing_is_stored_before_its_version(void)
+{
+    static const struct {
+        const char *role;
+        const char *versions;
+    } cases[] = {{"timestamp", "1 3 3 3"}, {"snapshot", "1 3 3 3"}, {"targets", "1 4 3 3"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(Repo) repo = repo_new();
+        g_autoptr(Box) box = box_new(repo);
+        repo_bump_all(repo, "targets snapshot timestamp");
+        repo_bump_all(repo, "targets snapshot timestamp");
+        assert_refreshes(box, repo);
+        g_autoptr(GBytes) before = g_bytes_ref(g_hash_table_lookup(box->stored, cases[i].role));
+        repo_set(repo, cases[i].role, "version", json_integer(2));
+        repo_publish(repo, cases[i].role);
+        if (strcmp(cases[i].role, "targets") == 0)
+            repo_bump(repo, "snapshot");
+        if (strcmp(cases[i].role, "timestamp") != 0)
+            repo_bump(repo, "timestamp");
+        for (int run = 0; run < 2; run++)
+            assert_refused(box, repo, APPCENTER_ERROR_UNTRUSTED, "", cases[i].versions);
+        g_assert_true(g_bytes_equal(g_hash_table_lookup(box->stored, cases[i].role), before));
+    }
 }
 
 static void test_same_version(void)
@@ -319,6 +345,8 @@ void rollback_tests_add(void)
                          test_targets_rollback);
     g_test_add_func("/rollback/a_role_may_not_vanish", test_role_removed);
     g_test_add_func("/rollback/cve_2025_2887_an_older_delegated_role_is_refused", test_delegated_rollback);
+    g_test_add_func("/rollback/cve_2022_29173_nothing_is_stored_before_its_version_is_checked",
+                    test_nothing_is_stored_before_its_version);
     g_test_add_func("/rollback/the_same_timestamp_version_keeps_the_old_one", test_same_version);
     g_test_add_func("/rollback/a_snapshot_of_another_timestamp_is_refused", test_mix_and_match);
     g_test_add_func("/recovery/a_new_timestamp_key_lets_the_timestamp_start_again", test_timestamp_recovery);

@@ -545,8 +545,9 @@ void search_tests_add(void)
     g_test_add_func("/search/a_bad_publisher_does_not_keep_us_from_the_others", test_other_searches_go_on);
     g_test_add_func("/search/a_role_that_the_snapshot_lacks_is_not_fetched", test_not_in_snapshot);
     g_test_add_func("/search/a_loaded_role_is_verified_for_each_delegator", test_other_delegator);
-    g_test_add_func("/search/cve_2021_41131_role_names_are_quoted", test_role_names);
-    g_test_add_func("/search/cve_2026_6968_target_names_cannot_leave_their_folder", test_target_names);
+    g_test_add_func("/search/cve_2021_41131_cve_2021_41150_role_names_are_quoted", test_role_names);
+    g_test_add_func("/search/cve_2021_41149_cve_2026_6968_target_names_cannot_leave_their_folder",
+                    test_target_names);
     g_test_add_func("/search/the_hash_stands_before_the_last_segment", test_file_path);
     g_test_add_func("/search/a_target_needs_a_hash_that_we_know", test_target_members);
     g_test_add_func("/search/a_download_must_fit_in_length_and_every_hash", test_target_check);

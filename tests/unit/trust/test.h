@@ -13,6 +13,7 @@ void key_tests_add(void);
 void metadata_tests_add(void);
 void refresh_tests_add(void);
 void rollback_tests_add(void);
+void rotation_tests_add(void);
 void search_tests_add(void);
 void sign_tests_add(void);
 void certificate_tests_add(void);
