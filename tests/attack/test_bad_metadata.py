@@ -9,7 +9,7 @@ import json
 import forge
 import nas as lab
 import pytest
-from conftest import OLD
+from stock import OLD
 from sweep import Sweep
 
 HUGE = 10**400

@@ -9,7 +9,7 @@ import evil
 import nas as lab
 import pytest
 import sweep
-from conftest import NEW, OLD, add_repository
+from stock import NEW, OLD, add_repository
 
 STALL_S = 2
 LIMIT_S = STALL_S + 60
