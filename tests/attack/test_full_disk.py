@@ -138,7 +138,7 @@ def eaten_moments():
 
 def test_a_state_disk_that_takes_nothing_more_leaves_no_app_down(stock):
     """The ballast is eaten as well: nothing can be recorded until there is space, but what was stopped runs again."""
-    sweep = Sweep("disk", "state without ballast", eaten_moments(), sample=4)
+    sweep = Sweep("disk", "state without ballast", eaten_moments(), sample=2)
     for line in sweep:
         with sweep.at(line), SmallBox(stock) as box:
             code, words = fill_at(box, line, "state", "bytes", also=lambda b=box: eat_ballast(b))
