@@ -5,7 +5,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-import conftest
+import stock
 import gate as gates
 import judge as judges
 import nas as lab
@@ -13,8 +13,8 @@ import nas as lab
 PHOTO = b"\x89PNG\r\n\x1a\n" + b"photo"
 NUMBERS = itertools.count(1)
 GROUP = ("MediaLibrary", "PhotoStation")
-OLD = {app: conftest.OLD[app] for app in GROUP}
-NEW = {app: conftest.NEW[app] for app in GROUP}
+OLD = {app: stock.OLD[app] for app in GROUP}
+NEW = {app: stock.NEW[app] for app in GROUP}
 
 
 class User:
@@ -63,7 +63,7 @@ class Stock:
         nas.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="0s"))
         try:
             nas.start()
-            conftest.add_repository(nas, self.vendor, self.web)
+            stock.add_repository(nas, self.vendor, self.web)
             nas.ctl("install", "PhotoStation=" + OLD["PhotoStation"], "--yes")
             self._use(nas)
             self.vendor.add(*(self.session.packages[item] for item in NEW.items()))
@@ -76,7 +76,7 @@ class Stock:
             fresh = lab.Nas(self.base / "bare/nas")
             fresh.configure((nas.root / "etc/appcenter/appcenter.conf").read_text())
             fresh.start()
-            conftest.add_repository(fresh, self.vendor, self.web)
+            stock.add_repository(fresh, self.vendor, self.web)
             fresh.stop()
         finally:
             nas.stop()

@@ -144,15 +144,21 @@ static gboolean refuse_when_busy(Cli *cli, GError **error)
                      "job %" G_GINT64_FORMAT " is running; without --no-wait this would wait", job);
 }
 
-/* The job as recorded; a daemon that ends with its job (SIGTERM) has said the most important things before. */
+/* The job as recorded; a daemon that ends with its job (SIGTERM) has said the most important things before. A job without
+ * a result is not one that is done. */
 static json_t *final_result(Cli *cli, gint64 id, const Follow *follow, GError **error)
 {
     g_autoptr(GError) gone = NULL;
     json_t *result = job_result(cli, id, &gone);
-    if (result || !follow->last_words || error_kind(gone) != APPCENTER_ERROR_NO_DAEMON) {
-        if (!result)
-            g_propagate_error(error, g_steal_pointer(&gone));
+    if (json_is_object(result))
         return result;
+    if (result)
+        error_set(&gone, APPCENTER_ERROR_INTERNAL,
+                  "job %" G_GINT64_FORMAT " is over, its result is not known", id);
+    gboolean may_be_told = result || error_kind(gone) == APPCENTER_ERROR_NO_DAEMON;
+    if (!follow->last_words || !may_be_told) {
+        g_propagate_error(error, g_steal_pointer(&gone));
+        return NULL;
     }
     result = json_copy(follow->last_words);
     json_object_set_new(result, "id", json_integer(id));

@@ -64,8 +64,10 @@ static gboolean get_jobs(Daemon *daemon, const ApiRequest *request, ApiReply *re
     if (!jobs)
         return FALSE;
     json_t *list = json_array();
-    for (guint i = 0; i < jobs->len; i++)
+    for (guint i = 0; i < jobs->len; i++) {
+        jobs_overlay(daemon->jobs, jobs->pdata[i]);
         json_array_append_new(list, view_job(daemon, jobs->pdata[i]));
+    }
     return answer(reply, json_pack("{s:s, s:o}", "schema", "appctl.jobs/1", "jobs", list));
 }
 
@@ -75,7 +77,10 @@ static gboolean get_job(Daemon *daemon, const ApiRequest *request, ApiReply *rep
     if (!parse_number(request->name, G_MAXINT64, &id))
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "no job \"%s\"", request->name);
     g_autoptr(StoreJob) job = store_job_get(daemon->store, id, error);
-    return job && answer(reply, view_job(daemon, job));
+    if (!job)
+        return FALSE;
+    jobs_overlay(daemon->jobs, job);
+    return answer(reply, view_job(daemon, job));
 }
 
 static gboolean get_events(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
@@ -89,6 +94,7 @@ static gboolean get_events(Daemon *daemon, const ApiRequest *request, ApiReply *
     g_autoptr(StoreJob) job = store_job_get(daemon->store, reply->stream_job, error);
     if (!job)
         return FALSE;
+    jobs_overlay(daemon->jobs, job);
     reply->stream_is_over = job->finished_at != 0;
     return TRUE;
 }

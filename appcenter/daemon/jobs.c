@@ -11,6 +11,7 @@
 
 #include "daemon/jobs_child.h"
 #include "daemon/jobs_lost.h"
+#include "daemon/jobs_record.h"
 
 #define JOBS_MAX_LINE_BYTES (8 * 1024 * 1024) /* a result line carries a whole plan */
 #define JOBS_SILENCE_S      (15 * 60)
@@ -33,6 +34,7 @@ typedef struct {
 
 struct Jobs {
     Store *store;
+    JobsRecord *record;
     char *root_path;
     char *program;
     JobsListener listener;
@@ -76,12 +78,8 @@ static json_t *failure_result(AppcenterError kind, const char *message)
 
 static void record(Jobs *jobs, gint64 id, const char *state, json_t *result)
 {
-    if (!id)
-        return;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = result ? json_to_text(result) : NULL;
-    if (!store_job_set(jobs->store, id, state, text, g_get_real_time() / G_USEC_PER_SEC, &error))
-        log_error("jobs", "job %" G_GINT64_FORMAT ": %s", id, error->message);
+    if (id)
+        jobs_record_put(jobs->record, id, state, result);
 }
 
 static void emit(Jobs *jobs, gint64 id, json_t *event, gboolean keep)
@@ -171,6 +169,7 @@ Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener
 {
     g_autoptr(Jobs) jobs = g_new0(Jobs, 1);
     jobs->store = store;
+    jobs->record = jobs_record_new(store);
     jobs->root_path = g_strdup(root_path);
     jobs->program = jobs_child_program();
     jobs->listener = *listener;
@@ -213,6 +212,7 @@ void jobs_free(Jobs *jobs)
     drop_child(jobs);
     g_queue_clear_full(&jobs->queue, (GDestroyNotify)job_free);
     g_queue_clear_full(&jobs->lost, (GDestroyNotify)lost_free);
+    jobs_record_free(jobs->record);
     g_string_free(jobs->line, TRUE);
     g_free(jobs->root_path);
     g_free(jobs->program);
@@ -538,6 +538,11 @@ gboolean jobs_need_file(const Jobs *jobs, const char *path)
         if (names_file(link->data, path))
             return TRUE;
     return FALSE;
+}
+
+void jobs_overlay(const Jobs *jobs, StoreJob *job)
+{
+    jobs_record_overlay(jobs->record, job);
 }
 
 gint64 jobs_running_id(const Jobs *jobs)

@@ -46,6 +46,8 @@ gboolean jobs_is_running(const Jobs *jobs);
 gboolean jobs_has_own(const Jobs *jobs);
 /* A job that runs or waits names this spooled file (product path). */
 gboolean jobs_need_file(const Jobs *jobs, const char *path);
+/* Puts what a full disk did not take yet into a job that was read from the store. */
+void jobs_overlay(const Jobs *jobs, StoreJob *job);
 /* Id of the running recorded job, 0 when there is none. */
 gint64 jobs_running_id(const Jobs *jobs);
 /* {"app","step","words","done","total"} of the running job, or NULL; borrowed. */

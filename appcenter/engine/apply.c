@@ -80,13 +80,29 @@ static const char *journal_state(GPtrArray *rows, const char *app, const char *s
     return NULL;
 }
 
+/* A full disk that has no ballast left is no reason to leave an app down: every undo bears to be repeated, which is what
+ * recovery then does. */
+static gboolean journal_undo(Walk *walk, const WalkApp *app, const Step *step, const char *state,
+                             GError **error)
+{
+    g_autoptr(GError) failed = NULL;
+    if (journal(walk, app, step, state, NULL, &failed))
+        return TRUE;
+    if (error_kind(failed) != APPCENTER_ERROR_NO_SPACE) {
+        g_propagate_error(error, g_steal_pointer(&failed));
+        return FALSE;
+    }
+    log_warning("walk", "'%s' of %s is %s, unrecorded: %s", step->words, app->app, state, failed->message);
+    return TRUE;
+}
+
 /* A failed undo ends that app's walk: it is shown as failed, and start-up tries again. */
 static gboolean undo_step(Walk *walk, WalkApp *app, const Step *step, GError **error)
 {
     g_autoptr(GError) failed = NULL;
     emit_step(walk, app, step, TRUE, FALSE);
-    if (journal(walk, app, step, "undoing", NULL, &failed) && step->undo(walk, app, &failed) &&
-        journal(walk, app, step, "undone", NULL, &failed)) {
+    if (journal_undo(walk, app, step, "undoing", &failed) && step->undo(walk, app, &failed) &&
+        journal_undo(walk, app, step, "undone", &failed)) {
         emit_step(walk, app, step, TRUE, TRUE);
         return TRUE;
     }
@@ -152,9 +168,10 @@ static gboolean reached_switch(Walk *walk)
 static void finish(Walk *walk, const char *result, const char *code, const char *message)
 {
     g_autoptr(GError) error = NULL;
+    g_autoptr(GError) unfinished = NULL;
     if (!store_txn_finish(walk->engine->store, walk->txn_id, result, code, message, engine_now(walk->engine),
-                          &error))
-        log_error("walk", "transaction %" G_GINT64_FORMAT ": %s", walk->txn_id, error->message);
+                          &unfinished))
+        log_error("walk", "transaction %" G_GINT64_FORMAT ": %s", walk->txn_id, unfinished->message);
     engine_emit(walk->engine,
                 &(EngineEvent){.kind = ENGINE_EVENT_TRANSACTION, .txn_id = walk->txn_id, .text = result});
     if (!store_backup(walk->engine->store, &error))

@@ -347,9 +347,9 @@ static GPtrArray *solve_request(Planning *planning, GError **error)
 GPtrArray *plan_solved(Planning *planning, GError **error)
 {
     RequestKind kind = planning->request->kind;
-    if (kind == REQUEST_AUTO ? !check_verdicts(planning, error)
-                             : kind != REQUEST_REMOVE && kind != REQUEST_AUTOREMOVE &&
-                                   !check_all_named(planning, error))
+    if (kind == REQUEST_AUTO
+            ? !check_verdicts(planning, error)
+            : kind != REQUEST_REMOVE && kind != REQUEST_AUTOREMOVE && !check_all_named(planning, error))
         return NULL;
     GPtrArray *changes = solve_request(planning, error);
     for (guint i = 0; changes && i < changes->len; i++)

@@ -160,12 +160,13 @@ gboolean engine_service(Engine *engine, const char *action, const char *name, GE
     if (!is_enable && !is_disable && !g_str_equal(action, "start") && !g_str_equal(action, "stop"))
         return error_set(error, APPCENTER_ERROR_INVALID, "\"%s\": wanted start, stop, enable or disable",
                          action);
-    if ((is_enable || is_disable) && !store_app_set_enabled(engine->store, name, is_enable, error))
+    if ((is_enable || is_disable) &&
+        (!store_app_set_enabled(engine->store, name, is_enable, error) ||
+         !engine_write_registration(engine, NULL, FALSE, error))) /* scripts ask it whether they may start */
         return FALSE;
     gboolean ok = is_disable || g_str_equal(action, "stop") ? stop_app(engine, app, error)
                                                             : start_app(engine, app, error);
     if (ok && app->has_failed)
         ok = store_app_set_failed(engine->store, name, NULL, error);
-    return engine_write_registration(engine, NULL, FALSE, ok ? error : NULL) &&
-           ok; /* enabled is so, running or not */
+    return ok; /* enabled is so, running or not */
 }

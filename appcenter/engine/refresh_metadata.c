@@ -66,6 +66,32 @@ void refresh_distrust(GError *failure)
         failure->code = APPCENTER_ERROR_UNTRUSTED;
 }
 
+/* A transfer that ended early without saying so is the network's fault: what came is shorter than signed metadata announces
+ * and not whole in its own form. A whole file of another size is somebody's doing. */
+static gboolean blame_network(const Refresh *refresh, const char *what, gsize len, gint64 announced,
+                              GError **error)
+{
+    g_autoptr(GUri) uri = g_uri_parse(refresh->urls[0], G_URI_FLAGS_NONE, NULL);
+    const char *host = uri ? g_uri_get_host(uri) : NULL;
+    return error_set(error, APPCENTER_ERROR_NETWORK,
+                     "%s ended %s after %" G_GSIZE_FORMAT " of %" G_GINT64_FORMAT
+                     " bytes, shorter than announced",
+                     host && *host ? host : refresh->urls[0], what, len, announced);
+}
+
+static gboolean drop_raw(const void *data G_GNUC_UNUSED, gsize len G_GNUC_UNUSED,
+                         gpointer user_data G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+    return TRUE;
+}
+
+static gboolean is_whole_zstd(GBytes *bytes)
+{
+    gsize len = 0;
+    const void *data = g_bytes_get_data(bytes, &len);
+    return archive_zstd_decompress(data, len, RAW_BYTES_MAX, drop_raw, NULL, NULL);
+}
+
 static gboolean answer(Refresh *refresh, const TufWant *want, GError **error)
 {
     g_auto(FetchOutcome) outcome = {0};
@@ -178,6 +204,10 @@ GBytes *refresh_download(Refresh *refresh, const TufTarget *target, GError **err
         return NULL;
     gsize len = 0;
     const void *data = g_bytes_get_data(bytes, &len);
+    if ((gint64)len < target->length && !is_whole_zstd(bytes)) {
+        blame_network(refresh, target->path, len, target->length, error);
+        return NULL;
+    }
     g_autofree char *sha256 = digest_hex_of(DIGEST_SHA256, data, len);
     g_autofree char *sha512 = digest_hex_of(DIGEST_SHA512, data, len);
     return tuf_target_check(target, (gint64)len, sha256, sha512, error) ? g_steal_pointer(&bytes) : NULL;

@@ -62,6 +62,8 @@ char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
                 service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
         }
         data = json_pack("{s:b}", "was_running", app->was_running);
+    } else if (g_str_equal(step->name, "SETUP")) {
+        return walk_decide_configs(walk, app);
     } else if (g_str_equal(step->name, "SWAP")) {
         if (!volume_inodes(walk->engine->volume, app->app, app->stage, &app->inodes, error))
             return NULL;

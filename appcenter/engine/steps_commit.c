@@ -87,9 +87,11 @@ static gboolean drop_surplus(Walk *walk, const WalkApp *app, GError **error)
     return TRUE;
 }
 
-/* A purge means all of it: the versions kept before as well. */
-static gboolean purge(Walk *walk, const WalkApp *app, GError **error)
+/* A purge means all of it: the versions kept before as well, and config files elsewhere. */
+static gboolean purge(Walk *walk, WalkApp *app, GError **error)
 {
+    if (!walk_purge_configs(walk, app, error))
+        return FALSE;
     g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, NULL, error);
     for (guint i = 0; kept && i < kept->len; i++) {
         const StoreKept *one = kept->pdata[i];
@@ -102,7 +104,8 @@ static gboolean purge(Walk *walk, const WalkApp *app, GError **error)
 
 gboolean step_keep(Walk *walk, WalkApp *app, GError **error)
 {
-    if (app->release && !step_drop_download(walk, app, error))
+    if ((app->release && !step_drop_download(walk, app, error)) ||
+        !volume_stage_drop(walk->engine->volume, app->extract, error))
         return FALSE;
     if (app->op == CHANGE_REMOVE && app->purge)
         return purge(walk, app, error);

@@ -331,6 +331,17 @@ static char *bytes_to_text(GBytes *bytes)
     return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
 }
 
+/* QTS does so, too: scripts call themselves ("$0 stop"), and others call them by their link in init.d. */
+static gboolean make_executable(const QpkgIdentity *identity, int stage_fd, GError **error)
+{
+    struct stat st;
+    if (!identity->service_program ||
+        fstatat(stage_fd, identity->service_program, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return TRUE; /* START will say that it is not there */
+    return fchmodat(stage_fd, identity->service_program, (st.st_mode & 07777) | 0111, 0) == 0 ||
+           error_set_errno(error, "make %s executable", identity->service_program);
+}
+
 static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
 {
     const Release *release = app->release;
@@ -345,12 +356,13 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
     /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
     if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, NULL, error))
         return FALSE;
-    if (!walk_app_set_new(walk, app, config, routines, error))
+    if (!walk_app_set_new(walk, app, config, routines, error) ||
+        !walk_unpack_beside(walk, app, stage, error) || !make_executable(app->new_identity, stage, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);
     app->new_manifest = volume_scan(stage, (const char *const *)app->new_identity->config_files, error);
     g_clear_pointer(&app->package, package_free);
-    return app->new_manifest != NULL;
+    return app->new_manifest && walk_record_configs(app, error);
 }
 
 /* A kept tree comes back as it was recorded. */
@@ -420,6 +432,8 @@ static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **erro
 gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error)
 {
     gboolean was_live = app->inodes.staged_ino != 0 && app->new_manifest;
+    if (!volume_stage_drop(walk->engine->volume, app->extract, error))
+        return FALSE;
     if (!app->kept_id && was_live && app->inodes.live_ino == 0)
         return drop_but_user_data(walk, app, error);
     if (!app->kept_id)

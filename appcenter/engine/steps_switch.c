@@ -1,4 +1,4 @@
-/* steps_switch.c - STOP to HEALTH and the way back. Every undo bears that its do never ran or ran half. */
+/* steps_switch.c - STOP to HEALTH (but SETUP) and the way back. Every undo bears that its do never ran or ran half. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -6,15 +6,13 @@
 
 /* --- STOP --- */
 
-/* Removal texts run while the folder is still in place; what they write elsewhere is their own (docs: hooks). */
-static gboolean run_removal_hooks(Walk *walk, WalkApp *app, GError **error)
+/* As on QTS: the script hears of it, then the first text runs, while the folder is still in place. The other two come
+ * when it is not (SETUP). */
+static gboolean say_goodbye(Walk *walk, const ServiceContext *context, GError **error)
 {
-    static const char *const hooks[] = {"PKG_PRE_REMOVE", "PKG_MAIN_REMOVE", "PKG_POST_REMOVE"};
-    ServiceContext context = walk_context(walk, app, FALSE);
-    for (gsize i = 0; i < G_N_ELEMENTS(hooks); i++)
-        if (!service_run_hook(&context, hooks[i], error))
-            return FALSE;
-    return TRUE;
+    service_say_remove(context);
+    return service_run_hook(context, "PKG_PRE_REMOVE", error) &&
+           service_kill(walk->engine->root, context->app, error);
 }
 
 gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
@@ -24,7 +22,7 @@ gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
     ServiceContext context = walk_context(walk, app, FALSE);
     if (!service_stop(&context, error))
         return FALSE;
-    return app->op != CHANGE_REMOVE || run_removal_hooks(walk, app, error);
+    return app->op != CHANGE_REMOVE || say_goodbye(walk, &context, error);
 }
 
 gboolean step_start_old(Walk *walk, WalkApp *app, GError **error)
@@ -55,8 +53,7 @@ gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error)
 
 /* --- DATA --- */
 
-/* The tree with this inode, wherever it is now: live or staged. NOT_FOUND when it is neither. */
-static int open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error)
+int walk_open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error)
 {
     VolumeInodes now;
     if (!volume_inodes(walk->engine->volume, app->app, app->stage, &now, error))
@@ -72,12 +69,8 @@ static int open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **err
 
 static void tell_notes(Walk *walk, const WalkApp *app, const VolumeCarry *carry)
 {
-    for (guint i = 0; carry->notes && i < carry->notes->len; i++) {
-        g_autofree char *text = g_strdup_printf("%s: %s", app->app, (const char *)carry->notes->pdata[i]);
-        engine_emit(
-            walk->engine,
-            &(EngineEvent){.kind = ENGINE_EVENT_NOTE, .txn_id = walk->txn_id, .app = app->app, .text = text});
-    }
+    for (guint i = 0; carry->notes && i < carry->notes->len; i++)
+        walk_note(walk, app, carry->notes->pdata[i]);
 }
 
 typedef struct {
@@ -120,7 +113,7 @@ static gboolean carry_from_removed(Walk *walk, WalkApp *app, gboolean forward, G
         return TRUE;
     g_autoptr(Manifest) kept = store_kept_manifest(walk->engine->store, app->data_kept_id, error);
     g_auto(Fd) tree = kept ? volume_kept_open(volume, app->data_kept_tree, error) : -1;
-    g_auto(Fd) new = tree < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    g_auto(Fd) new = tree < 0 ? -1 : walk_open_tree(walk, app, app->inodes.staged_ino, error);
     if (new < 0)
         return FALSE;
     return forward ? carry(walk, app, tree, new, kept, app->new_manifest, TRUE, error)
@@ -131,8 +124,8 @@ gboolean step_carry(Walk *walk, WalkApp *app, GError **error)
 {
     if (app->inodes.live_ino == 0)
         return carry_from_removed(walk, app, TRUE, error);
-    g_auto(Fd) old = open_tree(walk, app, app->inodes.live_ino, error);
-    g_auto(Fd) new = old < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    g_auto(Fd) old = walk_open_tree(walk, app, app->inodes.live_ino, error);
+    g_auto(Fd) new = old < 0 ? -1 : walk_open_tree(walk, app, app->inodes.staged_ino, error);
     return new >= 0 && carry(walk, app, old, new, app->old_manifest, app->new_manifest, TRUE, error);
 }
 
@@ -140,8 +133,8 @@ static gboolean carry_to_old(Walk *walk, WalkApp *app, GError **error)
 {
     if (app->inodes.live_ino == 0)
         return carry_from_removed(walk, app, FALSE, error);
-    g_auto(Fd) old = open_tree(walk, app, app->inodes.live_ino, error);
-    g_auto(Fd) new = old < 0 ? -1 : open_tree(walk, app, app->inodes.staged_ino, error);
+    g_auto(Fd) old = walk_open_tree(walk, app, app->inodes.live_ino, error);
+    g_auto(Fd) new = old < 0 ? -1 : walk_open_tree(walk, app, app->inodes.staged_ino, error);
     return new >= 0 && carry(walk, app, new, old, app->new_manifest, app->old_manifest, FALSE, error);
 }
 
@@ -149,7 +142,7 @@ static gboolean carry_to_old(Walk *walk, WalkApp *app, GError **error)
 static gboolean has_new_tree(Walk *walk, const WalkApp *app)
 {
     g_autoptr(GError) absent = NULL;
-    g_auto(Fd) new = app->inodes.staged_ino ? open_tree(walk, app, app->inodes.staged_ino, &absent) : -1;
+    g_auto(Fd) new = app->inodes.staged_ino ? walk_open_tree(walk, app, app->inodes.staged_ino, &absent) : -1;
     return new >= 0 || (absent && error_kind(absent) != APPCENTER_ERROR_NOT_FOUND);
 }
 
@@ -161,48 +154,18 @@ gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
     return carry_to_old(walk, app, error) && volume_sync(walk->engine->volume, error);
 }
 
-/* --- SETUP --- */
+/* --- START, HEALTH --- */
 
-/* Always FALSE. The version that failed here gets the veto; not one that was only cancelled. */
-static gboolean blame(WalkApp *app, GError **error)
-{
-    app->is_blamed = !error || !*error || error_kind(*error) != APPCENTER_ERROR_CANCELLED;
-    return FALSE;
-}
-
-/* The same for an app that does not start or stay: it is not healthy, whatever the cause. */
+/* An app that does not start or stay gets the blame: it is not healthy, whatever the cause. */
 static gboolean blame_health(WalkApp *app, GError **error)
 {
-    blame(app, error);
+    walk_blame(app, error);
     if (app->is_blamed && error && *error) {
         (*error)->domain = APPCENTER_ERROR;
         (*error)->code = APPCENTER_ERROR_HEALTH;
     }
     return FALSE;
 }
-
-/* A tree that comes back was set up when it was installed. */
-gboolean step_configure(Walk *walk, WalkApp *app, GError **error)
-{
-    static const char *const hooks[] = {"pkg_init", "pkg_check_requirement", "pkg_pre_install", "pkg_install",
-                                        "pkg_post_install"};
-    if (app->op != CHANGE_REMOVE && !app->kept_id) {
-        ServiceContext context = walk_context(walk, app, TRUE);
-        for (gsize i = 0; i < G_N_ELEMENTS(hooks); i++)
-            if (!service_run_hook(&context, hooks[i], error))
-                return blame(app, error);
-    }
-    return engine_write_registration(walk->engine, walk, TRUE, error);
-}
-
-/* What the hooks left running goes, too: nothing may write while the trees are exchanged back. */
-gboolean step_unconfigure(Walk *walk, WalkApp *app, GError **error)
-{
-    return service_kill(walk->engine->root, app->app, error) &&
-           engine_write_registration(walk->engine, walk, FALSE, error);
-}
-
-/* --- START, HEALTH --- */
 
 /* What ran before runs after; a new app starts when it is enabled. */
 static gboolean shall_run(const WalkApp *app)

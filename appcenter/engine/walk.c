@@ -13,6 +13,7 @@ static void walk_app_free(WalkApp *app)
     g_free(app->data_kept_tree);
     g_free(app->trust_sha256);
     g_free(app->stage);
+    g_free(app->extract);
     store_app_free(app->old);
     store_app_free(app->new);
     manifest_free(app->old_manifest);
@@ -21,6 +22,9 @@ static void walk_app_free(WalkApp *app)
     qpkg_identity_free(app->new_identity);
     package_free(app->package);
     g_hash_table_unref(app->beside);
+    g_string_free(app->hook_state, TRUE);
+    g_ptr_array_unref(app->configs);
+    g_ptr_array_unref(app->config_notes);
     g_free(app);
 }
 
@@ -93,6 +97,9 @@ static WalkApp *walk_app_new(void)
 {
     WalkApp *app = g_new0(WalkApp, 1);
     app->beside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    app->hook_state = g_string_new(NULL);
+    app->configs = g_ptr_array_new_with_free_func((GDestroyNotify)walk_config_free);
+    app->config_notes = g_ptr_array_new_with_free_func(g_free);
     return app;
 }
 
@@ -184,6 +191,13 @@ static void store_change_free(StoreChange *change)
     g_free(change);
 }
 
+/* No app has a "~" in its name. */
+static void name_stages(const Walk *walk, WalkApp *app)
+{
+    app->stage = volume_stage_name(walk->txn_id, app->app);
+    app->extract = g_strconcat(app->stage, "~beside", NULL);
+}
+
 gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error)
 {
     g_autofree char *plan = walk_to_text(walk);
@@ -200,7 +214,7 @@ gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error)
     walk->txn_id = txn.id;
     for (guint i = 0; i < walk->apps->len; i++) {
         WalkApp *app = walk->apps->pdata[i];
-        app->stage = volume_stage_name(walk->txn_id, app->app);
+        name_stages(walk, app);
     }
     return TRUE;
 }
@@ -276,7 +290,7 @@ static gboolean load_apps(Walk *walk, JsonReader *reader, gboolean is_committed,
         if (!app)
             return FALSE;
         g_ptr_array_add(walk->apps, app);
-        app->stage = volume_stage_name(walk->txn_id, app->app);
+        name_stages(walk, app);
         if (!(is_committed ? load_committed(walk->engine, app, walk->txn_id, error)
                            : load_old(walk->engine, app, error)))
             return FALSE;
@@ -439,6 +453,8 @@ gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal, GEr
             app->inodes.staged_ino = (guint64)json_integer_value(json_object_get(data, "staged"));
         } else if (g_str_equal(row->step, "DATA")) {
             load_beside(app, data);
+        } else if (g_str_equal(row->step, "SETUP")) {
+            walk_load_configs(app, data);
         } else if (g_str_equal(row->step, "READY") && !load_tree(walk, app, data, error)) {
             g_prefix_error(error, "%s: journal: ", app->app);
             return FALSE;

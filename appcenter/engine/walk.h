@@ -8,6 +8,10 @@
 
 #include "engine/internal.h"
 
+/* One decision about a config file outside of the app's folder (steps_configs.c). */
+typedef struct WalkConfig WalkConfig;
+void walk_config_free(WalkConfig *config);
+
 struct WalkApp {
     /* from the plan; kept in plan_json */
     ChangeOp op;
@@ -22,6 +26,7 @@ struct WalkApp {
 
     /* found out on the way */
     char *stage;         /* name of its staged tree */
+    char *extract;       /* of the one beside it: what QDK's installer and the hooks find in their folder */
     StoreApp *old, *new; /* as recorded; NULL: none */
     Manifest *old_manifest, *new_manifest;
     QpkgIdentity *old_identity, *new_identity;
@@ -30,7 +35,10 @@ struct WalkApp {
     GHashTable *beside;  /* collisions of DATA: where it was put beside -> its own path */
     gboolean is_signed;  /* VERIFY found a publisher's signature */
     gboolean was_running;
-    gboolean is_blamed; /* its START or HEALTH failed: gets the veto */
+    gboolean is_blamed;      /* its SETUP, START or HEALTH failed: gets the veto */
+    GString *hook_state;     /* variables, from one hook to the next */
+    GPtrArray *configs;      /* WalkConfig*: what SETUP does to config files elsewhere */
+    GPtrArray *config_notes; /* char*: and what the user is told of it */
 };
 
 struct Walk {
@@ -77,13 +85,31 @@ QpkgIdentity *engine_identity(const StoreApp *app, GError **error) G_GNUC_WARN_U
 gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as_will_be,
                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The new version that failed here gets the veto, unless it was only cancelled. Always FALSE. */
+gboolean walk_blame(WalkApp *app, GError **error);
+/* Tells the admin something of an app. */
+void walk_note(Walk *walk, const WalkApp *app, const char *text);
+/* The tree with this inode, wherever it is now: live or staged. NOT_FOUND when it is neither. */
+int walk_open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Config files outside of the app's folder (steps_configs.c). UNPACK: the folder for hooks, and what is shipped for those
+ * files, into the staged tree; then into its manifest. */
+gboolean walk_unpack_beside(Walk *walk, WalkApp *app, int stage_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_record_configs(WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* SETUP: decides, for the journal, and takes the decisions out of it again; does and undoes them. */
+char *walk_decide_configs(Walk *walk, WalkApp *app);
+void walk_load_configs(WalkApp *app, const json_t *data);
+gboolean walk_apply_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_undo_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_purge_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 const Step *engine_step(const char *name);
 gboolean step_applies(const Step *step, const WalkApp *app);
 
 /* The commit point: the new world in one SQL transaction (steps_commit.c). */
 gboolean walk_commit(Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The rows' work, by phase: steps_stage.c, steps_switch.c, steps_commit.c. */
+/* The rows' work, by phase: steps_stage.c, steps_switch.c, steps_setup.c, steps_commit.c. */
 gboolean step_space(Walk *walk, WalkApp *app, GError **error);
 gboolean step_fetch(Walk *walk, WalkApp *app, GError **error);
 gboolean step_drop_download(Walk *walk, WalkApp *app, GError **error);

@@ -26,6 +26,7 @@ ServiceContext engine_service_context(Engine *engine, const StoreApp *app, const
                             .version = app->version,
                             .app_path = app->install_path,
                             .identity = identity,
+                            .config_text = app->config_text,
                             .routines = app->routines,
                             .health_timeout_s = settings->health_timeout_s,
                             .health_settle_s = settings->health_settle_s,
@@ -38,6 +39,7 @@ ServiceContext walk_context(Walk *walk, const WalkApp *app, gboolean is_new)
 {
     ServiceContext context = engine_service_context(walk->engine, is_new ? app->new : app->old,
                                                     is_new ? app->new_identity : app->old_identity);
+    context.hook_state = app->hook_state;
     if (is_new)
         context.is_cancelled = script_is_cancelled;
     return context;
@@ -46,29 +48,31 @@ ServiceContext walk_context(Walk *walk, const WalkApp *app, gboolean is_new)
 /* --- the registration view --- */
 
 typedef struct {
-    GArray *rows;          /* ServiceRegistration, of borrowed strings */
-    GPtrArray *identities; /* owners of some of them */
+    GArray *rows;       /* ServiceRegistration, of borrowed strings */
+    GPtrArray *configs; /* owners of some of them */
     GPtrArray *dates;
 } View;
 
 static void add_row(View *view, const StoreApp *app)
 {
-    QpkgIdentity *identity = engine_identity(app, NULL);
+    QpkgConfig *config =
+        app->config_text ? qpkg_config_parse(app->config_text, strlen(app->config_text), NULL) : NULL;
     g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(app->installed_at);
     char *text = date ? g_date_time_format(date, "%Y-%m-%d") : NULL;
     ServiceRegistration row = {.name = app->name,
                                .version = app->version,
                                .display_name = app->display_name,
-                               .author = identity ? identity->author : NULL,
+                               .author = config ? qpkg_config_get(config, "QPKG_AUTHOR") : NULL,
                                .install_path = app->install_path,
                                .service_program = app->service_program,
                                .pid_file = app->pid_file,
                                .date = text,
+                               .config = config,
                                .rc_num = app->rc_num,
                                .enabled = app->enabled,
                                .service_port = app->service_port};
-    if (identity)
-        g_ptr_array_add(view->identities, identity);
+    if (config)
+        g_ptr_array_add(view->configs, config);
     if (text)
         g_ptr_array_add(view->dates, text);
     g_array_append_val(view->rows, row);
@@ -113,10 +117,10 @@ gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as
     if (!installed)
         return FALSE;
     g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(ServiceRegistration));
-    g_autoptr(GPtrArray) identities = g_ptr_array_new_with_free_func((GDestroyNotify)qpkg_identity_free);
+    g_autoptr(GPtrArray) configs = g_ptr_array_new_with_free_func((GDestroyNotify)qpkg_config_free);
     g_autoptr(GPtrArray) dates = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) removed = g_ptr_array_new();
-    View view = {rows, identities, dates};
+    View view = {rows, configs, dates};
     collect(walk, as_will_be, installed, &view, removed);
     return service_write_registration(engine->root, (const ServiceRegistration *)(void *)rows->data,
                                       rows->len, (const char *const *)removed->pdata, error);

@@ -48,6 +48,11 @@ typedef struct {
 gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *limits,
                         const UnpackWatch *watch, char **data_sha256,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Unpacks what QDK's installer finds beside itself (the members of the control and the extra archive) into the empty
+ * directory dir_fd, as archive_unpack does: at most 64 MiB and what the extra archive has, 2000 files. */
+gboolean archive_unpack_beside(const Package *package, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Unpacks a conf.tar.gz of those into another empty directory: at most 16 MiB, 1000 files, no link may leave it. */
+gboolean archive_unpack_configs(int conf_fd, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What a vendor's own package may be, for want of a catalogue that says it: 64 GiB, a million files, 500 times its
  * compressed form; links may leave. */
 extern const UnpackLimits archive_vendor_limits;

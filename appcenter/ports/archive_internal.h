@@ -130,6 +130,14 @@ gboolean helper_send(Helper *helper, guint8 type, const void *data, gsize len,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Tells the parent how far we are, at most every 100 ms; fails when it is gone. */
 gboolean helper_progress(Helper *helper, gint64 done_bytes, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* In the helper: all members of a tar, to beneath dir_fd, or (-1) only read and counted by the rules. archive_unpack.c */
+gboolean helper_unpack(Helper *helper, const TarSource *source, MemberRules *rules, int dir_fd,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Gives the directory to the helper's uid before its work, or takes it back (0). */
+gboolean archive_hand_over(int dir_fd, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* In the helper: where control.tar.gz lies in the file; what is around it is checked. archive_package.c */
+gboolean package_find_control(const Package *package, gint64 *offset, gint64 *length,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The uid that a helper of ours works under: 65534 when we are root and have it, else our own. */
 uid_t helper_uid(void);
 

@@ -93,7 +93,7 @@ static gboolean first_block_is_control(int fd, gint64 offset)
 }
 
 /* The plain tar around it has that one member. Its place in the file goes to offset and length. */
-static gboolean find_control(const Package *package, gint64 *offset, gint64 *length, GError **error)
+gboolean package_find_control(const Package *package, gint64 *offset, gint64 *length, GError **error)
 {
     const TarSource source = {.fd = package->fd,
                               .offset = package->layout->script_bytes,
@@ -118,7 +118,7 @@ static gboolean read_control(Helper *helper, gpointer user_data, GError **error)
     const ControlWork *work = user_data;
     TarSource source = {
         .fd = work->package->fd, .compression = QPKG_GZIP, .max_tar_bytes = CONTROL_MAX_BYTES};
-    if (!find_control(work->package, &source.offset, &source.length, error))
+    if (!package_find_control(work->package, &source.offset, &source.length, error))
         return FALSE;
     g_autoptr(TarStream) stream = tar_stream_open(&source, error);
     return stream && send_members(helper, stream, error);

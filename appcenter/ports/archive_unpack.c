@@ -63,15 +63,15 @@ static gboolean skip_content(Content *content, const Member *member, GError **er
     return TRUE;
 }
 
-static gboolean take_member(const DataWork *work, Content *content, const Member *member, TreeWriter *writer,
+static gboolean take_member(int dir_fd, Content *content, const Member *member, TreeWriter *writer,
                             GError **error)
 {
-    if (work->dir_fd >= 0)
+    if (dir_fd >= 0)
         return tree_writer_add(writer, member, read_content, content, error);
     return member->kind != MEMBER_FILE || skip_content(content, member, error);
 }
 
-static gboolean walk_entries(const DataWork *work, Content *content, MemberRules *rules, TreeWriter *writer,
+static gboolean walk_entries(int dir_fd, Content *content, MemberRules *rules, TreeWriter *writer,
                              GError **error)
 {
     for (;;) {
@@ -83,11 +83,21 @@ static gboolean walk_entries(const DataWork *work, Content *content, MemberRules
             return TRUE;
         if (!member_rules_admit(rules, entry, &member, error))
             return FALSE;
-        if (!take_member(work, content, &member, writer, error))
+        if (!take_member(dir_fd, content, &member, writer, error))
             return FALSE;
         if (!helper_progress(content->helper, tar_stream_consumed(content->stream), error))
             return FALSE;
     }
+}
+
+gboolean helper_unpack(Helper *helper, const TarSource *source, MemberRules *rules, int dir_fd,
+                       GError **error)
+{
+    g_autoptr(TarStream) stream = tar_stream_open(source, error);
+    g_autoptr(TreeWriter) writer = tree_writer_new(dir_fd);
+    Content content = {.helper = helper, .stream = stream};
+    return stream && walk_entries(dir_fd, &content, rules, writer, error) &&
+           (dir_fd < 0 || tree_writer_finish(writer, error));
 }
 
 static gboolean read_data(Helper *helper, const DataWork *work, GError **error)
@@ -101,13 +111,8 @@ static gboolean read_data(Helper *helper, const DataWork *work, GError **error)
                                                work->limits.max_files * TAR_PER_ENTRY_BYTES,
                               .max_ratio = work->limits.max_ratio,
                               .digest = work->digest};
-    g_autoptr(TarStream) stream = tar_stream_open(&source, error);
     g_autoptr(MemberRules) rules = member_rules_new(&work->limits);
-    g_autoptr(TreeWriter) writer = tree_writer_new(work->dir_fd);
-    Content content = {.helper = helper, .stream = stream};
-    if (!stream || !walk_entries(work, &content, rules, writer, error))
-        return FALSE;
-    if (work->dir_fd >= 0 && !tree_writer_finish(writer, error))
+    if (!helper_unpack(helper, &source, rules, work->dir_fd, error))
         return FALSE;
     Tally tally = {.files = member_rules_files(rules), .bytes = member_rules_bytes(rules)};
     if (work->digest) {
@@ -166,8 +171,7 @@ static gboolean run_data_helper(DataWork *work, const UnpackWatch *watch, gboole
     return TRUE;
 }
 
-/* Gives the staging directory to the helper's uid, or takes it back. */
-static gboolean hand_over(int dir_fd, uid_t uid, GError **error)
+gboolean archive_hand_over(int dir_fd, uid_t uid, GError **error)
 {
     if (geteuid() != 0 || fchown(dir_fd, uid, uid) == 0)
         return TRUE;
@@ -187,10 +191,11 @@ gboolean archive_unpack(const Package *package, int dir_fd, const UnpackLimits *
                         const UnpackWatch *watch, char **data_sha256, GError **error)
 {
     DataWork work = {.package = package, .limits = sane_limits(limits), .dir_fd = dir_fd};
-    if (!hand_over(dir_fd, helper_uid(), error))
+    if (!archive_hand_over(dir_fd, helper_uid(), error))
         return FALSE;
     gboolean is_done = run_data_helper(&work, watch, data_sha256 != NULL, error);
-    if (!hand_over(dir_fd, 0, is_done ? error : NULL) || !is_done || !tree_adopt(dir_fd, &work.limits, error))
+    if (!archive_hand_over(dir_fd, 0, is_done ? error : NULL) || !is_done ||
+        !tree_adopt(dir_fd, &work.limits, error))
         return FALSE;
     if (data_sha256)
         *data_sha256 = g_strdup(work.tally.sha256);

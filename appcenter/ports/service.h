@@ -51,10 +51,12 @@ gboolean service_health(const ServiceContext *context, GError **error) G_GNUC_WA
 /* Is it running now? */
 gboolean service_is_running(const ServiceContext *context);
 
-/* Registration view /etc/config/qpkg.conf and start links, rebuilt from the given apps (atomic; a view, never state).
- * Sections that are not ours are kept as they are. */
+/* Registration view /etc/config/qpkg.conf, start links (in the order of rc_num) and the links of init.d, rebuilt from the
+ * given apps (atomic; a view, never state). Sections and links that are not ours are kept as they are, and so are the keys
+ * that an app has put into its own section by setcfg. */
 typedef struct {
     const char *name, *version, *display_name, *author, *install_path, *service_program, *pid_file, *date;
+    const QpkgConfig *config; /* for the keys that only QTS's own programs look at; or NULL */
     gint64 rc_num;
     gboolean enabled;
     guint16 service_port;

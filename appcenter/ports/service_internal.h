@@ -1,4 +1,4 @@
-/* service_internal.h - what the files of the service port share: running a program of an app, and who is alive. */
+/* service_internal.h - what the files of the service port share: running a program of an app, and what is registered. */
 #ifndef PORTS_SERVICE_INTERNAL_H
 #define PORTS_SERVICE_INTERNAL_H
 
@@ -28,5 +28,18 @@ char *service_path_seen(const ServiceContext *context, const char *path_in_app);
 const char *service_seen_prefix(const ServiceContext *context);
 /* Host folder of our getcfg and setcfg, or NULL: not installed. Kept for the life of the process. */
 const char *service_tools_path(void);
+
+/* --- the registration view and its links --- */
+typedef struct {
+    const RootDir *root;
+    const ServiceRegistration *apps;
+    gsize n_apps;
+    const char *const *removed_names; /* or NULL */
+} ServiceView;
+/* The registered app of that name, or NULL. */
+const ServiceRegistration *service_view_find(const ServiceView *view, const char *name);
+/* Registered, or removed: what bears its name is ours to change. */
+gboolean service_view_is_ours(const ServiceView *view, const char *name);
+gboolean service_write_links(const ServiceView *view, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #endif

@@ -57,6 +57,7 @@ typedef struct {
 } Target;
 const Target *target_find(const GArray *targets, const char *name);
 
+gboolean solve_is_locked(const SolveInput *input, const char *name); /* held */
 /* Locks for what is held and not asked for. */
 void solve_add_locks(const World *world, const GArray *targets, Queue *jobs);
 /* The changes, by app; or NULL and the sentence why not (problem and is_os may be NULL). */

@@ -53,15 +53,14 @@ gint64 ballast_room_bytes(int dir_fd)
     return free_now < 0 ? -1 : free_now + (has_ballast ? (gint64)info.st_size : 0);
 }
 
-gboolean ballast_drop(int dir_fd)
+void ballast_drop(int dir_fd)
 {
     g_auto(Fd) fd = openat(dir_fd, STORE_BALLAST_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0 || ftruncate(fd, 0) != 0)
-        return FALSE;
+        return;
     log_warning("store", "the disk is full: %" G_GINT64_FORMAT " bytes of ballast dropped",
                 (gint64)info.st_size);
-    return TRUE;
 }
 
 void ballast_drop_if_low(int dir_fd)

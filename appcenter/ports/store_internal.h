@@ -112,8 +112,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(StoreScope, store_scope_clear)
 void ballast_make(int dir_fd);
 /* What is free and what it would give back; -1: the system does not say. */
 gint64 ballast_room_bytes(int dir_fd);
-/* Gives its space back; TRUE if there was some. */
-gboolean ballast_drop(int dir_fd);
+/* Gives its space back, if there is any. */
+void ballast_drop(int dir_fd);
 /* Drops it when next to nothing is free: a transaction that meets a full disk is lost, so look before. */
 void ballast_drop_if_low(int dir_fd);
 

@@ -91,7 +91,7 @@ void query_bind_strings(Query *query, const char *parameter, char *const *value)
     query_bind_text(query, parameter, text);
 }
 
-/* Steps, and once more if the disk was full, there was ballast to drop, and the transaction survived the failure. */
+/* Steps, and once more, without the ballast, if the disk was full and the transaction survived the failure. */
 static int step(Query *query)
 {
     sqlite3 *handle = query->database->handle;
@@ -99,8 +99,9 @@ static int step(Query *query)
     int code = sqlite3_step(query->statement);
     gboolean is_full = (code & 0xff) == SQLITE_FULL ||
                        ((code & 0xff) == SQLITE_IOERR && sqlite3_system_errno(handle) == ENOSPC);
-    if (!is_full || query->database->ballast_dir_fd < 0 || !ballast_drop(query->database->ballast_dir_fd))
+    if (!is_full || query->database->ballast_dir_fd < 0)
         return code;
+    ballast_drop(query->database->ballast_dir_fd); /* or another process has, a moment ago */
     if (sqlite3_get_autocommit(handle) != was_autocommit)
         return code;
     sqlite3_reset(query->statement);

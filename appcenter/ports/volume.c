@@ -225,6 +225,11 @@ char *volume_stage_name(gint64 txn_id, const char *app)
     return g_strdup_printf("%" G_GINT64_FORMAT "-%s", txn_id, app);
 }
 
+char *volume_stage_path(const Volume *volume, const char *stage)
+{
+    return g_strconcat(volume->path, OWN_DIR "/stage/", stage, NULL);
+}
+
 int volume_stage_create(const Volume *volume, const char *stage, GError **error)
 {
     if (!volume_name_is_plain(stage, error) || !volume_stage_drop(volume, stage, error))

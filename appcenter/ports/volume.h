@@ -26,6 +26,8 @@ int volume_app_open(const Volume *volume, const char *app, GError **error) G_GNU
 
 /* --- staging: one tree per (transaction, app), named "TXN-APP" --- */
 char *volume_stage_name(gint64 txn_id, const char *app);
+/* Product path of a staged tree; free. */
+char *volume_stage_path(const Volume *volume, const char *stage);
 /* Empty and fresh (an old one of that name is removed). Returns its descriptor. */
 int volume_stage_create(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 int volume_stage_open(const Volume *volume, const char *stage, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -9,9 +9,10 @@ import json
 import forge
 import nas as lab
 import pytest
-from conftest import OLD
+from stock import OLD
 from sweep import Sweep
 
+SANITIZED = b"__asan_init" in lab.Path(lab.program("appcenterd")).read_bytes()
 HUGE = 10**400
 NUMBERS_WRONG = ("5", -1, True, [5], {"a": 1}, 2**63, 2**64, HUGE)
 TEXTS_WRONG = (5, True, [], {}, "nul\0inside", "x" * 5000)
@@ -126,7 +127,7 @@ def goes_on(place):
     place.put(place.repository.image())
     place.box.ctl("refresh")
     assert place.box.json("status")["repositories"][0]["error"] is None
-    assert resident(place.box) < before + 4096, "the daemon grew"
+    assert SANITIZED or resident(place.box) < before + 4096, "the daemon grew"
 
 
 def resident(box):

@@ -18,6 +18,7 @@ import pytest
 from sweep import SEED
 
 NOBODY = 65534
+SANITIZED = b"__asan_init" in lab.Path(lab.program("appcenterd")).read_bytes()
 PROBLEM = {"type", "title", "status", "detail", "code", "exit"}
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
 
@@ -90,7 +91,7 @@ def lives(box):
     assert ask(box, request("GET", "/v1/system")).status == 200
     assert box.daemon.poll() is None
     lab.wait_for("closed connections", lambda: weight(box)[1] <= before[1], 60)
-    assert weight(box)[0] < before[0] + 2048, "the daemon grew"
+    assert SANITIZED or weight(box)[0] < before[0] + 2048, "the daemon grew"
 
 
 def weight(box):
@@ -135,6 +136,10 @@ def converse(door, raw, half_closed=False):
     except (ConnectionResetError, TimeoutError):
         pass
     return got
+
+
+def jobs(box):
+    return json.loads(ask(box, request("GET", "/v1/jobs")).body)["jobs"]
 
 
 def request(method, path, body=b"", *headers):
@@ -186,12 +191,13 @@ BODIES = (
 
 
 def test_a_body_of_a_wrong_type_is_400(box):
+    before = jobs(box)
     for path, body in itertools.product(("/v1/apps", "/v1/plan"), BODIES):
         answer = ask(box, request("POST", path, body, "Content-Type: application/json"))
         assert answer.status == 400, f"{path} {body[:80]}: {answer.raw[:300]}"
         document = answer.problem()
         assert (document["code"], document["exit"]) == ("invalid", 2) and len(document["detail"]) < 400, document
-    assert json.loads(ask(box, request("GET", "/v1/jobs")).body)["jobs"] == [], "nothing was queued"
+    assert jobs(box) == before, "nothing was queued"
 
 
 @pytest.mark.parametrize("method, path, bodies", (
@@ -240,6 +246,7 @@ def test_a_body_that_is_too_long_is_413(box):
 
 
 def test_a_request_that_is_cut_short_ends_nothing_but_itself(box):
+    before = jobs(box)
     whole = request("POST", "/v1/apps", b'{"action":"upgrade"}')
     for end in range(0, len(whole), 7):
         answer = say(box, whole[:end])
@@ -248,7 +255,7 @@ def test_a_request_that_is_cut_short_ends_nothing_but_itself(box):
     assert say(box, file).status in (0, 400)
     incoming = box.root / "var/lib/appcenter/incoming"
     lab.wait_for("half a file to go", lambda: not list(incoming.iterdir()), 60)
-    assert json.loads(ask(box, request("GET", "/v1/jobs")).body)["jobs"] == []
+    assert jobs(box) == before
 
 
 NO_HTTP = (
@@ -271,6 +278,7 @@ NO_HTTP = (
 
 def test_what_is_no_http_is_told_so_or_shown_the_door(box):
     """A protocol's own error is all that can be said to that; whoever errs in a header that nobody reads is understood."""
+    before = jobs(box)
     chance = random.Random(SEED)
     randoms = [chance.randbytes(chance.randrange(1, 3000)) for _ in range(30)]
     for raw in (*NO_HTTP, *randoms):
@@ -279,7 +287,7 @@ def test_what_is_no_http_is_told_so_or_shown_the_door(box):
         assert answer.status in (0, 400, 404, 405, 413, 414, 431, 501, 505) or is_understood, f"{raw[:60]}: {answer.raw[:200]}"
         if answer.type == "application/problem+json":
             answer.problem()
-    assert json.loads(ask(box, request("GET", "/v1/jobs")).body)["jobs"] == []
+    assert jobs(box) == before
 
 
 def test_a_thousand_bad_ones_leave_nothing_behind(box):
@@ -312,6 +320,7 @@ OPEN_TO_ALL = {("GET", "/v1/system"), ("GET", "/v1/apps"), ("GET", "/v1/search?q
 
 @as_root
 def test_a_stranger_reads_the_status_and_the_apps_and_does_nothing(box):
+    before = jobs(box)
     routes = [line.split("`")[1].split(" ") for line in (lab.TOP / "docs/api.md").read_text().splitlines()
               if line.startswith("| `")]
     assert len(routes) > 20, "docs/api.md lists the routes"
@@ -329,7 +338,7 @@ def test_a_stranger_reads_the_status_and_the_apps_and_does_nothing(box):
     for raw in (request("POST", "/v1/apps", b'{"action":"upgrade"}', "X-Uid: 0", "Authorization: Basic cm9vdDo="),
                 request("POST", "/v1/files", b"x" * 200000), request("POST", "/v1/apps", b" " * (2 * MIB))):
         assert ask_as_nobody(box, raw).problem()["code"] == "denied"
-    assert json.loads(ask(box, request("GET", "/v1/jobs")).body)["jobs"] == []
+    assert jobs(box) == before
 
 
 @as_root

@@ -116,7 +116,7 @@ def moments():
     return [(line, *how) for phase in ("do", "undo") for line in UPGRADE.lines(phase) for how in full]
 
 
-def fill_at(box, line, disk, what):
+def fill_at(box, line, disk, what, also=lambda: None):
     """An upgrade, during which the disk fills up at that line; its exit code and words."""
     stops = [gates.Stop(gates.at(*line))]
     if line[0] == "undo":
@@ -124,9 +124,35 @@ def fill_at(box, line, disk, what):
     box.gate.hold_at(*stops)
     box.ask("upgrade")
     box.gate.wait()
+    also()
     box.disks[disk].fill(what)
     box.gate.release()
     return box.answer()
+
+
+def eaten_moments():
+    """From the first moment at which the old world is touched, all the way back; and behind the commit."""
+    switch = [line for line in UPGRADE.lines("do") if line[2] not in STAGE]
+    return [*switch, *UPGRADE.lines("undo")]
+
+
+def test_a_state_disk_that_takes_nothing_more_leaves_no_app_down(stock):
+    """The ballast is eaten as well: nothing can be recorded until there is space, but what was stopped runs again."""
+    sweep = Sweep("disk", "state without ballast", eaten_moments(), sample=2)
+    for line in sweep:
+        with sweep.at(line), SmallBox(stock) as box:
+            code, words = fill_at(box, line, "state", "bytes", also=lambda b=box: eat_ballast(b))
+            assert code in (0, 1, 6, 10), f"exit {code}: {words}"
+            status, body = lab.http_get(stock.url + "health", 10)
+            assert status == 200, f"PhotoStation answers {status}, exit {code}: {words}"
+            assert (NEW if code == 0 else OLD)["PhotoStation"].encode() in body, f"exit {code}: {words} {body}"
+            assert box.nas.json("status")["installed"] == 2
+            upgrade_with_space(box)
+    sweep.end()
+
+
+def eat_ballast(box):
+    (box.nas.root / FOLDERS["state"] / "ballast").write_bytes(b"")
 
 
 @pytest.mark.parametrize("state_size", ("24m", "160m"))

@@ -9,7 +9,7 @@ import evil
 import nas as lab
 import pytest
 import sweep
-from conftest import NEW, OLD, add_repository
+from stock import NEW, OLD, add_repository
 
 STALL_S = 2
 LIMIT_S = STALL_S + 60
@@ -278,6 +278,19 @@ def test_a_timestamp_cut_short_by_its_own_length_is_not_believed(world):
     world.server.behave()
     assert world.trusted() == trusted
     world.nas.ctl("refresh")
+
+
+def test_a_catalogue_cut_short_by_its_own_length_is_the_networks_fault(world):
+    """The server's own length agrees with what it sent; what is signed announces more."""
+    before = world.catalogue()
+    world.publish()
+    world.server.misbehave(TARGETS["catalogue"], lambda answer: answer.say("200 OK", answer.body[:len(answer.body) // 2]))
+    done = world.nas.ctl("refresh", expect=8)
+    assert "127.0.0.1 ended" in done.stderr and "shorter than announced" in done.stderr, done.stderr
+    assert world.catalogue() == before
+    world.server.behave()
+    world.nas.ctl("refresh")
+    assert world.catalogue() != before
 
 
 # --- going on where it broke ---

@@ -13,7 +13,7 @@ import time
 import forge
 import nas as lab
 import pytest
-from conftest import NEW, OLD
+from stock import NEW, OLD
 from mirror import Mirror
 
 APPS = ("QVPN", "HybridBackup")

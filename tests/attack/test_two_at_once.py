@@ -8,8 +8,8 @@ import time
 import gate as gates
 import judge as judges
 import nas as lab
-from conftest import NEW as NEWEST
-from conftest import add_repository
+from stock import NEW as NEWEST
+from stock import add_repository
 from test_kills import WALKS
 
 UPGRADE = WALKS["upgrade"]

@@ -2,7 +2,7 @@
 import json
 
 import nas as lab
-from conftest import NEW, OLD
+from stock import NEW, OLD
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + b"photo"
 

@@ -5,7 +5,7 @@ import time
 
 import nas as lab
 import pytest
-from conftest import NEW, OLD, add_repository
+from stock import NEW, OLD, add_repository
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + b"photo"
 LEAK = "photo?name=../../../Private/wallet.txt"

@@ -6,7 +6,7 @@ import subprocess
 
 import nas as lab
 import pytest
-from conftest import NEW, OLD
+from stock import NEW, OLD
 
 
 def signed(path):

@@ -506,59 +506,6 @@ static void a_cancelled_health_check_ends_at_once(void)
     MUST_FAIL(service_health(&app.context, &error), APPCENTER_ERROR_CANCELLED, "cancelled");
 }
 
-/* ---- registration ---- */
-
-static const ServiceRegistration photo = {.name = "Photo",
-                                          .version = "6.1.2",
-                                          .display_name = "Photo\nStation",
-                                          .author = "Vendor",
-                                          .install_path = APP_PATH,
-                                          .service_program = "photo.sh",
-                                          .rc_num = 101,
-                                          .enabled = TRUE};
-
-static void foreign_sections_are_kept_as_they_are(void)
-{
-    g_auto(App) app = {0};
-    const char *const removed[] = {"Old", NULL};
-    app_init(&app, NULL);
-    scratch_write(&app.scratch, "/etc/config/qpkg.conf",
-                  "; by hand\n[Stranger]\nName=Stranger\n  odd line\n\n[Photo]\nVersion = 1\ncfg:/x = "
-                  "y\n[Old]\nName = Old\n"
-                  "[PhotoPro]\nName = PhotoPro\n");
-    for (int i = 0; i < 2; i++) {
-        MUST(service_write_registration(app.scratch.root, &photo, 1, removed, &error));
-        g_autofree char *text = read_file(&app, "/etc/config/qpkg.conf");
-        g_assert_cmpstr(
-            text, ==,
-            "; by hand\n[Stranger]\nName=Stranger\n  odd line\n\n"
-            "[Photo]\nName = Photo\nVersion = 6.1.2\nDisplay_Name = Photo?Station\nAuthor = Vendor\n"
-            "Install_Path = " APP_PATH "\nShell = " APP_PATH "/photo.sh\nRC_Number = 101\nEnable = TRUE\n"
-            "Status = complete\n[PhotoPro]\nName = PhotoPro\n");
-    }
-}
-
-static void start_links_follow_the_apps(void)
-{
-    g_auto(App) app = {0};
-    const char *const removed[] = {"Photo", NULL};
-    app_init(&app, NULL);
-    scratch_write(&app.scratch, "/etc/rcS.d/QS099Photo", "an old number");
-    scratch_write(&app.scratch, "/etc/rcS.d/QS101MyPhoto", "another app");
-    MUST(service_write_registration(app.scratch.root, &photo, 1, NULL, &error));
-    g_autofree char *link = scratch_path(&app.scratch, "/etc/rcS.d/QS101Photo");
-    g_autofree char *target = g_file_read_link(link, NULL);
-    g_assert_cmpstr(target, ==, APP_PATH "/photo.sh");
-    g_auto(GStrv) links = root_dir_list(app.scratch.root, "/etc/rcS.d", NULL);
-    g_assert_cmpuint(g_strv_length(links), ==, 2);
-    g_auto(GStrv) stops = root_dir_list(app.scratch.root, "/etc/rcK.d", NULL);
-    g_assert_cmpstr(stops[0], ==, "QK899Photo");
-    MUST(service_write_registration(app.scratch.root, NULL, 0, removed, &error));
-    g_auto(GStrv) left = root_dir_list(app.scratch.root, "/etc/rcS.d", NULL);
-    g_assert_cmpstr(left[0], ==, "QS101MyPhoto");
-    g_assert_null(left[1]);
-}
-
 #define ADD(name) g_test_add_func("/service/" #name, name)
 
 void service_tests(void)
@@ -581,6 +528,5 @@ void service_tests(void)
     ADD(an_app_without_a_daemon_is_healthy_when_its_script_was);
     ADD(a_port_is_asked);
     ADD(a_cancelled_health_check_ends_at_once);
-    ADD(foreign_sections_are_kept_as_they_are);
-    ADD(start_links_follow_the_apps);
+    service_view_tests();
 }

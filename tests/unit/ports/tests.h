@@ -12,6 +12,7 @@ TEST_GROUP(fetch_tests);
 TEST_GROUP(system_tests);
 TEST_GROUP(volume_tests);
 TEST_GROUP(service_tests);
+TEST_GROUP(service_view_tests); /* called by service_tests */
 TEST_GROUP(solve_tests);
 TEST_GROUP(solve_random_tests);
 TEST_GROUP(solve_order_tests);
