@@ -335,6 +335,40 @@ def test_config_files_follow_the_three_way_rule_and_come_back(box, install, case
     assert not new.exists()
 
 
+@pytest.mark.parametrize("hook", ["pkg_pre_install", "pkg_install", "pkg_post_install"])
+def test_a_job_that_dies_while_it_configures_leaves_the_old_config_files(box, install, hook):
+    old = {INI: "one", "/etc/config/gone.ini": "one", "/etc/config/edited.ini": "one"}
+    install(package(version="1.0", configs=old))
+    (box.root / "etc/config/edited.ini").write_text("mine")
+    (box.root / INI[1:]).chmod(0o600)
+    before = world(box, "Notes")
+    new = {INI: "two", "/etc/config/new.ini": "two", "/etc/config/edited.ini": "two"}
+    install(package(version="1.1", configs=new, hooks=f"{hook}() {{ kill -9 $PPID; sleep 100; }}\n"), expect=None)
+    lab.wait_for("the way back", lambda: box.sql("SELECT result FROM txn ORDER BY id DESC LIMIT 1") == [("rolled_back",)], 60)
+    lab.wait_for("the old app", lambda: box.app("Notes")["state"] == "running", 30)
+    assert world(box, "Notes") == before and leftovers(box) == []
+    assert (box.root / INI[1:]).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_config_file_that_was_edited_meanwhile_is_the_users(box, install):
+    """Between SETUP and the way back the new version runs, and somebody edits the file that it brought."""
+    install(package(version="1.0", configs={INI: "one"}))
+    edit = "pkg_post_install() { echo mine > /etc/config/notes.ini; err_log later; }\n"
+    install(package(version="1.1", configs={INI: "two"}, hooks=edit), expect=1)
+    assert box.app("Notes")["version"] == "1.0"
+    assert (box.root / INI[1:]).read_text() == "mine\n"
+
+
+def test_a_link_in_the_place_of_a_config_file_is_the_users(box, install, tmp_path):
+    precious = box.root / "etc/config/precious"
+    precious.parent.mkdir(parents=True, exist_ok=True)
+    precious.write_text("one")
+    (box.root / INI[1:]).symlink_to("precious")
+    install(package(configs={INI: "two"}))
+    assert precious.read_text() == "one" and (box.root / INI[1:]).is_symlink()
+    assert (box.root / (INI[1:] + ".new")).read_text() == "two"
+
+
 def test_config_files_elsewhere_are_on_record(box, install):
     install(package(configs={INI: "one", "notes.conf": "one"}))
     recorded = box.sql("SELECT path, sha256 FROM app_file WHERE is_config ORDER BY path")
