@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nas as lab
 import pytest
-from conftest import add_repository
+from stock import add_repository
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "corpus"))
 import qdk  # noqa: E402
