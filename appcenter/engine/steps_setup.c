@@ -30,14 +30,28 @@ void walk_note(Walk *walk, const WalkApp *app, const char *text)
 
 static gboolean run_hooks(Walk *walk, WalkApp *app, const char *const *hooks, GError **error)
 {
-    gboolean is_new = app->op != CHANGE_REMOVE;
-    ServiceContext context = walk_context(walk, app, is_new);
-    g_autofree char *extract = is_new ? volume_stage_path(walk->engine->volume, app->extract) : NULL;
+    ServiceContext context = walk_context(walk, app, TRUE);
+    g_autofree char *extract = volume_stage_path(walk->engine->volume, app->extract);
     context.extract_path = extract;
     for (; *hooks; hooks++)
         if (!service_run_hook(&context, *hooks, error))
             return FALSE;
     return TRUE;
+}
+
+gboolean walk_run_removal_text(Walk *walk, const WalkApp *app, const ServiceContext *context,
+                               const char *text, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (service_run_hook(context, text, &failure))
+        return TRUE;
+    if (app->purge && error_kind(failure) == APPCENTER_ERROR_SCRIPT) {
+        g_autofree char *note = g_strdup_printf("%s; it goes all the same", failure->message);
+        walk_note(walk, app, note);
+        return TRUE;
+    }
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 /* --- start order --- */
@@ -100,9 +114,10 @@ static gboolean set_up(Walk *walk, WalkApp *app, GError **error)
 /* The folder is away, so a text that deletes it (many do) deletes nothing of the user's; the app is still registered. */
 static gboolean set_down(Walk *walk, WalkApp *app, GError **error)
 {
-    static const char *const hooks[] = {"PKG_MAIN_REMOVE", "PKG_POST_REMOVE", NULL};
-    return run_hooks(walk, app, hooks, error) && walk_apply_configs(walk, app, error) &&
-           engine_write_registration(walk->engine, walk, TRUE, error);
+    ServiceContext context = walk_context(walk, app, FALSE);
+    return walk_run_removal_text(walk, app, &context, "PKG_MAIN_REMOVE", error) &&
+           walk_run_removal_text(walk, app, &context, "PKG_POST_REMOVE", error) &&
+           walk_apply_configs(walk, app, error) && engine_write_registration(walk->engine, walk, TRUE, error);
 }
 
 gboolean step_configure(Walk *walk, WalkApp *app, GError **error)

@@ -8,11 +8,11 @@
 
 /* As on QTS: the script hears of it, then the first text runs, while the folder is still in place. The other two come
  * when it is not (SETUP). */
-static gboolean say_goodbye(Walk *walk, const ServiceContext *context, GError **error)
+static gboolean say_goodbye(Walk *walk, const WalkApp *app, const ServiceContext *context, GError **error)
 {
     service_say_remove(context);
-    return service_run_hook(context, "PKG_PRE_REMOVE", error) &&
-           service_kill(walk->engine->root, context->app, error);
+    return walk_run_removal_text(walk, app, context, "PKG_PRE_REMOVE", error) &&
+           service_kill(walk->engine->root, app->app, error);
 }
 
 gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
@@ -22,7 +22,7 @@ gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
     ServiceContext context = walk_context(walk, app, FALSE);
     if (!service_stop(&context, error))
         return FALSE;
-    return app->op != CHANGE_REMOVE || say_goodbye(walk, &context, error);
+    return app->op != CHANGE_REMOVE || say_goodbye(walk, app, &context, error);
 }
 
 gboolean step_start_old(Walk *walk, WalkApp *app, GError **error)

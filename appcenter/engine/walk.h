@@ -89,6 +89,9 @@ gboolean engine_write_registration(Engine *engine, const Walk *walk, gboolean as
 gboolean walk_blame(WalkApp *app, GError **error);
 /* Tells the admin something of an app. */
 void walk_note(Walk *walk, const WalkApp *app, const char *text);
+/* A removal text; one that fails fails the removal, but not a purge: an app must not be able to stay for ever. */
+gboolean walk_run_removal_text(Walk *walk, const WalkApp *app, const ServiceContext *context,
+                               const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The tree with this inode, wherever it is now: live or staged. NOT_FOUND when it is neither. */
 int walk_open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -452,12 +452,15 @@ def test_a_removal_leaves_what_is_not_its_own(box, install):
     assert leftovers(box) == [] and list((box.root / lab.VOLUME / ".qpkg/.appcenter/kept").iterdir()) == []
 
 
-def test_a_removal_text_that_fails_keeps_the_app(box, install):
+def test_a_removal_text_that_fails_keeps_the_app_but_not_from_a_purge(box, install):
     install(package(configs={INI: "one"}, hooks='PKG_POST_REMOVE="echo no goodbye; exit 3"\n'))
     before = world(box, "Notes")
     done = box.ctl("remove", "Notes", "--yes", expect=1)
     assert "PKG_POST_REMOVE" in done.stderr and "no goodbye" in done.stderr
     assert world(box, "Notes") == before and box.app("Notes")["state"] == "running"
+    done = box.ctl("remove", "Notes", "--purge", "--yes")
+    assert "no goodbye; it goes all the same" in done.stdout + done.stderr
+    assert box.app("Notes") is None and world(box, "Notes") == (None, {}, None, {}, [])
 
 
 # ---- getcfg and setcfg ----
