@@ -52,13 +52,20 @@ static gboolean unpack_configs(int conf_fd, int stage_fd, GError **error)
     return archive_unpack_configs(conf_fd, dir, error);
 }
 
+gboolean walk_unpack_configs(Walk *walk, const WalkApp *app, int tree_fd, GError **error)
+{
+    g_auto(Fd) beside = volume_stage_open(walk->engine->volume, app->extract, error);
+    if (beside < 0)
+        return FALSE;
+    g_auto(Fd) conf = openat(beside, CONF_ARCHIVE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return conf < 0 || unpack_configs(conf, tree_fd, error);
+}
+
 gboolean walk_unpack_beside(Walk *walk, WalkApp *app, int stage_fd, GError **error)
 {
     g_auto(Fd) beside = volume_stage_create(walk->engine->volume, app->extract, error);
-    if (beside < 0 || !archive_unpack_beside(app->package, beside, error))
-        return FALSE;
-    g_auto(Fd) conf = openat(beside, CONF_ARCHIVE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    return conf < 0 || unpack_configs(conf, stage_fd, error);
+    return beside >= 0 && archive_unpack_beside(app->package, beside, error) &&
+           walk_unpack_configs(walk, app, stage_fd, error);
 }
 
 /* Never ours: a package's "config file" would be our own state or the view that we write. */
@@ -177,7 +184,7 @@ static gboolean decide_to_write(Walk *walk, WalkApp *app, const char *path, cons
     return TRUE;
 }
 
-/* base: what the user's version was made from. */
+/* base: what the user's version was made from, as far as it matters: a version that comes back brings nothing newer. */
 static void decide_shipped(Walk *walk, WalkApp *app, const ManifestEntry *entry, const Manifest *base)
 {
     const char *old_sha256 = shipped_sha256(app->old_manifest, entry->path);
@@ -193,18 +200,26 @@ static void decide_shipped(Walk *walk, WalkApp *app, const ManifestEntry *entry,
     g_ptr_array_add(app->config_notes, g_steal_pointer(&text));
 }
 
-/* Shipped no longer: gone if it is as it was shipped. */
-static void decide_gone(Walk *walk, WalkApp *app, const ManifestEntry *entry)
+/* What lies there as that version shipped it goes; what was edited stays. */
+static void decide_to_remove(Walk *walk, WalkApp *app, const char *path, const ManifestEntry *shipped)
+{
+    g_auto(OnDisk) now = look(walk->engine, path);
+    if (now.sha256 && g_strcmp0(now.sha256, shipped->sha256) == 0)
+        decide(app, CONFIG_REMOVE, path, shipped->path, &now.st, 0);
+    else if (now.is_there && app->op == CHANGE_REMOVE && app->purge)
+        decide(app, CONFIG_PURGE, path, shipped->path, NULL, 0);
+}
+
+/* The version that goes shipped it: what nobody touched goes with it, where the next one does not bring its own; what we
+ * laid beside goes when nothing newer is to come. */
+static void decide_shipped_before(Walk *walk, WalkApp *app, const ManifestEntry *entry, const Manifest *new)
 {
     g_autofree char *beside = g_strconcat(entry->path, NEW_SUFFIX, NULL);
-    const char *const paths[] = {entry->path, beside};
-    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
-        g_auto(OnDisk) now = look(walk->engine, paths[i]);
-        if (now.sha256 && g_strcmp0(now.sha256, entry->sha256) == 0)
-            decide(app, CONFIG_REMOVE, paths[i], entry->path, &now.st, 0);
-        else if (now.is_there && i == 0 && app->op == CHANGE_REMOVE && app->purge)
-            decide(app, CONFIG_PURGE, paths[i], entry->path, NULL, 0);
-    }
+    gboolean is_shipped_on = shipped_sha256(new, entry->path) != NULL;
+    if (!is_shipped_on)
+        decide_to_remove(walk, app, entry->path, entry);
+    if (!is_shipped_on || app->kept_id)
+        decide_to_remove(walk, app, beside, entry);
 }
 
 static gboolean is_outside(const ManifestEntry *entry)
@@ -232,14 +247,14 @@ char *walk_decide_configs(Walk *walk, WalkApp *app)
     /* of an app that was removed before, edited files are still there */
     g_autoptr(Manifest) removed =
         app->data_kept_id ? store_kept_manifest(walk->engine->store, app->data_kept_id, NULL) : NULL;
-    const Manifest *base = app->old ? app->old_manifest : app->kept_id ? new : removed;
+    const Manifest *base = app->kept_id ? new : app->old ? app->old_manifest : removed;
     for (gsize i = 0; new &&i < manifest_length(new); i++)
         if (is_outside(manifest_get(new, i)))
             decide_shipped(walk, app, manifest_get(new, i), base);
     for (gsize i = 0; i < manifest_length(app->old_manifest); i++) {
         const ManifestEntry *entry = manifest_get(app->old_manifest, i);
-        if (is_outside(entry) && !shipped_sha256(new, entry->path))
-            decide_gone(walk, app, entry);
+        if (is_outside(entry))
+            decide_shipped_before(walk, app, entry, new);
     }
     g_autoptr(json_t) document = configs_to_json(app);
     return json_to_text(document);

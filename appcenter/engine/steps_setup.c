@@ -81,12 +81,18 @@ static gboolean set_up_again(Walk *walk, WalkApp *app, GError **error)
     return walk_apply_configs(walk, app, error) && engine_write_registration(walk->engine, walk, TRUE, error);
 }
 
+static gboolean run_first_hooks(Walk *walk, WalkApp *app, GError **error)
+{
+    static const char *const hooks[] = {"pkg_init", "pkg_check_requirement", "pkg_pre_install", NULL};
+    g_autoptr(GHashTable) stamps = walk_guard_files(walk, app, error);
+    return stamps && run_hooks(walk, app, hooks, error) && walk_repair_files(walk, app, stamps, error);
+}
+
 static gboolean set_up(Walk *walk, WalkApp *app, GError **error)
 {
-    static const char *const before[] = {"pkg_init", "pkg_check_requirement", "pkg_pre_install", NULL};
     static const char *const install[] = {"pkg_install", NULL};
     static const char *const after[] = {"pkg_post_install", NULL};
-    return run_hooks(walk, app, before, error) && walk_apply_configs(walk, app, error) &&
+    return run_first_hooks(walk, app, error) && walk_apply_configs(walk, app, error) &&
            run_hooks(walk, app, install, error) && raise_rc_num(walk, app, error) &&
            engine_write_registration(walk->engine, walk, TRUE, error) && run_hooks(walk, app, after, error);
 }

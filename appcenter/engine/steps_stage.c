@@ -342,7 +342,8 @@ static gboolean make_executable(const QpkgIdentity *identity, int stage_fd, GErr
            error_set_errno(error, "make %s executable", identity->service_program);
 }
 
-static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
+static gboolean unpack_data(Walk *walk, const WalkApp *app, const Package *package, int dir_fd,
+                            GError **error)
 {
     const Release *release = app->release;
     Meter meter = {walk, app, "UNPACK"};
@@ -350,13 +351,27 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
                            .max_files = release->files ? release->files : MAX_LOCAL_FILES,
                            .links_may_leave = app->is_signed};
     UnpackWatch watch = {on_bytes, meter_is_cancelled, &meter};
+    /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
+    return archive_unpack(package, dir_fd, &limits, &watch, NULL, error);
+}
+
+gboolean walk_unpack_data(Walk *walk, WalkApp *app, int dir_fd, GError **error)
+{
+    g_autofree char *path = engine_download_path(app->release);
+    g_auto(Fd) fd = root_dir_openat(walk->engine->root, path, O_RDONLY | O_NOFOLLOW, 0, error);
+    if (fd < 0 || !check_digest(app->release, fd, error))
+        return FALSE;
+    g_autoptr(Package) package = package_open(fd_steal(&fd), error);
+    return package && unpack_data(walk, app, package, dir_fd, error);
+}
+
+static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
+{
     g_autofree char *routines = bytes_to_text(app->package->routines);
     g_autofree char *config = qpkg_config_to_text(app->package->config);
     g_auto(Fd) stage = volume_stage_create(walk->engine->volume, app->stage, error);
-    /* not release->data_sha256 again: VERIFY has bound the compressed bytes, and so what comes out of them */
-    if (stage < 0 || !archive_unpack(app->package, stage, &limits, &watch, NULL, error))
-        return FALSE;
-    if (!walk_app_set_new(walk, app, config, routines, error) ||
+    if (stage < 0 || !unpack_data(walk, app, app->package, stage, error) ||
+        !walk_app_set_new(walk, app, config, routines, error) ||
         !walk_unpack_beside(walk, app, stage, error) || !make_executable(app->new_identity, stage, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);

@@ -95,6 +95,8 @@ int walk_open_tree(Walk *walk, const WalkApp *app, guint64 inode, GError **error
 /* Config files outside of the app's folder (steps_configs.c). UNPACK: the folder for hooks, and what is shipped for those
  * files, into the staged tree; then into its manifest. */
 gboolean walk_unpack_beside(Walk *walk, WalkApp *app, int stage_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_unpack_configs(Walk *walk, const WalkApp *app, int tree_fd,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean walk_record_configs(WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* SETUP: decides, for the journal, and takes the decisions out of it again; does and undoes them. */
 char *walk_decide_configs(Walk *walk, WalkApp *app);
@@ -102,6 +104,13 @@ void walk_load_configs(WalkApp *app, const json_t *data);
 gboolean walk_apply_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean walk_undo_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean walk_purge_configs(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What the first hooks do to the package's own files (steps_repair.c): looks before, and puts right after. */
+GHashTable *walk_guard_files(Walk *walk, const WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_repair_files(Walk *walk, WalkApp *app, GHashTable *stamps,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The data archive once more, out of the download, into an empty folder (steps_stage.c). */
+gboolean walk_unpack_data(Walk *walk, WalkApp *app, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 const Step *engine_step(const char *name);
 gboolean step_applies(const Step *step, const WalkApp *app);

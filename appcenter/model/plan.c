@@ -39,6 +39,16 @@ void plan_change_free(PlanChange *change)
     g_free(change);
 }
 
+PlanChange *plan_change_new_removal(const InstalledApp *app)
+{
+    PlanChange *change = g_new0(PlanChange, 1);
+    change->op = CHANGE_REMOVE;
+    change->app = g_strdup(app->name);
+    change->from_version = g_strdup(app->version);
+    change->cls = CLASS_NORMAL;
+    return change;
+}
+
 static void plan_set_free(PlanSet *set)
 {
     g_ptr_array_unref(set->changes);

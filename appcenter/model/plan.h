@@ -14,7 +14,7 @@ typedef enum {
     REQUEST_REMOVE,
     REQUEST_ROLLBACK, /* to the kept previous version */
     REQUEST_AUTO, /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
-    REQUEST_UNDO, /* a finished transaction, by id */
+    REQUEST_UNDO,      /* a finished transaction, by id */
     REQUEST_AUTOREMOVE /* what came as a dependency and is needed by nobody any more */
 } RequestKind;
 
@@ -92,6 +92,7 @@ typedef struct {
 void installed_app_free(InstalledApp *app);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstalledApp, installed_app_free)
 const InstalledApp *installed_find(GPtrArray *installed, const char *name);
+PlanChange *plan_change_new_removal(const InstalledApp *app); /* without a reason yet */
 /* The removals of apps that came as dependencies only and that no other app needs any more, through any number of steps
  * (PlanChange*). An alternative that is installed counts as needed. What is locked (char*, may be NULL) stays, and so
  * does what it needs. */

@@ -39,15 +39,11 @@ static gboolean is_named_by(const InstalledApp *app, const InstalledApp *keeper)
     return FALSE;
 }
 
-static PlanChange *new_removal(const InstalledApp *app)
+static PlanChange *removal_of(const InstalledApp *app)
 {
-    PlanChange *change = g_new0(PlanChange, 1);
-    change->op = CHANGE_REMOVE;
-    change->app = g_strdup(app->name);
-    change->from_version = g_strdup(app->version);
+    PlanChange *change = plan_change_new_removal(app);
     change->is_dependency = TRUE;
     change->reason = g_strdup("came as a dependency; nothing needs it any more");
-    change->cls = CLASS_NORMAL;
     return change;
 }
 
@@ -75,7 +71,7 @@ GPtrArray *plan_orphans(const GPtrArray *installed, const GPtrArray *locked)
     GPtrArray *removals = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
     for (guint i = 0; i < installed->len; i++)
         if (!g_hash_table_contains(kept, g_ptr_array_index(installed, i)))
-            g_ptr_array_add(removals, new_removal(g_ptr_array_index(installed, i)));
+            g_ptr_array_add(removals, removal_of(g_ptr_array_index(installed, i)));
     g_ptr_array_sort(removals, compare_changes);
     return removals;
 }

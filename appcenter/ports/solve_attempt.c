@@ -3,16 +3,6 @@
 
 #include <string.h>
 
-static PlanChange *new_removal(const InstalledApp *old)
-{
-    PlanChange *change = g_new0(PlanChange, 1);
-    change->op = CHANGE_REMOVE;
-    change->app = g_strdup(old->name);
-    change->from_version = g_strdup(old->version);
-    change->cls = CLASS_NORMAL;
-    return change;
-}
-
 /* old NULL: it is not installed. */
 static PlanChange *new_change(const InstalledApp *old, const Release *release)
 {
@@ -57,7 +47,7 @@ static GPtrArray *collect_changes(const World *world, Solver *solver)
         const WorldItem *item = world_item(world, id);
         if (item->installed && solver_get_decisionlevel(solver, id) <= 0 &&
             !solve_find_change(changes, item->installed->name))
-            g_ptr_array_add(changes, new_removal(item->installed));
+            g_ptr_array_add(changes, plan_change_new_removal(item->installed));
     }
     g_ptr_array_sort(changes, compare_changes);
     return changes;
