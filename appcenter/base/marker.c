@@ -244,9 +244,10 @@ static gboolean check_proc(GError **error)
     char target[16] = "";
     if (readlink("/proc/self", target, sizeof target - 1) > 0 && pid_from_name(target) == getpid())
         return TRUE;
-    return error_set(error, APPCENTER_ERROR_IO,
-                     "/proc: wanted this system's processes, found %s; mount a proc file system of this pid namespace",
-                     *target ? "those of another pid namespace" : "nothing");
+    return error_set(
+        error, APPCENTER_ERROR_IO,
+        "/proc: wanted this system's processes, found %s; mount a proc file system of this pid namespace",
+        *target ? "those of another pid namespace" : "nothing");
 }
 
 gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s, GError **error)

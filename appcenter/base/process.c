@@ -62,7 +62,8 @@ void process_begin(void)
 {
     sigset_t none;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* the lowest free one, and never CLOEXEC */
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", O_RDWR) != fd) /* the lowest free one, and never CLOEXEC */
             _exit(SETUP_FAILED_EXIT);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -179,7 +179,8 @@ static gboolean check_removals(const World *world, GError **error)
         if (change->op == CHANGE_REMOVE && request->kind == REQUEST_AUTOREMOVE) {
             const InstalledApp *app = installed_find(world->context->installed, change->app);
             if (!app || !app->as_dependency)
-                return plan_broken(error, "%s did not come as a dependency and would be removed", change->app);
+                return plan_broken(error, "%s did not come as a dependency and would be removed",
+                                   change->app);
             continue;
         }
         gboolean is_named = request->kind == REQUEST_REMOVE && request_find_app(request, change->app);

@@ -16,8 +16,8 @@
 #define TRIGGER_ADMIN  "admin"
 
 static const char *const action_names[] = {
-    [REQUEST_INSTALL] = "install",   [REQUEST_UPGRADE] = "upgrade", [REQUEST_REMOVE] = "remove",
-    [REQUEST_ROLLBACK] = "rollback", [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
+    [REQUEST_INSTALL] = "install",       [REQUEST_UPGRADE] = "upgrade", [REQUEST_REMOVE] = "remove",
+    [REQUEST_ROLLBACK] = "rollback",     [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
     [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
