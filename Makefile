@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 ROOMS     := base model trust qpkg ports engine vendor daemon job cli compat
-PKG_ALL   := glib-2.0 gio-2.0 jansson libcurl libarchive openssl sqlite3 libzstd libseccomp libsolv libmicrohttpd
+PKG_ALL   := glib-2.0 gio-2.0 jansson libcurl libarchive openssl sqlite3 libzstd zlib libseccomp libsolv libmicrohttpd
 
 WARN      := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 OPT       ?= -O2 -g
@@ -180,7 +180,7 @@ $(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
 planted: $(PLANTED)
 	@sh $< $(if $(WITHOUT),--without $(WITHOUT))
 
-# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: the better part of an hour.
+# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: two hours or so.
 # Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
 torture: deps all units
 	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture

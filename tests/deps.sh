@@ -28,6 +28,7 @@ for group in "$@"; do
         need_library openssl libssl-dev
         need_library sqlite3 libsqlite3-dev
         need_library libzstd libzstd-dev
+        need_library zlib zlib1g-dev
         need_library libseccomp libseccomp-dev
         need_library libsolv libsolv-dev
         need_library libmicrohttpd libmicrohttpd-dev

@@ -43,10 +43,6 @@ gssize tar_stream_read(TarStream *stream, const void **bytes, GError **error) G_
 /* Compressed bytes used so far. */
 gint64 tar_stream_consumed(const TarStream *stream);
 
-/* --- archive_crc.c --- */
-/* The CRC-32 of gzip over bytes that continue what sum is of (0: nothing yet). */
-guint32 archive_crc32(guint32 sum, const guint8 *bytes, gsize len);
-
 /* --- archive_7z.c: a tar that is the one member of a 7-Zip archive --- */
 /* Packed bytes and directory fill these bytes to the last one. */
 gboolean archive_7z_check_whole(int fd, gint64 offset, gint64 length,

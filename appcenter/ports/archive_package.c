@@ -59,6 +59,14 @@ static gboolean send_member(Helper *helper, TarStream *stream, const char *name,
            helper_send(helper, type, g_bytes_get_data(content, NULL), g_bytes_get_size(content), error);
 }
 
+/* *entry NULL: the end. */
+static gboolean next_member(TarStream *stream, MemberRules *rules, struct archive_entry **entry,
+                            Member *member, GError **error)
+{
+    return tar_stream_next(stream, entry, error) &&
+           (!*entry || member_rules_admit(rules, *entry, member, error));
+}
+
 /* The same rules as for data, so that no name is there twice. */
 static gboolean send_members(Helper *helper, TarStream *stream, GError **error)
 {
@@ -68,12 +76,10 @@ static gboolean send_members(Helper *helper, TarStream *stream, GError **error)
         struct archive_entry *entry;
         g_auto(Member) member = {0};
         gboolean is_sent = TRUE;
-        if (!tar_stream_next(stream, &entry, error))
+        if (!next_member(stream, rules, &entry, &member, error))
             return FALSE;
         if (!entry)
             return TRUE;
-        if (!member_rules_admit(rules, entry, &member, error))
-            return FALSE;
         if (member.kind == MEMBER_FILE && strcmp(member.path, "qpkg.cfg") == 0)
             is_sent = send_member(helper, stream, member.path, FRAME_CONFIG, ARCHIVE_MAX_CONFIG, error);
         else if (member.kind == MEMBER_FILE && strcmp(member.path, "package_routines") == 0)
@@ -139,12 +145,10 @@ static gboolean read_extra(const Package *package, GError **error)
     struct archive_entry *entry = NULL;
     while (stream) {
         g_auto(Member) member = {0};
-        if (!tar_stream_next(stream, &entry, error))
+        if (!next_member(stream, rules, &entry, &member, error))
             return FALSE;
         if (!entry)
             return TRUE;
-        if (!member_rules_admit(rules, entry, &member, error))
-            return FALSE;
     }
     return FALSE;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define CHUNK_BYTES        (256 * 1024)
 #define GZIP_TRAILER_BYTES 8
@@ -177,7 +178,7 @@ static gboolean account(TarStream *self, const guint8 *bytes, gsize len, GError 
     if (self->source.digest)
         digest_update(self->source.digest, bytes, len);
     if (self->source.compression == QPKG_GZIP)
-        self->crc = archive_crc32(self->crc, bytes, len);
+        self->crc = (guint32)crc32_z(self->crc, bytes, len); /* libarchive reads over it */
     for (gsize i = len; i > 0; i--) {
         if (bytes[i - 1]) {
             self->last_content_end = self->tar_bytes + (gint64)i;

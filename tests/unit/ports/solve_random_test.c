@@ -334,7 +334,8 @@ static void take_changes(const Universe *universe, const GPtrArray *changes, int
     memcpy(box, universe->installed, sizeof universe->installed);
     for (guint i = 0; changes && i < changes->len; i++) {
         const PlanChange *change = g_ptr_array_index(changes, i);
-        box[change->app[3] - 'A'] = change->to_version ? atoi(change->to_version) : 0;
+        box[change->app[3] - 'A'] =
+            change->to_version ? (int)g_ascii_strtoll(change->to_version, NULL, 10) : 0;
     }
 }
 
