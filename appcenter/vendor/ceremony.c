@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vendor/bins.h"
 #include "vendor/commands.h"
 #include "vendor/keys.h"
 #include "vendor/metadata.h"
@@ -13,6 +14,7 @@ typedef struct {
     GHashTable *thresholds; /* role -> guint */
     GHashTable *expires;    /* role -> gint64* */
     KeyKind kind;
+    guint n_bins; /* of archives; 0: none */
 } Ceremony;
 
 static gboolean parse_pairs(char **pairs, gboolean is_time, Ceremony *ceremony, GError **error)
@@ -95,6 +97,8 @@ static void make_world(Repo *repo, const Ceremony *ceremony)
     json_object_set_new(repo->world, "publisher", json_string("vendor"));
     json_object_set_new(repo->world, "urgent_epoch", json_integer(0));
     json_object_set_new(repo->world, "expires", expires);
+    if (ceremony->n_bins)
+        json_object_set_new(repo->world, "bins", json_integer(ceremony->n_bins));
     json_object_set_new(repo->world, "releases", json_array());
     json_object_set_new(repo->world, "publishers", json_object());
     json_object_set_new(repo->world, "catalogues", json_object());
@@ -124,12 +128,24 @@ static gboolean hold_ceremony(Repo *repo, Ceremony *ceremony, const RootDir *fol
     json_t *root = metadata_root(1, now + expiry_of(ceremony, metadata_role("root")), ceremony->keys,
                                  ceremony->thresholds);
     json_t *targets = metadata_targets(1, now + expiry_of(ceremony, metadata_role("targets")), ceremony->keys,
-                                       ceremony->thresholds);
+                                       ceremony->thresholds, ceremony->n_bins ? BINS_PATHS : NULL);
     g_autoptr(json_t) delegator = json_pack("{s:[], s:O}", "signatures", "signed", root);
     g_autofree char *held_back = NULL;
     return write_offline_role(repo, "root", root, delegator, ceremony, error) &&
            write_offline_role(repo, "targets", targets, delegator, ceremony, error) &&
            repo_save_world(repo, error) && publish_all(repo, ceremony->keys, now, &held_back, error);
+}
+
+static gboolean parse_bins(const char *text, guint *n_bins, GError **error)
+{
+    guint64 number = 0;
+    if (text && (!g_ascii_string_to_unsigned(text, 10, BINS_MIN, BINS_MAX, &number, NULL) ||
+                 (number & (number - 1)) != 0))
+        return error_set(error, APPCENTER_ERROR_INVALID,
+                         "--bins: wanted a power of two from %d to %d, found \"%s\"", BINS_MIN, BINS_MAX,
+                         text);
+    *n_bins = (guint)number;
+    return TRUE;
 }
 
 static RootDir *key_folder(const char *dir, const char *repo, GError **error)
@@ -147,7 +163,7 @@ static RootDir *key_folder(const char *dir, const char *repo, GError **error)
 
 gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
 {
-    g_autofree char *keys = NULL, *kind = NULL;
+    g_autofree char *keys = NULL, *kind = NULL, *bins = NULL;
     g_auto(GStrv) thresholds = NULL, expires = NULL;
     const GOptionEntry entries[] = {
         {"keys", 0, 0, G_OPTION_ARG_FILENAME, &keys, "where the keys go, a folder per role", "DIR"},
@@ -155,6 +171,8 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
         {"expires", 0, 0, G_OPTION_ARG_STRING_ARRAY, &expires, "how long a role's metadata is good",
          "ROLE=T"},
         {"key-type", 0, 0, G_OPTION_ARG_STRING, &kind, "ed25519 (default), ecdsa or rsa", "TYPE"},
+        {"bins", 0, 0, G_OPTION_ARG_STRING, &bins,
+         "list archives as TUF targets, too, in N hashed bins (a power of two)", "N"},
         {.long_name = NULL}};
     if (!parse_words("init", entries, 1, 1, &argc, &argv, error))
         return FALSE;
@@ -164,9 +182,9 @@ gboolean cmd_init(int argc, char **argv, gint64 now, GError **error)
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     g_autoptr(GHashTable) threshold_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) expires_table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    Ceremony ceremony = {key_table, threshold_table, expires_table, KEY_ED25519};
-    if (!parse_key_kind(kind, &ceremony.kind, error) || !parse_pairs(thresholds, FALSE, &ceremony, error) ||
-        !parse_pairs(expires, TRUE, &ceremony, error))
+    Ceremony ceremony = {key_table, threshold_table, expires_table, KEY_ED25519, 0};
+    if (!parse_key_kind(kind, &ceremony.kind, error) || !parse_bins(bins, &ceremony.n_bins, error) ||
+        !parse_pairs(thresholds, FALSE, &ceremony, error) || !parse_pairs(expires, TRUE, &ceremony, error))
         return FALSE;
     g_auto(Secret) passphrase = NULL; /* read before anything is made */
     if (!keys_passphrase(&passphrase, error))

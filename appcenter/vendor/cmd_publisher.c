@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ports/archive.h"
+#include "vendor/bins.h"
 #include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
 #include "vendor/draft.h"
@@ -37,7 +38,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PublisherRequest, publisher_request_clear)
 static gboolean check_name(const char *name, GError **error)
 {
     return (name && app_name_is_valid(name) && strlen(name) <= PUBLISHER_NAME_BYTES && !metadata_role(name) &&
-            !g_str_equal(name, "vendor") && !g_str_equal(name, "publisher")) ||
+            !bins_is_role(name) && !g_str_equal(name, "vendor") && !g_str_equal(name, "publisher")) ||
            error_set(error, APPCENTER_ERROR_INVALID, "\"%s\" can be no publisher's name", name ? name : "");
 }
 

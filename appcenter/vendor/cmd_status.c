@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vendor/bins.h"
 #include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
 #include "vendor/draft.h"
@@ -15,6 +16,7 @@
 typedef struct {
     const Repo *repo;
     json_t *root, *targets; /* in force, whole */
+    json_t *releases;       /* the same, or NULL */
     GHashTable *margins;    /* role or "" for all -> gint64* */
     KeySource *source;      /* NULL: no --keys */
     gint64 now;
@@ -106,8 +108,27 @@ static json_t *describe_role(const Status *status, const char *role, json_t *del
     return object;
 }
 
+/* Of all the bins of archives the one that runs out first; NULL where there are none. */
+static char *oldest_bin(const Status *status)
+{
+    gint64 soonest = G_MAXINT64;
+    g_autofree char *oldest = NULL;
+    guint n_bins = status->releases ? bins_count(status->repo) : 0;
+    for (guint bin = 0; bin < n_bins; bin++) {
+        g_autofree char *role = bins_role(n_bins, bin);
+        g_autoptr(json_t) metadata = repo_metadata(status->repo, role, NULL);
+        if (metadata_expires_at(metadata) >= soonest)
+            continue;
+        soonest = metadata_expires_at(metadata);
+        g_free(oldest);
+        oldest = g_steal_pointer(&role);
+    }
+    return g_steal_pointer(&oldest);
+}
+
 static gboolean describe_roles(const Status *status, json_t *roles, GError **error)
 {
+    g_autofree char *bin = oldest_bin(status);
     g_auto(GStrv) publishers = repo_publishers(status->repo);
     for (const RoleDefault *role = metadata_roles; role->name; role++) {
         json_t *one =
@@ -125,7 +146,10 @@ static gboolean describe_roles(const Status *status, json_t *roles, GError **err
             return FALSE;
         json_array_append_new(roles, one);
     }
-    return TRUE;
+    json_t *one = bin ? describe_role(status, bin, status->releases, error) : NULL;
+    if (one)
+        json_array_append_new(roles, one);
+    return one || !bin;
 }
 
 static json_t *describe_drafts(const Repo *repo, GError **error)
@@ -190,8 +214,10 @@ static gboolean tell(Status *status, gboolean as_json, GError **error)
 {
     g_autoptr(json_t) root = repo_metadata(status->repo, "root", error);
     g_autoptr(json_t) targets = root ? repo_targets(status->repo, error) : NULL;
+    g_autoptr(json_t) releases = repo_metadata(status->repo, "releases", NULL);
     g_autoptr(json_t) roles = json_array();
     status->root = root;
+    status->releases = releases;
     status->targets = targets;
     if (!targets || !describe_roles(status, roles, error) ||
         !(as_json ? print_json(status, roles, error) : print_people(status, roles, error)))

@@ -105,7 +105,21 @@ void metadata_remove_delegation(json_t *targets, const char *role)
     metadata_prune_keys(targets);
 }
 
-json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds)
+/* What releases may sign besides: the bins of archives. */
+static const char *const *paths_of(const RoleDefault *role, const char *bins, const char **with_bins)
+{
+    if (!bins || !g_str_equal(role->name, "releases"))
+        return role->paths;
+    gsize n = 0;
+    for (; role->paths[n]; n++)
+        with_bins[n] = role->paths[n];
+    with_bins[n] = bins;
+    with_bins[n + 1] = NULL;
+    return with_bins;
+}
+
+json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds,
+                         const char *bins)
 {
     json_t *signed_part = metadata_signed("targets", version, expires_at);
     json_object_set_new(signed_part, "targets", json_object());
@@ -118,7 +132,8 @@ json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GH
         g_autoptr(GPtrArray) halves = g_ptr_array_new();
         for (guint i = 0; i < list->len; i++)
             g_ptr_array_add(halves, (gpointer)private_key_public(list->pdata[i]));
-        metadata_add_delegation(whole, role->name, role->paths, halves,
+        const char *with_bins[G_N_ELEMENTS(role->paths) + 1];
+        metadata_add_delegation(whole, role->name, paths_of(role, bins, with_bins), halves,
                                 GPOINTER_TO_UINT(g_hash_table_lookup(thresholds, role->name)));
     }
     return signed_part;
@@ -134,7 +149,11 @@ json_t *metadata_role_entry(json_t *delegator, const char *role)
 {
     json_t *body = json_object_get(delegator, "signed");
     json_t *top = json_object_get(json_object_get(body, "roles"), role);
-    json_t *delegated = json_object_get(json_object_get(body, "delegations"), "roles");
+    json_t *delegations = json_object_get(body, "delegations");
+    json_t *delegated = json_object_get(delegations, "roles");
+    json_t *bins = json_object_get(delegations, "succinct_roles");
+    if (bins && g_str_has_prefix(role, json_string_value(json_object_get(bins, "name_prefix"))))
+        return bins;
     for (gsize i = 0; !top && i < json_array_size(delegated); i++) {
         json_t *one = json_array_get(delegated, i);
         if (g_strcmp0(json_string_value(json_object_get(one, "name")), role) == 0)

@@ -23,8 +23,10 @@ gint64 metadata_expires_at(const json_t *metadata);
 json_t *metadata_signed(const char *type, gint64 version, gint64 expires_at);
 /* keys: role name -> GPtrArray of PrivateKey*; thresholds: role name -> GUINT. */
 json_t *metadata_root(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds);
-/* The top-level targets: delegations to brake, releases (in this order), no targets of its own. */
-json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds);
+/* The top-level targets: delegations to brake, releases (in this order), no targets of its own.
+ * bins: the path pattern of archives in bins, or NULL. */
+json_t *metadata_targets(gint64 version, gint64 expires_at, GHashTable *keys, GHashTable *thresholds,
+                         const char *bins);
 /* {"length","hashes":{"sha256"},"custom"}; custom is taken. */
 json_t *metadata_target(const char *sha256, gsize len, json_t *custom);
 

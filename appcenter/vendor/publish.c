@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vendor/bins.h"
 #include "vendor/draft.h"
 #include "vendor/metadata.h"
 #include "vendor/publish_role.h"
@@ -61,7 +62,7 @@ static gboolean put_packages(const Repo *repo, GError **error)
 
 /* --- snapshot and timestamp --- */
 
-static void name_version(json_t *meta, const char *role, gint64 version)
+void publish_name_version(json_t *meta, const char *role, gint64 version)
 {
     g_autofree char *file = g_strdup_printf("%s.json", role);
     json_object_set_new(meta, file, json_pack("{s:I}", "version", (json_int_t)version));
@@ -233,7 +234,7 @@ static gboolean put_publishers(Publication *publication, json_t *meta, GError **
             continue;
         gboolean is_put = role_put(publication, *name, &version, &failure);
         if (is_put)
-            name_version(meta, *name, version);
+            publish_name_version(meta, *name, version);
         else if (error_kind(failure) != APPCENTER_ERROR_UNTRUSTED) {
             g_ptr_array_unref(bound);
             g_propagate_error(error, g_steal_pointer(&failure));
@@ -298,12 +299,12 @@ static gboolean publish_everything(Publication *publication, GError **error)
     gint64 releases_version = 0, brake_version = 0;
     g_autoptr(json_t) meta = snapshot_meta(repo, error);
     if (!meta || !open_publication(publication, TRUE, error) || !put_publishers(publication, meta, error) ||
-        !role_put(publication, "releases", &releases_version, error) ||
+        !role_put(publication, "releases", &releases_version, error) || !bins_put(publication, meta, error) ||
         !role_put(publication, "brake", &brake_version, error) || !put_next_targets(publication, error))
         return FALSE;
-    name_version(meta, "targets", metadata_version(publication->targets));
-    name_version(meta, "releases", releases_version);
-    name_version(meta, "brake", brake_version);
+    publish_name_version(meta, "targets", metadata_version(publication->targets));
+    publish_name_version(meta, "releases", releases_version);
+    publish_name_version(meta, "brake", brake_version);
     g_autoptr(GBytes) head = sign_heads(publication, json_incref(meta), error);
     return head && put_packages(repo, error) && repo_save_world(repo, error) &&
            put_next_root(publication, error) && write_head(repo, head, error) && drop_drafts(repo, error);
@@ -317,7 +318,7 @@ static gboolean publish_brake_alone(Publication *publication, GError **error)
     if (!meta || !open_publication(publication, FALSE, error) ||
         !role_put(publication, "brake", &version, error))
         return FALSE;
-    name_version(meta, "brake", version);
+    publish_name_version(meta, "brake", version);
     g_autoptr(GBytes) head = sign_heads(publication, json_incref(meta), error);
     return head && repo_save_world(repo, error) && write_head(repo, head, error) && drop_drafts(repo, error);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ports/archive.h"
+#include "vendor/bins.h"
 #include "vendor/draft.h"
 #include "vendor/metadata.h"
 #include "vendor/publish.h"
@@ -14,6 +15,7 @@
 void role_content_clear(RoleContent *content)
 {
     g_clear_pointer(&content->targets, json_decref);
+    g_clear_pointer(&content->delegations, json_decref);
     g_clear_pointer(&content->names, g_ptr_array_unref);
     g_clear_pointer(&content->paths, g_ptr_array_unref);
     g_clear_pointer(&content->files, g_ptr_array_unref);
@@ -44,6 +46,17 @@ void role_content_drop_last(RoleContent *content)
 static json_t *targets_of(const json_t *metadata)
 {
     return json_object_get(json_object_get(metadata, "signed"), "targets");
+}
+
+static json_t *delegations_of(const json_t *metadata)
+{
+    return json_object_get(json_object_get(metadata, "signed"), "delegations");
+}
+
+/* json_equal, where nothing equals nothing. */
+static gboolean is_same(const json_t *one, const json_t *other)
+{
+    return (!one && !other) || json_equal(one, other);
 }
 
 /* --- the brake --- */
@@ -163,8 +176,13 @@ gboolean role_content_make(const Publication *publication, const char *role, Rol
                              .files = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
     if (g_str_equal(role, "brake"))
         return make_brake(publication, published, content, error);
-    return make_catalogue(publication, g_str_equal(role, "releases") ? "vendor" : role, published, content,
-                          error);
+    if (!g_str_equal(role, "releases"))
+        return make_catalogue(publication, role, published, content, error);
+    content->delegations = bins_delegations(publication->repo, publication->targets);
+    if (!make_catalogue(publication, "vendor", published, content, error))
+        return FALSE;
+    content->is_changed = content->is_changed || !is_same(delegations_of(published), content->delegations);
+    return TRUE;
 }
 
 gboolean role_is_ageing(const Repo *repo, const json_t *metadata, const char *role, gint64 now)
@@ -204,6 +222,8 @@ json_t *role_part(const Publication *publication, const char *role, const RoleCo
     json_t *part = metadata_signed("targets", repo_next_version(publication->repo, role, published),
                                    publication->now + repo_life_s(publication->repo, role));
     json_object_set(part, "targets", content->targets);
+    if (content->delegations)
+        json_object_set(part, "delegations", content->delegations);
     return part;
 }
 
@@ -213,6 +233,7 @@ static json_t *matching_draft(const Publication *publication, const char *role, 
     g_autoptr(json_t) draft = draft_load(publication->repo, role, NULL);
     g_autofree char *path = repo_metadata_path(role, metadata_version(draft));
     if (!draft || !json_equal(targets_of(draft), content->targets) ||
+        !is_same(delegations_of(draft), content->delegations) ||
         root_dir_exists(publication->repo->dir, path))
         return NULL;
     return g_steal_pointer(&draft);
@@ -236,7 +257,7 @@ static void remember_catalogue(const Publication *publication, const char *role,
     const char *who = g_str_equal(role, "releases") ? "vendor" : role;
     g_autofree char *target = g_strdup_printf("catalogue/%s.jsonl.zst", who);
     json_t *custom = json_object_get(json_object_get(content->targets, target), "custom");
-    if (content->is_changed && custom)
+    if (content->paths->len > 0 && custom)
         deltas_remember(publication->repo, who, json_string_value(json_object_get(custom, "raw_sha256")),
                         content->paths->pdata[0]);
 }

@@ -21,9 +21,10 @@ typedef struct {
 /* A role's targets as they shall be, and the files that they speak of. */
 typedef struct {
     json_t *targets;
-    GPtrArray *names; /* of those targets that have a file here */
-    GPtrArray *paths; /* below public/targets/ */
-    GPtrArray *files; /* GBytes*, one a name */
+    json_t *delegations; /* to bins of archives; NULL: none */
+    GPtrArray *names;    /* of those targets that have a file here */
+    GPtrArray *paths;    /* below public/targets/ */
+    GPtrArray *files;    /* GBytes*, one a name */
     gboolean is_changed;
 } RoleContent;
 
@@ -41,7 +42,7 @@ void role_content_drop_last(RoleContent *content);
 /* Signs and writes the role where it must be; *version is then the current one. */
 gboolean role_put(const Publication *publication, const char *role, gint64 *version,
                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* {version, expires, targets} of the role's next metadata: "signed", nothing written. */
+/* {version, expires, targets, delegations} of the role's next metadata: "signed", nothing written. */
 json_t *role_part(const Publication *publication, const char *role, const RoleContent *content,
                   const json_t *published);
 
@@ -50,6 +51,11 @@ gboolean role_is_ageing(const Repo *repo, const json_t *metadata, const char *ro
 /* Signs and writes N.ROLE.json. signatures: others' or NULL. */
 gboolean role_write(const Publication *publication, const char *role, json_t *part, json_t *signatures,
                     json_t *delegator, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- publish.c --- */
+
+/* Names a role's version in the snapshot's meta. */
+void publish_name_version(json_t *meta, const char *role, gint64 version);
 
 /* --- deltas.c --- */
 

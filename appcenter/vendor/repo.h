@@ -14,7 +14,7 @@
 typedef struct {
     RootDir *dir;
     Fd lock; /* one writer at a time; -1 for who only reads */
-    /* format publisher ca_pem ca_sha256 urgent_epoch expires{} releases[] brake{}
+    /* format publisher ca_pem ca_sha256 urgent_epoch expires{} releases[] brake{} bins (see bins.h)
      * publishers{NAME: apps[] ca_pem ca_sha256}: whom the vendor lets speak for which apps
      * catalogues{WHO: serial settled settled_at bases[]}: how far each catalogue is; WHO is "vendor" or a publisher */
     json_t *world;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ports/archive.h"
+#include "vendor/bins.h"
 #include "vendor/commands.h"
 #include "vendor/repo.h"
 
@@ -195,11 +196,31 @@ static gboolean check_archive(const Verification *verification, const Release *r
     return TRUE;
 }
 
+/* What a client that knows TUF only is told of the archive. */
+static gboolean check_bin(const Verification *verification, const Release *release, GError **error)
+{
+    if (!bins_count(verification->repo) || !g_str_equal(release->publisher, "vendor"))
+        return TRUE;
+    g_autofree char *path = bins_target_path(release->path);
+    if (!path)
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "no client of TUF finds it at %s", release->path);
+    tuf_client_search(verification->tuf, path);
+    if (!feed_all(verification->repo, verification->tuf, error))
+        return FALSE;
+    g_autoptr(TufTarget) target = tuf_client_found(verification->tuf);
+    if (!target)
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s is in none of the bins", path);
+    if (!g_str_has_suffix(release->path, strrchr(target->file_path, '/')))
+        return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s of %s, while the catalogue has %s",
+                         target->file_path, target->role, release->path);
+    return tuf_target_check(target, release->size_bytes, release->sha256, NULL, error);
+}
+
 static gboolean check_archives(const Verification *verification, GError **error)
 {
     for (guint i = 0; i < verification->releases->len; i++) {
         const Release *release = verification->releases->pdata[i];
-        if (!check_archive(verification, release, error)) {
+        if (!check_archive(verification, release, error) || !check_bin(verification, release, error)) {
             g_prefix_error(error, "%s %s %s: ", release->name, release->version, release->arch);
             return FALSE;
         }

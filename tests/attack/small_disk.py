@@ -5,6 +5,7 @@ with the last process of the namespace.
 """
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -34,21 +35,15 @@ def why_not():
     return None
 
 
-@contextlib.contextmanager
+@functools.cache
 def own_mounts():
-    """A mount namespace of our own for this process and what it starts; the old one afterwards."""
-    here = os.getcwd()
-    before = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _call(_libc.unshare, CLONE_NEWNS)
-        try:
-            _call(_libc.mount, b"none", b"/", None, MS_REC | MS_PRIVATE, None)
-            yield
-        finally:
-            _call(_libc.setns, before, CLONE_NEWNS)
-            os.chdir(here)
-    finally:
-        os.close(before)
+    """From now on this process and what it starts have a mount namespace of their own.
+
+    There is no way back: to return to the old one (setns) would lead out of a chroot, and a thread that is left over
+    from an earlier test forbids it.
+    """
+    _call(_libc.unshare, CLONE_NEWNS)
+    _call(_libc.mount, b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
 class Disk:

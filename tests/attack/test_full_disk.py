@@ -48,8 +48,7 @@ class SmallBox(boxes.Box):
 
 @pytest.fixture(scope="module", autouse=True)
 def own_mounts():
-    with small_disk.own_mounts():
-        yield
+    small_disk.own_mounts()
 
 
 def upgrade_with_space(box):

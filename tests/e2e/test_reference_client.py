@@ -43,10 +43,10 @@ def has_reference():
 needs_reference = pytest.mark.skipif(not has_reference(), reason="python-tuf is not here (APPCENTER_TUF_PYTHON, PYTHONPATH)")
 
 
-def ask_reference(vendor, web, tmp_path, *names, root=1):
+def ask_reference(vendor, web, tmp_path, *names, root=1, base="targets/"):
     folder = tmp_path / f"client-{time.monotonic_ns()}"
     (folder / "targets").mkdir(parents=True)
-    done = subprocess.run([PYTHON, "-c", CLIENT, vendor.public / f"metadata/{root}.root.json", web.url + "metadata/", web.url + "targets/",
+    done = subprocess.run([PYTHON, "-c", CLIENT, vendor.public / f"metadata/{root}.root.json", web.url + "metadata/", web.url + base,
                            folder, *names], capture_output=True, text=True, timeout=120, cwd="/")
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

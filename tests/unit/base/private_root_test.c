@@ -130,7 +130,7 @@ static void programs_run_as_on_the_host(gconstpointer as_nobody)
             "cat /etc/nsswitch.conf > /dev/null; ls -l /etc/ld.so.cache; date; ls /etc/alternatives/ > "
             "/dev/null; [ -e /etc/localtime ] || [ ! -L /etc/localtime ]; echo x > /dev/null; "
             "[ -r /proc/self/status ]; head -c 4 /dev/urandom > /tmp/random; [ -s /tmp/random ]; "
-            "sh -c 'cat /etc/hosts' > /dev/null; ls /.host-etc/passwd; [ ! -e /tmp/appcenter-base-* ]",
+            "sh -c 'cat /etc/passwd' > /dev/null; ls /.host-etc/passwd; [ ! -e /tmp/appcenter-base-* ]",
             GPOINTER_TO_INT(as_nobody)))
         return;
     assert_host_lacks("/tmp/random");
