@@ -360,9 +360,12 @@ def test_a_stranger_cannot_keep_others_out(box):
 
 @as_root
 def test_appctl_of_a_stranger_says_what_it_may_not(box):
+    program = os.open(lab.program("appctl"), os.O_RDONLY)  # a stranger may not get at the folder that it lies in
+
     def ctl(*words, expect):
-        done = subprocess.run([lab.program("appctl"), "--socket", "appcenterd.sock", *words], cwd=box.root / "run/appcenter",
-                              user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([f"/proc/self/fd/{program}", "--socket", "appcenterd.sock", *words], cwd=box.root / "run/appcenter",
+                              user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=60,
+                              pass_fds=[program])
         assert done.returncode == expect, f"{words}: exit {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
@@ -370,4 +373,5 @@ def test_appctl_of_a_stranger_says_what_it_may_not(box):
     for words in (("upgrade", "--yes"), ("install", "X", "--yes"), ("remove", "X", "--yes"), ("refresh",), ("hold",), ("history",),
                   ("config", "show"), ("repo", "list"), ("repo", "remove", "x")):
         assert "group appcenter" in (said := ctl(*words, expect=13).stderr) or "for root" in said, said
+    os.close(program)
 

@@ -4,6 +4,7 @@ The archives are made by tests/corpus/qdk.py, which shares nothing with the prod
 ecosystem do: they ask /sbin/getcfg for their folder and whether they may start, and write where QTS lets them.
 """
 import hashlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -266,10 +267,11 @@ def test_a_hook_that_hangs_is_no_end_of_the_world(box, install):
     file.write_bytes(package(version="1.1", hooks=hang).build())
     job = box.json("install", file, "--trust-sha256", lab.sha256(file), "--yes", "--no-wait")["job"]
     lab.wait_for("the hook", (box.root / "share/waiting").exists, 60)
-    cancelled = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "DELETE", "--unix-socket",
-                                str(box.root / "run/appcenter/appcenterd.sock"), f"http://localhost/v1/jobs/{job}"],
-                               capture_output=True, text=True)
-    assert cancelled.stdout in ("200", "202", "204"), cancelled
+    with socket.socket(socket.AF_UNIX) as door:
+        door.connect(str(box.root / "run/appcenter/appcenterd.sock"))
+        door.sendall(f"DELETE /v1/jobs/{job} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = door.makefile("rb").readline()
+    assert answer.split()[1] in (b"200", b"202", b"204"), answer
     lab.wait_for("the way back", lambda: box.sql("SELECT result FROM txn ORDER BY id DESC LIMIT 1") == [("cancelled",)], 60)
     assert world(box, "Notes") == before
     assert (box.app("Notes")["version"], box.app("Notes")["state"]) == ("1.0", "running")
