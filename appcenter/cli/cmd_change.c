@@ -311,10 +311,15 @@ gboolean cmd_install(Cli *cli, int *exit_code, GError **error)
     return TRUE;
 }
 
-static gboolean simple_change(Cli *cli, const char *action, int *exit_code, GError **error)
+gboolean cmd_change_apps(Cli *cli, const char *action, char **names, int *exit_code, GError **error)
 {
     g_autoptr(json_t) body = new_body(cli, action);
-    return add_apps(body, cli->words, error) && change(cli, body, exit_code, error);
+    return add_apps(body, names, error) && change(cli, body, exit_code, error);
+}
+
+static gboolean simple_change(Cli *cli, const char *action, int *exit_code, GError **error)
+{
+    return cmd_change_apps(cli, action, cli->words, exit_code, error);
 }
 
 gboolean cmd_upgrade(Cli *cli, int *exit_code, GError **error)

@@ -43,6 +43,10 @@ static const CliOption remove_options[] = {
     {"cascade", OPTION_FLAG, NULL, "and the apps that need it"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
+static const CliOption verify_options[] = {
+    {"repair", OPTION_FLAG, NULL, "install what is damaged anew, the same version"},
+    {NULL, OPTION_FLAG, NULL, NULL},
+};
 static const CliOption hold_options[] = {
     {"for", OPTION_VALUE, "TIME", "such as 72h or 14d"},
     {"until", OPTION_VALUE, "DATE", "2026-12-24, or 2026-12-24T06:00:00Z"},
@@ -101,6 +105,8 @@ const CliCommand cli_commands[] = {
     {"advisory list", "", "security advisories", 0, 0, NULL, FALSE, cmd_advisories},
     {"advisory show", "ID", "one security advisory", 1, 1, NULL, FALSE, cmd_advisories},
     {"audit", "", "installed apps with known holes", 0, 0, NULL, FALSE, cmd_audit},
+    {"verify", "[APP...]", "are the files as they were installed? exit 1 when not", 0, MANY, verify_options,
+     TRUE, cmd_verify},
     {"repo list", "", "configured repositories", 0, 0, NULL, FALSE, cmd_repo_list},
     {"repo add", "NAME URL --root-key FILE", "trust a repository", 2, 2, repo_add_options, FALSE,
      cmd_repo_add},

@@ -15,6 +15,7 @@ typedef enum {
     REQUEST_ROLLBACK, /* to the kept previous version */
     REQUEST_AUTO, /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
     REQUEST_UNDO,      /* a finished transaction, by id */
+    REQUEST_REPAIR,    /* what is installed, once more */
     REQUEST_AUTOREMOVE /* what came as a dependency and is needed by nobody any more */
 } RequestKind;
 

@@ -16,9 +16,10 @@
 #define TRIGGER_ADMIN  "admin"
 
 static const char *const action_names[] = {
-    [REQUEST_INSTALL] = "install",       [REQUEST_UPGRADE] = "upgrade", [REQUEST_REMOVE] = "remove",
-    [REQUEST_ROLLBACK] = "rollback",     [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
-    [REQUEST_AUTOREMOVE] = "autoremove",
+    [REQUEST_INSTALL] = "install", [REQUEST_UPGRADE] = "upgrade",
+    [REQUEST_REMOVE] = "remove",   [REQUEST_ROLLBACK] = "rollback",
+    [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
+    [REQUEST_REPAIR] = "repair",   [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
 static void request_app_free(RequestApp *app)
@@ -65,7 +66,7 @@ static RequestKind read_action(JsonReader *reader)
     for (guint i = 0; name && i < G_N_ELEMENTS(action_names); i++)
         if (strcmp(name, action_names[i]) == 0)
             return (RequestKind)i;
-    json_reader_fail(reader, "action", "wanted install, upgrade, remove, rollback, auto or undo");
+    json_reader_fail(reader, "action", "wanted install, upgrade, remove, rollback, repair, auto or undo");
     return REQUEST_INSTALL;
 }
 
@@ -146,7 +147,7 @@ static void read_trigger(JsonReader *reader, Request *request)
 static void check_sense(JsonReader *reader, const Request *request)
 {
     gboolean wants_apps = request->kind == REQUEST_REMOVE || request->kind == REQUEST_ROLLBACK ||
-                          request->kind == REQUEST_AUTO ||
+                          request->kind == REQUEST_AUTO || request->kind == REQUEST_REPAIR ||
                           (request->kind == REQUEST_INSTALL && !request->file);
     if (wants_apps && request->apps->len == 0)
         json_reader_fail(reader, "apps", "wanted at least one app to %s, found none",
