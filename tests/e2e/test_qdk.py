@@ -4,9 +4,13 @@ The archives are made by tests/corpus/qdk.py, which shares nothing with the prod
 ecosystem do: they ask /sbin/getcfg for their folder and whether they may start, and write where QTS lets them.
 """
 import hashlib
+import io
+import json
 import socket
 import subprocess
 import sys
+import tarfile
+import time
 from pathlib import Path
 
 import nas as lab
@@ -105,6 +109,11 @@ def world(nas, app):
     return files, config, view(nas, app), links(nas), nas.sql("SELECT path, sha256 FROM app_file ORDER BY path")
 
 
+def command_lines(nas):
+    """Of all processes of the app Notes."""
+    return [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in nas.app_pids("Notes")]
+
+
 def leftovers(nas):
     return [p.name for p in (nas.root / lab.VOLUME / ".qpkg/.appcenter/stage").iterdir()]
 
@@ -135,16 +144,35 @@ def test_a_package_lives_its_whole_life(box, install, compression, arch):
     assert view(box, "Notes") is None and links(box) == {} and leftovers(box) == []
 
 
+def records_of(area):
+    """(type, payload) of each record of a QDK area, which ends with it."""
+    assert area[:3] == b"QDK" and area[-1] == qdk.END
+    found, rest = [], area[3:-1]
+    while rest:
+        size = int.from_bytes(rest[1:5], "big")
+        found.append((rest[0], rest[5:5 + size]))
+        rest = rest[5 + size:]
+    return found
+
+
 def test_a_package_that_its_builder_signed_comes_from_a_repository(box, vendor, web, tmp_path):
     """QDK's own signature, under a CA that nobody knows here, stays in the file; ours beside it is what counts."""
     _, leaf, key = qdk.throwaway_ca(tmp_path)
     plain = package(version="2.0", compression="xz")
-    signed = plain.with_(area_bytes=qdk.area(qdk.cms_record(plain.content(), leaf, key)))
+    theirs = qdk.cms_record(plain.content(), leaf, key)
+    signed = plain.with_(area_bytes=qdk.area(theirs))
     file = tmp_path / "Notes_2.0.qpkg"
     file.write_bytes(signed.build())
     assert "strong" in box.ctl("install", file, "--yes", expect=5).stderr
-    vendor("sign", file, "--sign", vendor.keys / "publisher")
-    assert qdk.cms_record(plain.content(), leaf, key)[1][:40] in file.read_bytes(), "the builder's record is still there"
+    for _ in range(2):  # once more takes the place of the first, not of the builder's
+        vendor("sign", file, "--sign", vendor.keys / "publisher")
+        made = file.read_bytes()
+        assert made.startswith(plain.content() + b"QDK"), "nothing of the content has changed"
+        records = records_of(made[len(plain.content()):-qdk.TAIL_BYTES])
+        assert records[1:] == [theirs] and records[0][0] == qdk.STRONG
+        assert made[-qdk.TAIL_BYTES:] == qdk.tail("Notes", "2.0", len(made)), "the tail fits the new size"
+    said = json.loads(vendor("inspect", file, "--json").stdout)
+    assert sorted(s["type"] for s in said["signatures"]) == ["cms-legacy", "strong"]
     vendor.add(file)
     vendor.publish()
     add_repository(box, vendor, web)
@@ -277,6 +305,20 @@ def test_a_hook_that_hangs_is_no_end_of_the_world(box, install):
     assert (box.app("Notes")["version"], box.app("Notes")["state"]) == ("1.0", "running")
 
 
+def test_a_hook_has_ten_times_what_its_service_has(box, install):
+    """And no more: it and what it started are ended, the sentence says so, and all is as before."""
+    install(package(version="1.0"))
+    before = world(box, "Notes")
+    hang = "pkg_install() { sleep 4000 & echo $! > /share/waiting; sleep 4000; }\n"
+    began = time.monotonic()
+    done = install(package(version="1.1", hooks=hang, keys={"QPKG_TIMEOUT": "1,1"}), expect=1)
+    assert "pkg_install: " in done.stderr and "did not end within 10 s" in done.stderr
+    assert 10 <= time.monotonic() - began < 100
+    assert world(box, "Notes") == before and leftovers(box) == []
+    assert (box.app("Notes")["version"], box.app("Notes")["state"]) == ("1.0", "running")
+    assert (box.root / "share/waiting").exists() and not any("4000" in words for words in command_lines(box))
+
+
 def test_what_a_hook_deletes_of_the_new_version_is_there_all_the_same(box, install):
     """On QTS pkg_pre_install runs before the files come, and many a hook clears the place for them there."""
     clear = "pkg_pre_install() { $CMD_RM -rf $SYS_QPKG_DIR/lib $SYS_QPKG_DIR/Notes.sh; echo x > $SYS_QPKG_DIR/version; }\n"
@@ -392,6 +434,45 @@ def test_a_config_file_that_nobody_named_is_refused(box, install):
     done = install(package(configs={"notes.conf": "x"}).with_(members=[sneaky]), expect=14)
     assert "/etc/config/crontab" in done.stderr
     assert not (box.root / "etc/config/crontab").exists()
+
+
+def parts_of(file):
+    """Control archive of a package and what lies in its conf.tar.gz, read by Python: {name: content}."""
+    def files(tar):
+        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+
+    data = Path(file).read_bytes()
+    outer = tarfile.open(fileobj=io.BytesIO(data[data.index(b"control.tar.gz"):]))
+    control = files(tarfile.open(fileobj=outer.extractfile("control.tar.gz")))
+    conf = control.pop("./conf.tar.gz", None)
+    return control, files(tarfile.open(fileobj=io.BytesIO(conf))) if conf else None
+
+
+def test_pack_puts_config_files_where_qbuild_does(box, vendor, tmp_path):
+    source = tmp_path / "source"
+    for path, content in {"config/notes.conf": "own", "config/etc/config/notes.ini": "one", "shared/more.conf": "more",
+                          "config/etc/deep/x": "two", "shared/notes.conf": "config/ wins over this",
+                          "package_routines": "pkg_init(){\n:\n}\n",
+                          "qpkg.cfg": 'QPKG_NAME="Notes"\nQPKG_VER="1.0"\nQPKG_AUTHOR="A Tester"\nQPKG_CONFIG="notes.conf"\n'
+                                      f'QPKG_CONFIG="{INI} /etc/notes.d/x"\nQPKG_CONFIG="more.conf"\n'}.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(content)
+    (source / "config" / INI[1:]).chmod(0o600)
+    done = vendor("pack", source, "-o", tmp_path / "none.qpkg", expect=2)
+    assert "QPKG_CONFIG names /etc/notes.d/x: wanted it as config/etc/notes.d/x" in done.stderr
+    assert not (tmp_path / "none.qpkg").exists()
+    (source / "config/etc/deep").rename(source / "config/etc/notes.d")
+    file = vendor.pack(source, tmp_path / "Notes.qpkg")
+    control, conf = parts_of(file)
+    (tmp_path / "theirs.qpkg").write_bytes(qdk.from_tree(source).build())
+    as_qbuild, conf_as_qbuild = parts_of(tmp_path / "theirs.qpkg")
+    assert conf == conf_as_qbuild == {"./etc/config/notes.ini": b"one", "./etc/notes.d/x": b"two"}
+    assert control["./md5sum"] == as_qbuild["./md5sum"] and len(control["./md5sum"].splitlines()) == 4
+    box.ctl("install", file, "--trust-sha256", lab.sha256(file), "--yes")
+    assert (box.root / INI[1:]).read_text() == "one" and (box.root / INI[1:]).stat().st_mode & 0o777 == 0o600
+    assert (box.root / "etc/notes.d/x").read_text() == "two"
+    shipped = {k: v for k, v in tree(box.app_dir("Notes")).items() if v is not None and not k.startswith(".")}
+    assert shipped == {"notes.conf": b"own", "more.conf": b"more"}, "absolute ones are not in the app's folder"
 
 
 # ---- service and registration ----
