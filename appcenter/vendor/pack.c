@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ports/archive.h"
 #include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
 #include "vendor/keys.h"
-#include "vendor/pack_configs.h"
 
 #define PACK_MAX_TEXT_BYTES (256 * 1024)
 
@@ -25,7 +23,6 @@ typedef struct {
     char *arch;
     QpkgCompression compression;
     gint64 mtime;
-    PackConfigs configs;
 } Packing;
 
 static void packing_clear(Packing *packing)
@@ -35,7 +32,6 @@ static void packing_clear(Packing *packing)
     qpkg_identity_free(packing->identity);
     g_bytes_unref(packing->routines);
     g_free(packing->arch);
-    pack_configs_clear(&packing->configs);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Packing, packing_clear)
 
@@ -131,11 +127,11 @@ static gboolean copy_icons(const Packing *packing, int into_fd, GError **error)
     return TRUE;
 }
 
-/* Order of QDK: shared/, the architecture on top, then icons and config files. */
-static gboolean write_data(const Packing *packing, int made_fd, int out_fd, GError **error)
+/* Order of QDK: shared/, the architecture on top, icons, config/. */
+static gboolean write_data(const Packing *packing, int icons_fd, int out_fd, GError **error)
 {
     g_autofree char *arch = g_strconcat("/", packing->arch, NULL);
-    const char *const folders[] = {"/shared", arch, NULL};
+    const char *const folders[] = {"/shared", arch, NULL, "/config"};
     ArchiveLayer layers[G_N_ELEMENTS(folders)];
     gsize n = 0;
     gboolean ok = TRUE;
@@ -143,7 +139,7 @@ static gboolean write_data(const Packing *packing, int made_fd, int out_fd, GErr
         if (folders[i] && !root_dir_exists(packing->source, folders[i]))
             continue;
         int fd = folders[i] ? root_dir_openat(packing->source, folders[i], O_RDONLY | O_DIRECTORY, 0, error)
-                            : dup(made_fd);
+                            : dup(icons_fd);
         ok = fd >= 0;
         if (ok)
             layers[n++] = (ArchiveLayer){fd, ""};
@@ -157,23 +153,13 @@ static gboolean write_data(const Packing *packing, int made_fd, int out_fd, GErr
 static gboolean write_control(const Packing *packing, int out_fd, GError **error)
 {
     g_autofree char *config = qpkg_config_to_text(packing->config);
-    const GString *md5sum = packing->configs.md5sum;
-    GBytes *conf = packing->configs.conf_tar_gz;
-    ArchiveMember members[] = {
+    const ArchiveMember members[] = {
         {"qpkg.cfg", config, strlen(config), 0644},
         {"qinstall.sh", installer_stub, strlen(installer_stub), 0755},
         {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines),
          0644},
-        {0},
-        {0},
     };
-    gsize n = G_N_ELEMENTS(members) - 2;
-    if (md5sum->len > 0)
-        members[n++] = (ArchiveMember){"md5sum", md5sum->str, md5sum->len, 0644};
-    if (conf)
-        members[n++] =
-            (ArchiveMember){"conf.tar.gz", g_bytes_get_data(conf, NULL), g_bytes_get_size(conf), 0644};
-    return archive_pack_control(out_fd, members, n, packing->mtime, error);
+    return archive_pack_control(out_fd, members, G_N_ELEMENTS(members), packing->mtime, error);
 }
 
 static int temp_file(GError **error)
@@ -184,34 +170,26 @@ static int temp_file(GError **error)
     return fd;
 }
 
-/* What is made for the data archive lies in one folder, what goes to absolute places in another. */
-static gboolean write_parts(Packing *packing, const RootDir *app, const RootDir *elsewhere, int out_fd,
-                            GError **error)
+static gboolean write_parts(const Packing *packing, int icons_fd, int out_fd, GError **error)
 {
     g_auto(Fd) control = temp_file(error);
     g_auto(Fd) data = control < 0 ? -1 : temp_file(error);
-    if (data < 0 || !copy_icons(packing, root_dir_fd(app), error) ||
-        !pack_configs_collect(packing->source, packing->identity, packing->arch, app, elsewhere,
-                              packing->mtime, &packing->configs, error) ||
-        !write_data(packing, root_dir_fd(app), data, error) || !write_control(packing, control, error))
+    if (data < 0 || !copy_icons(packing, icons_fd, error) || !write_data(packing, icons_fd, data, error) ||
+        !write_control(packing, control, error))
         return FALSE;
     QpkgParts parts = {packing->identity, packing->arch, packing->compression, control, data, -1, NULL};
     return qpkg_write(out_fd, &parts, error);
 }
 
-static gboolean write_package(Packing *packing, int out_fd, GError **error)
+static gboolean write_package(const Packing *packing, int out_fd, GError **error)
 {
     g_autofree char *folder = g_build_filename(g_get_tmp_dir(), "appvendor-XXXXXX", NULL);
     if (!mkdtemp(folder))
         return error_set_errno(error, "cannot make a temporary folder");
-    g_autofree char *base = g_path_get_basename(folder), *app_path = g_build_filename(folder, "app", NULL);
-    g_autofree char *elsewhere_path = g_build_filename(folder, "elsewhere", NULL);
+    g_autofree char *base = g_path_get_basename(folder);
     g_auto(Fd) parent = open(g_get_tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    gboolean ok = (mkdir(app_path, 0700) == 0 && mkdir(elsewhere_path, 0700) == 0) ||
-                  error_set_errno(error, "cannot make a temporary folder");
-    g_autoptr(RootDir) app = ok ? root_dir_open(app_path, error) : NULL;
-    g_autoptr(RootDir) elsewhere = app ? root_dir_open(elsewhere_path, error) : NULL;
-    ok = elsewhere && write_parts(packing, app, elsewhere, out_fd, error);
+    g_autoptr(RootDir) icons = root_dir_open(folder, error);
+    gboolean ok = icons && write_parts(packing, root_dir_fd(icons), out_fd, error);
     if (!files_remove_tree_at(parent, base, ok ? error : NULL))
         return FALSE;
     return ok;

@@ -4,12 +4,10 @@ The archives are made by tests/corpus/qdk.py, which shares nothing with the prod
 ecosystem do: they ask /sbin/getcfg for their folder and whether they may start, and write where QTS lets them.
 """
 import hashlib
-import io
 import json
 import socket
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
@@ -434,45 +432,6 @@ def test_a_config_file_that_nobody_named_is_refused(box, install):
     done = install(package(configs={"notes.conf": "x"}).with_(members=[sneaky]), expect=14)
     assert "/etc/config/crontab" in done.stderr
     assert not (box.root / "etc/config/crontab").exists()
-
-
-def parts_of(file):
-    """Control archive of a package and what lies in its conf.tar.gz, read by Python: {name: content}."""
-    def files(tar):
-        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
-
-    data = Path(file).read_bytes()
-    outer = tarfile.open(fileobj=io.BytesIO(data[data.index(b"control.tar.gz"):]))
-    control = files(tarfile.open(fileobj=outer.extractfile("control.tar.gz")))
-    conf = control.pop("./conf.tar.gz", None)
-    return control, files(tarfile.open(fileobj=io.BytesIO(conf))) if conf else None
-
-
-def test_pack_puts_config_files_where_qbuild_does(box, vendor, tmp_path):
-    source = tmp_path / "source"
-    for path, content in {"config/notes.conf": "own", "config/etc/config/notes.ini": "one", "shared/more.conf": "more",
-                          "config/etc/deep/x": "two", "shared/notes.conf": "config/ wins over this",
-                          "package_routines": "pkg_init(){\n:\n}\n",
-                          "qpkg.cfg": 'QPKG_NAME="Notes"\nQPKG_VER="1.0"\nQPKG_AUTHOR="A Tester"\nQPKG_CONFIG="notes.conf"\n'
-                                      f'QPKG_CONFIG="{INI} /etc/notes.d/x"\nQPKG_CONFIG="more.conf"\n'}.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(content)
-    (source / "config" / INI[1:]).chmod(0o600)
-    done = vendor("pack", source, "-o", tmp_path / "none.qpkg", expect=2)
-    assert "QPKG_CONFIG names /etc/notes.d/x: wanted it as config/etc/notes.d/x" in done.stderr
-    assert not (tmp_path / "none.qpkg").exists()
-    (source / "config/etc/deep").rename(source / "config/etc/notes.d")
-    file = vendor.pack(source, tmp_path / "Notes.qpkg")
-    control, conf = parts_of(file)
-    (tmp_path / "theirs.qpkg").write_bytes(qdk.from_tree(source).build())
-    as_qbuild, conf_as_qbuild = parts_of(tmp_path / "theirs.qpkg")
-    assert conf == conf_as_qbuild == {"./etc/config/notes.ini": b"one", "./etc/notes.d/x": b"two"}
-    assert control["./md5sum"] == as_qbuild["./md5sum"] and len(control["./md5sum"].splitlines()) == 4
-    box.ctl("install", file, "--trust-sha256", lab.sha256(file), "--yes")
-    assert (box.root / INI[1:]).read_text() == "one" and (box.root / INI[1:]).stat().st_mode & 0o777 == 0o600
-    assert (box.root / "etc/notes.d/x").read_text() == "two"
-    shipped = {k: v for k, v in tree(box.app_dir("Notes")).items() if v is not None and not k.startswith(".")}
-    assert shipped == {"notes.conf": b"own", "more.conf": b"more"}, "absolute ones are not in the app's folder"
 
 
 # ---- service and registration ----
