@@ -30,6 +30,7 @@ static const CliOption list_options[] = {
 };
 static const CliOption install_options[] = {
     {"trust-sha256", OPTION_VALUE, "HEX", "vouch for an unsigned file by its digest"},
+    {"arch", OPTION_VALUE, "ARCH", "of a file whose header names none; default: as its name says"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption upgrade_options[] = {

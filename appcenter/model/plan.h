@@ -34,6 +34,7 @@ typedef struct {
     gboolean allow_downgrade; /* the admin said --yes to it */
     char *trigger;            /* "admin", "window", "deadline", "emergency", "recovery" */
     char *file;               /* product path of a spooled FILE.qpkg, or NULL */
+    char *arch;               /* told, of a file whose header checks for none; or NULL */
     char *trust_sha256;       /* or NULL */
     gint64 undo_id;
 } Request;

@@ -47,6 +47,7 @@ void request_free(Request *request)
     g_free(request->trigger);
     g_free(request->file);
     g_free(request->trust_sha256);
+    g_free(request->arch);
     g_free(request);
 }
 
@@ -108,6 +109,10 @@ static void read_file(JsonReader *reader, Request *request)
     if (file && (file[0] != '/' || !files_path_is_inside(file + 1)))
         json_reader_fail(reader, "file", "wanted an absolute normal path");
     request->file = g_strdup(file);
+    const char *arch = json_reader_string_or(reader, "arch", TEXT_BYTES_MAX, NULL);
+    if (arch && !arch_is_valid(arch))
+        json_reader_fail(reader, "arch", "wanted an architecture's name");
+    request->arch = g_strdup(arch);
     if (json_reader_string_or(reader, "trust_sha256", TEXT_BYTES_MAX, NULL))
         request->trust_sha256 = g_strdup(json_reader_hex(reader, "trust_sha256", SHA256_BYTES));
 }
@@ -180,6 +185,8 @@ static json_t *options_to_json(const Request *request)
     json_object_set_new(options, "allow_downgrade", json_boolean(request->allow_downgrade));
     if (request->file)
         json_object_set_new(options, "file", json_string(request->file));
+    if (request->arch)
+        json_object_set_new(options, "arch", json_string(request->arch));
     if (request->trust_sha256)
         json_object_set_new(options, "trust_sha256", json_string(request->trust_sha256));
     if (request->undo_id)
