@@ -434,6 +434,24 @@ def test_a_config_file_that_nobody_named_is_refused(box, install):
     assert not (box.root / "etc/config/crontab").exists()
 
 
+def test_a_packed_tree_with_config_files_elsewhere_installs_them_there(box, vendor, tmp_path):
+    source = tmp_path / "source"
+    for path, content in {"config/notes.conf": "own", "config/etc/config/notes.ini": "one", "shared/more.conf": "more",
+                          "shared/notes.conf": "config/ wins over this",
+                          "qpkg.cfg": 'QPKG_NAME="Notes"\nQPKG_VER="1.0"\nQPKG_AUTHOR="A Tester"\n'
+                                      f'QPKG_CONFIG="notes.conf {INI}"\nQPKG_CONFIG="more.conf"\n'}.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(content)
+    (source / "config" / INI[1:]).chmod(0o600)
+    file = vendor.pack(source, tmp_path / "Notes.qpkg")
+    box.ctl("install", file, "--trust-sha256", lab.sha256(file), "--yes")
+    assert (box.root / INI[1:]).read_text() == "one" and (box.root / INI[1:]).stat().st_mode & 0o777 == 0o600
+    shipped = {k: v for k, v in tree(box.app_dir("Notes")).items() if v is not None and not k.startswith(".")}
+    assert shipped == {"notes.conf": b"own", "more.conf": b"more"}, "the one elsewhere is not in the app's folder"
+    box.ctl("remove", "Notes", "--yes")
+    assert not (box.root / INI[1:]).exists()
+
+
 # ---- service and registration ----
 
 
