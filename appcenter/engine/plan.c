@@ -69,6 +69,8 @@ static GPtrArray *find_changes(Planning *planning, GError **error)
         return plan_rollback(planning, error);
     case REQUEST_UNDO:
         return plan_undo(planning, error);
+    case REQUEST_RESTORE:
+        return plan_restore(planning, error);
     default:
         return plan_solved(planning, error);
     }
@@ -90,7 +92,8 @@ static void inherit_class(const PlanSet *set)
 /* Going back meets no solver: what does not hold together there is the request's fault, not ours. */
 static gboolean check(const Planning *planning, GError **error)
 {
-    gboolean is_back = planning->request->kind == REQUEST_ROLLBACK || planning->request->kind == REQUEST_UNDO;
+    gboolean is_back = planning->request->kind == REQUEST_ROLLBACK ||
+                       planning->request->kind == REQUEST_UNDO || planning->request->kind == REQUEST_RESTORE;
     PlanContext context = {.installed = planning->view->installed,
                            .os_version = planning->engine->os_version,
                            .box_arch = planning->engine->arch,
@@ -118,5 +121,8 @@ Plan *engine_plan(Engine *engine, const Request *request, GError **error)
     plan_split_into_sets(planning.plan, changes, planning.view->installed);
     for (guint i = 0; i < planning.plan->sets->len; i++)
         inherit_class(g_ptr_array_index(planning.plan->sets, i));
-    return check(&planning, error) ? g_steal_pointer(&planning.plan) : NULL;
+    if (!check(&planning, error))
+        return NULL;
+    plan_tell_keeps(&planning);
+    return g_steal_pointer(&planning.plan);
 }

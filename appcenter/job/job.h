@@ -9,7 +9,7 @@
  *     offers, recover, start-apps          nothing
  *     service                              {"verb":"start|stop|enable|disable","app":"NAME"}
  *     install upgrade remove rollback      as request_from_json reads it ("action" may be left out); "dry_run" in its
- *     undo auto                            options: plan only
+ *     undo auto autoremove restore         options: plan only
  *     plan                                 the same with its own "action"; plans only
  *
  * stdout is JSON, one object a line, one write(2) a line:

@@ -358,6 +358,7 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
         return plan_orphans(input->installed, input->locked);
     case REQUEST_ROLLBACK:
     case REQUEST_UNDO:
+    case REQUEST_RESTORE:
         break;
     }
     error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found a rollback or an undo");
