@@ -70,6 +70,8 @@ gboolean cmd_remove(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_autoremove(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_rollback(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_undo(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_snapshot_list(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_snapshot_restore(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_start(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_stop(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_enable(Cli *cli, int *exit_code, GError **error);

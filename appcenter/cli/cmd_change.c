@@ -15,6 +15,8 @@ static void print_change(const json_t *change)
     const char *from = render_string(change, "from"), *to = render_string(change, "to");
     printf("  %-9s %s  %s%s%s   %s   %s\n", render_string(change, "op"), render_string(change, "app"), from,
            *from && *to ? " -> " : "", to, size, render_string(change, "reason"));
+    if (*render_string(change, "keeps"))
+        printf("            %s\n", render_string(change, "keeps"));
 }
 
 static void print_left_out(const json_t *plan)
@@ -342,14 +344,28 @@ gboolean cmd_rollback(Cli *cli, int *exit_code, GError **error)
     return simple_change(cli, "rollback", exit_code, error);
 }
 
-gboolean cmd_undo(Cli *cli, int *exit_code, GError **error)
+/* A change that is named by a number. */
+static gboolean numbered_change(Cli *cli, const char *action, const char *option, const char *wanted,
+                                int *exit_code, GError **error)
 {
     guint64 id = 0;
-    g_autoptr(json_t) body = new_body(cli, "undo");
+    g_autoptr(json_t) body = new_body(cli, action);
     if (!g_ascii_string_to_unsigned(cli->words[0], 10, 1, G_MAXINT64, &id, NULL))
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted a transaction's number; see appctl history");
-    json_object_set_new(options_of(body), "undo_id", json_integer((json_int_t)id));
+        return error_set(error, APPCENTER_ERROR_INVALID, "wanted %s", wanted);
+    json_object_set_new(options_of(body), option, json_integer((json_int_t)id));
     return change(cli, body, exit_code, error);
+}
+
+gboolean cmd_undo(Cli *cli, int *exit_code, GError **error)
+{
+    return numbered_change(cli, "undo", "undo_id", "a transaction's number; see appctl history", exit_code,
+                           error);
+}
+
+gboolean cmd_snapshot_restore(Cli *cli, int *exit_code, GError **error)
+{
+    return numbered_change(cli, "restore", "snapshot_id", "a snapshot's number; see appctl snapshot list",
+                           exit_code, error);
 }
 
 static gboolean service(Cli *cli, const char *action, int *exit_code, GError **error)

@@ -135,6 +135,11 @@ static gboolean get_holds(Daemon *daemon, const ApiRequest *request, ApiReply *r
     return answer(reply, view_holds(daemon, error));
 }
 
+static gboolean get_snapshots(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    return answer(reply, view_snapshots(daemon, g_hash_table_lookup(request->query, "app"), error));
+}
+
 static gboolean get_config(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
     (void)request;
@@ -180,6 +185,7 @@ const ApiRoute api_routes[] = {
     {"DELETE", "/v1/holds", PEER_GROUP, API_BODY_NONE, api_delete_hold},
     {"PUT", "/v1/skips", PEER_GROUP, API_BODY_JSON, api_put_skip},
     {"DELETE", "/v1/skips", PEER_GROUP, API_BODY_NONE, api_delete_skip},
+    {"GET", "/v1/snapshots", PEER_GROUP, API_BODY_NONE, get_snapshots},
     {"GET", "/v1/config", PEER_GROUP, API_BODY_NONE, get_config},
     {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories},
     {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository},

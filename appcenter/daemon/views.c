@@ -211,6 +211,27 @@ json_t *view_history(Daemon *daemon, gsize limit, GError **error)
     return json_pack("{s:s, s:o}", "schema", "appctl.history/1", "transactions", list);
 }
 
+static json_t *view_snapshot(const StoreSnapshot *snapshot, gint64 keep_s)
+{
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:b, s:b}", "id", (json_int_t)snapshot->id,
+                     "app", snapshot->app, "version", snapshot->version, "transaction",
+                     (json_int_t)snapshot->txn_id, "made_at", view_time(snapshot->made_at), "kept_until",
+                     view_time(snapshot->made_at + keep_s), "size", (json_int_t)snapshot->size_bytes, "files",
+                     (json_int_t)snapshot->files, "shared", snapshot->is_shared, "whole", snapshot->is_whole);
+}
+
+json_t *view_snapshots(Daemon *daemon, const char *app, GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = store_snapshots(daemon->store, app, error);
+    if (!snapshots)
+        return NULL;
+    json_t *list = json_array();
+    for (guint i = 0; i < snapshots->len; i++)
+        json_array_append_new(
+            list, view_snapshot(snapshots->pdata[i], settings_values(daemon->settings)->keep_snapshots_s));
+    return json_pack("{s:s, s:o}", "schema", "appctl.snapshots/1", "snapshots", list);
+}
+
 json_t *view_hold(const Hold *hold)
 {
     return json_pack("{s:o, s:o, s:b}", "until", view_time(hold->until), "note", view_string(hold->note),

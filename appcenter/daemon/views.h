@@ -18,6 +18,8 @@ json_t *view_history(Daemon *daemon, gsize limit,
 json_t *view_advisories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* appctl.advisories/1 */
 json_t *view_audit(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;      /* appctl.audit/1 */
 json_t *view_holds(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* appctl.snapshots/1; app NULL: of all. */
+json_t *view_snapshots(Daemon *daemon, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *view_config(const Daemon *daemon);
 json_t *view_repositories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Prometheus text; free with g_free. */

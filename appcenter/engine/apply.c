@@ -185,7 +185,7 @@ static void add_vetoes(Walk *walk, const char *cause)
     for (guint i = 0; i < walk->apps->len; i++) {
         const WalkApp *app = walk->apps->pdata[i];
         g_autoptr(GError) error = NULL;
-        if (!app->is_blamed || !app->to_version || app->kept_id)
+        if (!app->is_blamed || !app->to_version || app->kept_id || app->op == CHANGE_RESTORE)
             continue;
         g_autoptr(StoreVeto) known = store_veto_get(walk->engine->store, app->app, app->to_version);
         gint64 until = now + policy_veto_backoff_s(known ? known->n_failures + 1 : 1);
@@ -213,8 +213,8 @@ static void go_back(Walk *walk, const GError *cause)
 static gboolean walk_to_commit(Walk *walk, GError **error)
 {
     return do_phase(walk, PHASE_STAGE, error) && volume_sync(walk->engine->volume, error) &&
-           do_phase(walk, PHASE_SWITCH, error) && volume_sync(walk->engine->volume, error) &&
-           walk_commit(walk, error);
+           walk_run_snapshot_command(walk, error) && do_phase(walk, PHASE_SWITCH, error) &&
+           volume_sync(walk->engine->volume, error) && walk_commit(walk, error);
 }
 
 static gboolean download_rows(Walk *walk, GError **error)

@@ -6,7 +6,8 @@
 static void clear_veto(Engine *engine, const PlanChange *change)
 {
     g_autoptr(GError) error = NULL;
-    if (change->to_version && !change->use_previous && !store_veto_clear(engine->store, change->app, &error))
+    if (change->to_version && !change->use_previous && change->op != CHANGE_RESTORE &&
+        !store_veto_clear(engine->store, change->app, &error))
         log_warning("apply", "%s", error->message);
 }
 

@@ -50,6 +50,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_close)
  * staging, rebuilds the registration view. Runs before anything else. *n (may be NULL): how many were recovered. */
 gboolean engine_recover(Engine *engine, guint *n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Drops what is kept and whose time is over: removed apps, snapshots. Part of every recovery, and of the refresh by the
+ * clock. */
+gboolean engine_tidy(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Starts enabled apps that are not running, in rc order (boot, and after recovery). Failures are recorded per app and do
  * not stop the others. */
 gboolean engine_start_apps(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;

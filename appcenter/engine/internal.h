@@ -41,6 +41,9 @@ guint engine_permyriad(const Engine *engine, const Rollout *rollout);
 Fetcher *engine_fetcher(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Can that kept tree be brought back? One that owns no file holds only what users wrote (a first install, undone). */
 gboolean engine_kept_is_whole(Engine *engine, const StoreKept *kept);
+/* Snapshots made before then go, of one app or of all. */
+gboolean engine_drop_snapshots(Engine *engine, const char *app_or_null, gint64 made_before,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void engine_emit(Engine *engine, const EngineEvent *event);
 gboolean engine_is_cancelled(const Engine *engine);
 

@@ -71,6 +71,8 @@ static GPtrArray *find_changes(Planning *planning, GError **error)
         return plan_undo(planning, error);
     case REQUEST_REPAIR:
         return plan_repair(planning, error);
+    case REQUEST_RESTORE:
+        return plan_restore(planning, error);
     default:
         return plan_solved(planning, error);
     }
@@ -93,7 +95,8 @@ static void inherit_class(const PlanSet *set)
 static gboolean check(const Planning *planning, GError **error)
 {
     RequestKind kind = planning->request->kind;
-    gboolean is_back = kind == REQUEST_ROLLBACK || kind == REQUEST_UNDO || kind == REQUEST_REPAIR;
+    gboolean is_back = kind == REQUEST_ROLLBACK || kind == REQUEST_UNDO || kind == REQUEST_REPAIR ||
+                       kind == REQUEST_RESTORE;
     PlanContext context = {.installed = planning->view->installed,
                            .os_version = planning->engine->os_version,
                            .box_arch = planning->engine->arch,
@@ -121,5 +124,8 @@ Plan *engine_plan(Engine *engine, const Request *request, GError **error)
     plan_split_into_sets(planning.plan, changes, planning.view->installed);
     for (guint i = 0; i < planning.plan->sets->len; i++)
         inherit_class(g_ptr_array_index(planning.plan->sets, i));
-    return check(&planning, error) ? g_steal_pointer(&planning.plan) : NULL;
+    if (!check(&planning, error))
+        return NULL;
+    plan_tell_keeps(&planning);
+    return g_steal_pointer(&planning.plan);
 }

@@ -1,4 +1,5 @@
-/* plan_back.c - the ways back: rollback of an app to its kept previous version, undo of a finished transaction.
+/* plan_back.c - the ways back: rollback of an app to its kept previous version, undo of a finished transaction, and a
+ * snapshot's content.
  *
  * No archive is needed: the trees are kept on the volume until their retention ends. Whether the world still holds
  * together afterwards is plan_check's to say.
@@ -87,8 +88,53 @@ static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const I
     return new_change(CHANGE_INSTALL, done->app, NULL, kept, reason);
 }
 
-static PlanChange *undo_change(Engine *engine, const StoreChange *done, const InstalledApp *app,
-                               const char *reason, GError **error)
+/* ---- snapshots ---- */
+
+static PlanChange *bring_back(const InstalledApp *app, const StoreSnapshot *snapshot, const char *reason)
+{
+    PlanChange *change = new_change(CHANGE_RESTORE, app->name, app->version, app->version, reason);
+    change->use_previous = FALSE;
+    change->snapshot_id = snapshot->id;
+    return change;
+}
+
+GPtrArray *plan_restore(Planning *planning, GError **error)
+{
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
+    g_autoptr(StoreSnapshot) snapshot =
+        store_snapshot_get(planning->engine->store, planning->request->snapshot_id, error);
+    if (!snapshot)
+        return NULL;
+    const InstalledApp *app = installed_find(planning->view->installed, snapshot->app);
+    if (!app) {
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", snapshot->app);
+        return NULL;
+    }
+    g_autofree char *reason = g_strdup_printf("asked for: snapshot %" G_GINT64_FORMAT, snapshot->id);
+    g_ptr_array_add(changes, bring_back(app, snapshot, reason));
+    return g_steal_pointer(&changes);
+}
+
+/* The content that a restore put aside is a snapshot of that transaction. */
+static PlanChange *undo_restore(Engine *engine, gint64 txn_id, const InstalledApp *app, const char *reason,
+                                GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = store_snapshots(engine->store, app->name, error);
+    for (guint i = 0; snapshots && i < snapshots->len; i++) {
+        const StoreSnapshot *snapshot = g_ptr_array_index(snapshots, i);
+        if (snapshot->txn_id == txn_id)
+            return bring_back(app, snapshot, reason);
+    }
+    if (snapshots)
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "the content of %s before it is not kept any more",
+                  app->name);
+    return NULL;
+}
+
+/* ---- undo of one change ---- */
+
+static PlanChange *undo_change(Engine *engine, gint64 txn_id, const StoreChange *done,
+                               const InstalledApp *app, const char *reason, GError **error)
 {
     ChangeOp op;
     if (!change_op_from_name(done->op, &op)) {
@@ -102,6 +148,8 @@ static PlanChange *undo_change(Engine *engine, const StoreChange *done, const In
                   done->app, done->to_version, app ? app->version : "it not installed");
         return NULL;
     }
+    if (op == CHANGE_RESTORE)
+        return undo_restore(engine, txn_id, app, reason, error);
     if (op == CHANGE_INSTALL)
         return new_change(CHANGE_REMOVE, app->name, app->version, NULL, reason);
     return go_back(engine, app, done->from_version, reason, error);
@@ -124,7 +172,7 @@ GPtrArray *plan_undo(Planning *planning, GError **error)
     for (guint i = txn->changes->len; i-- > 0;) {
         const StoreChange *done = g_ptr_array_index(txn->changes, i);
         const InstalledApp *app = installed_find(planning->view->installed, done->app);
-        PlanChange *change = undo_change(planning->engine, done, app, reason, error);
+        PlanChange *change = undo_change(planning->engine, id, done, app, reason, error);
         if (!change) {
             g_prefix_error(error, "%s: ", reason);
             return NULL;

@@ -73,6 +73,7 @@ static Release *release_of(const Package *package, GError **error)
     release->obsoletes = g_new0(char *, 1);
     release->os_min = g_strdup(identity->os_min);
     release->os_max = g_strdup(identity->os_max);
+    release->migrates = g_strdupv(identity->migrates);
     release->sha256 = digest_hex_of_fd(DIGEST_SHA256, package->fd, 0, -1, error);
     if (!release->sha256)
         return NULL;

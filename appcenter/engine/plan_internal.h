@@ -23,6 +23,10 @@ GPtrArray *plan_rollback(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_
 GPtrArray *plan_undo(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The archives that are installed, once more. */
 GPtrArray *plan_repair(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The content of a snapshot comes back into the version that is installed. */
+GPtrArray *plan_restore(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What becomes of each app's content, for the plan (plan_keeps.c). */
+void plan_tell_keeps(Planning *planning);
 /* Install, upgrade, remove, auto: what the solver says, after what speaks against it was asked. */
 GPtrArray *plan_solved(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

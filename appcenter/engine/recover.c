@@ -78,6 +78,29 @@ static gboolean clear_removed(Engine *engine, GError **error)
     return kept != NULL;
 }
 
+/* Snapshots that never became whole. What has a name and no row (an older state.db was put back) stays: it may hold what is
+ * nowhere else. */
+static gboolean clear_partial_snapshots(Engine *engine, GError **error)
+{
+    g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
+    g_auto(GStrv) names = open ? volume_snapshot_names(engine->volume, error) : NULL;
+    for (char **name = names; name && *name; name++) {
+        gsize len = strlen(*name);
+        if ((*name)[len - 1] != '~' || is_open(open, txn_of_stage(*name)))
+            continue;
+        (*name)[len - 1] = '\0';
+        if (!volume_snapshot_drop_partial(engine->volume, *name, error))
+            return FALSE;
+    }
+    return names != NULL;
+}
+
+gboolean engine_tidy(Engine *engine, GError **error)
+{
+    gint64 oldest = engine_now(engine) - settings_values(engine->settings)->keep_snapshots_s;
+    return clear_removed(engine, error) && engine_drop_snapshots(engine, NULL, oldest, error);
+}
+
 /* A transaction that cannot be finished now stays open and its apps are shown as failed: no reason to keep the others from
  * being updated. */
 gboolean engine_recover(Engine *engine, guint *n, GError **error)
@@ -98,8 +121,8 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error)
     }
     if (n)
         *n = n_recovered;
-    return clear_staging(engine, error) && clear_removed(engine, error) &&
-           engine_write_registration(engine, NULL, FALSE, error);
+    return clear_staging(engine, error) && clear_partial_snapshots(engine, error) &&
+           engine_tidy(engine, error) && engine_write_registration(engine, NULL, FALSE, error);
 }
 
 /* --- services --- */

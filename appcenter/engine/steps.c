@@ -6,23 +6,38 @@ static gboolean has_archive(const WalkApp *app)
     return app->release && !app->kept_id;
 }
 
+static gboolean takes_room(const WalkApp *app)
+{
+    return has_archive(app) || app->op == CHANGE_RESTORE;
+}
+
+static gboolean changes_version(const WalkApp *app)
+{
+    return app->op == CHANGE_UPGRADE || app->op == CHANGE_DOWNGRADE;
+}
+
+static gboolean is_set_up(const WalkApp *app)
+{
+    return app->op != CHANGE_RESTORE;
+}
+
 static gboolean brings_tree(const WalkApp *app)
 {
     return app->op != CHANGE_REMOVE;
 }
 
-/* SNAP has no row yet: the content as of the upgrade is not kept apart, user data moves with the live app. */
 /* clang-format off */
 const Step engine_steps[] = {
-    {"SPACE",  PHASE_STAGE,  step_space,     NULL,               "Checking space",     has_archive, FALSE},
+    {"SPACE",  PHASE_STAGE,  step_space,     NULL,               "Checking space",     takes_room, FALSE},
     {"FETCH",  PHASE_STAGE,  step_fetch,     step_drop_download, "Downloading",        has_archive, FALSE},
     {"VERIFY", PHASE_STAGE,  step_verify,    NULL,               "Checking signature", has_archive, FALSE},
     {"UNPACK", PHASE_STAGE,  step_unpack,    step_drop_staging,  "Unpacking",          brings_tree, FALSE},
     {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      NULL,        FALSE},
     {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE},
+    {"SNAP",   PHASE_SWITCH, step_snapshot,  step_snapshot_back, "Taking a snapshot",  changes_version, FALSE},
     {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          NULL,        FALSE},
     {"DATA",   PHASE_SWITCH, step_carry,     step_carry_back,    "Carrying data over", brings_tree, FALSE},
-    {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        NULL,        FALSE},
+    {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        is_set_up,        FALSE},
     {"START",  PHASE_SWITCH, step_start,     step_stop_new,      "Starting",           brings_tree, FALSE},
     {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    brings_tree, FALSE},
     {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         NULL,        FALSE},

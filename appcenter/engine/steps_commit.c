@@ -20,6 +20,10 @@ static gboolean is_repair(const WalkApp *app)
 static gboolean record(Walk *walk, const WalkApp *app, GError **error)
 {
     Store *store = walk->engine->store;
+    if (app->made && !store_snapshot_add(store, app->made, error))
+        return FALSE;
+    if (app->op == CHANGE_RESTORE)
+        return TRUE; /* the app is what it was */
     if (app->op == CHANGE_REMOVE)
         return (app->purge || put_away(walk, app, "removed", error)) &&
                store_app_remove(store, app->app, error);
@@ -97,7 +101,7 @@ static gboolean drop_surplus(Walk *walk, const WalkApp *app, GError **error)
 /* A purge means all of it: the versions kept before as well, and config files elsewhere. */
 static gboolean purge(Walk *walk, WalkApp *app, GError **error)
 {
-    if (!walk_purge_configs(walk, app, error))
+    if (!walk_purge_configs(walk, app, error) || !walk_snapshot_purge(walk, app, error))
         return FALSE;
     g_autoptr(GPtrArray) kept = store_kept_list(walk->engine->store, app->app, NULL, error);
     for (guint i = 0; kept && i < kept->len; i++) {
@@ -114,6 +118,8 @@ gboolean step_keep(Walk *walk, WalkApp *app, GError **error)
     if ((app->release && !step_drop_download(walk, app, error)) ||
         !volume_stage_drop(walk->engine->volume, app->extract, error))
         return FALSE;
+    if (app->op == CHANGE_RESTORE)
+        return walk_restore_keep(walk, app, error);
     if (app->op == CHANGE_REMOVE && app->purge)
         return purge(walk, app, error);
     if (app->op != CHANGE_REMOVE && (app->old_manifest || is_repair(app)) && app->new_manifest &&

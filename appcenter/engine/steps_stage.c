@@ -65,12 +65,16 @@ gboolean step_space(Walk *walk, WalkApp *app, GError **error)
     (void)app;
     for (guint i = 0; i < walk->apps->len; i++) {
         WalkApp *one = walk->apps->pdata[i];
+        if (one->op == CHANGE_RESTORE && !walk_restore_need(walk, one, &unpacked, &files, error))
+            return FALSE;
         if (!one->release || one->kept_id)
             continue;
         download += download_need(walk, one);
         unpacked += one->release->installed_bytes;
         files += one->release->files + 16;
     }
+    if (!walk_snapshot_need(walk, &unpacked, &files, error))
+        return FALSE;
     g_auto(Fd) cache_fd =
         root_dir_openat(walk->engine->root, STORE_CACHE_DIR, O_RDONLY | O_DIRECTORY, 0, error);
     if (cache_fd < 0 || !system_space(cache_fd, &cache, error) ||
@@ -405,6 +409,8 @@ static gboolean unpack_kept(Walk *walk, WalkApp *app, GError **error)
 
 gboolean step_unpack(Walk *walk, WalkApp *app, GError **error)
 {
+    if (app->op == CHANGE_RESTORE)
+        return walk_restore_unpack(walk, app, error);
     return app->kept_id ? unpack_kept(walk, app, error) : unpack_archive(walk, app, error);
 }
 
@@ -435,7 +441,7 @@ static gboolean drop_but_user_data(Walk *walk, const WalkApp *app, GError **erro
     g_auto(Fd) stage = volume_stage_open(volume, app->stage, &absent);
     if (stage < 0)
         return volume_stage_drop(volume, app->stage, error);
-    if (!volume_prune(stage, app->new_manifest, &is_empty, error))
+    if (!volume_prune(stage, app->new_manifest, FALSE, &is_empty, error))
         return FALSE;
     if (is_empty)
         return volume_stage_drop(volume, app->stage, error);
@@ -493,5 +499,5 @@ gboolean step_ready(Walk *walk, WalkApp *app, GError **error)
 {
     ServiceContext context = app->new ? walk_context(walk, app, TRUE) : walk_context(walk, app, FALSE);
     return service_may_run(&context, error) && volume_app_is_movable(walk->engine->volume, app->app, error) &&
-           check_brake(walk, app, error);
+           walk_snapshot_ready(walk, app, error) && check_brake(walk, app, error);
 }

@@ -122,6 +122,8 @@ static gboolean carry_from_removed(Walk *walk, WalkApp *app, gboolean forward, G
 
 gboolean step_carry(Walk *walk, WalkApp *app, GError **error)
 {
+    if (app->op == CHANGE_RESTORE)
+        return walk_restore_data(walk, app, error);
     if (app->inodes.live_ino == 0)
         return carry_from_removed(walk, app, TRUE, error);
     g_auto(Fd) old = walk_open_tree(walk, app, app->inodes.live_ino, error);

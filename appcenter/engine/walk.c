@@ -12,6 +12,8 @@ static void walk_app_free(WalkApp *app)
     g_free(app->kept_tree);
     g_free(app->data_kept_tree);
     g_free(app->trust_sha256);
+    g_free(app->snapshot_tree);
+    store_snapshot_free(app->made);
     g_free(app->stage);
     g_free(app->extract);
     store_app_free(app->old);
@@ -93,6 +95,18 @@ static gboolean find_kept(Engine *engine, WalkApp *app, const PlanChange *change
     return TRUE;
 }
 
+static gboolean find_snapshot(Engine *engine, WalkApp *app, const PlanChange *change, GError **error)
+{
+    if (app->op != CHANGE_RESTORE)
+        return TRUE;
+    g_autoptr(StoreSnapshot) snapshot = store_snapshot_get(engine->store, change->snapshot_id, error);
+    if (!snapshot)
+        return FALSE;
+    app->snapshot_id = snapshot->id;
+    app->snapshot_tree = g_strdup(snapshot->tree);
+    return TRUE;
+}
+
 static WalkApp *walk_app_new(void)
 {
     WalkApp *app = g_new0(WalkApp, 1);
@@ -116,7 +130,8 @@ static WalkApp *new_app(Engine *engine, const PlanChange *change, const Request 
     /* The digest vouches for the one file of the request, not for what comes along from a repository. */
     if (app->release && !app->release->repository)
         app->trust_sha256 = g_strdup(request->trust_sha256);
-    if (find_kept(engine, app, change, error) && load_old(engine, app, error))
+    if (find_kept(engine, app, change, error) && find_snapshot(engine, app, change, error) &&
+        load_old(engine, app, error))
         return app;
     walk_app_free(app);
     return NULL;
@@ -152,12 +167,13 @@ static json_t *app_to_json(const WalkApp *app)
         json_object_set_new(release, "repository", optional(app->release->repository));
     if (app->release)
         json_object_set_new(release, "publisher", optional(app->release->publisher));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:b, s:b, s:o}", "op",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:b, s:b, s:o, s:I, s:o}", "op",
                      change_op_name(app->op), "app", app->app, "from", optional(app->from_version), "to",
                      optional(app->to_version), "release", release, "kept_id", (json_int_t)app->kept_id,
                      "kept_tree", optional(app->kept_tree), "data_kept_id", (json_int_t)app->data_kept_id,
                      "data_kept_tree", optional(app->data_kept_tree), "purge", app->purge, "is_dependency",
-                     app->is_dependency, "trust_sha256", optional(app->trust_sha256));
+                     app->is_dependency, "trust_sha256", optional(app->trust_sha256), "snapshot_id",
+                     (json_int_t)app->snapshot_id, "snapshot_tree", optional(app->snapshot_tree));
 }
 
 static char *walk_to_text(const Walk *walk)
@@ -253,6 +269,8 @@ static WalkApp *read_app(JsonReader *reader, GError **error)
     app->purge = json_reader_boolean(reader, "purge");
     app->is_dependency = json_reader_boolean(reader, "is_dependency");
     app->trust_sha256 = g_strdup(json_reader_string_or(reader, "trust_sha256", 64, NULL));
+    app->snapshot_id = json_reader_integer_or(reader, "snapshot_id", 0, G_MAXINT64, 0);
+    app->snapshot_tree = g_strdup(json_reader_string_or(reader, "snapshot_tree", 255, NULL));
     if (json_reader_finish(reader, error) && read_release(app, reader, error))
         return app;
     walk_app_free(app);

@@ -23,6 +23,8 @@ struct WalkApp {
     char *data_kept_tree;
     gboolean purge, is_dependency;
     char *trust_sha256; /* the admin vouched for a local file */
+    gint64 snapshot_id; /* restore: whose content comes back, and where it lies */
+    char *snapshot_tree;
 
     /* found out on the way */
     char *stage;         /* name of its staged tree */
@@ -37,6 +39,7 @@ struct WalkApp {
     gboolean was_running;
     gboolean is_blamed;      /* its SETUP, START or HEALTH failed: gets the veto */
     GString *hook_state;     /* variables, from one hook to the next */
+    StoreSnapshot *made;     /* by SNAP, or by a restore: recorded with the commit; NULL: none */
     GPtrArray *configs;      /* WalkConfig*: what SETUP does to config files elsewhere */
     GPtrArray *config_notes; /* char*: and what the user is told of it */
 };
@@ -115,6 +118,41 @@ gboolean walk_repair_files(Walk *walk, WalkApp *app, GHashTable *stamps,
 /* The data archive once more, out of the download, into an empty folder (steps_stage.c). */
 gboolean walk_unpack_data(Walk *walk, WalkApp *app, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What of an app's content is kept before a change (snapshot_choice.c). */
+typedef struct {
+    Engine *engine;
+    const char *app;
+    const Manifest *manifest; /* of what is installed */
+    char **migrates;          /* what the new version's hooks convert; NULL: nothing */
+    gint64 room_bytes;        /* a copy may take so much; -1: not asked */
+} SnapshotSubject;
+typedef struct {
+    PlanSnapshot scope;
+    gboolean is_shared;              /* the file system shares blocks */
+    gint64 bytes, copy_bytes, files; /* copy_bytes: of them really copied */
+    char *why_not;                   /* not all of it: a sentence, or NULL when nobody wants it */
+} SnapshotChoice;
+void snapshot_choice_clear(SnapshotChoice *choice);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SnapshotChoice, snapshot_choice_clear)
+/* REFUSED: required, and too large. NO_SPACE: required or to be converted, and there is no room. */
+gboolean snapshot_choose(const SnapshotSubject *subject, SnapshotChoice *choice,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+VolumeCopySpec snapshot_spec(PlanSnapshot scope, const Manifest *manifest, char **migrates);
+
+/* Snapshots (steps_snapshot.c): what the group's take, for SPACE; can they be taken, for READY; a purge's end of them. */
+gboolean walk_snapshot_need(Walk *walk, gint64 *bytes, gint64 *files,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_snapshot_ready(Walk *walk, const WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_snapshot_purge(Walk *walk, const WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The admin's command, before the first app stops (snapshot_command.c). */
+gboolean walk_run_snapshot_command(Walk *walk, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A snapshot's content comes back (steps_restore.c): the parts of SPACE, UNPACK, DATA and KEEP. */
+gboolean walk_restore_need(Walk *walk, const WalkApp *app, gint64 *bytes, gint64 *files,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_restore_unpack(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_restore_data(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_restore_keep(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 const Step *engine_step(const char *name);
 gboolean step_applies(const Step *step, const WalkApp *app);
 
@@ -131,6 +169,8 @@ gboolean step_drop_staging(Walk *walk, WalkApp *app, GError **error);
 gboolean step_ready(Walk *walk, WalkApp *app, GError **error);
 gboolean step_stop(Walk *walk, WalkApp *app, GError **error);
 gboolean step_start_old(Walk *walk, WalkApp *app, GError **error);
+gboolean step_snapshot(Walk *walk, WalkApp *app, GError **error);
+gboolean step_snapshot_back(Walk *walk, WalkApp *app, GError **error);
 gboolean step_swap(Walk *walk, WalkApp *app, GError **error);
 gboolean step_swap_back(Walk *walk, WalkApp *app, GError **error);
 gboolean step_carry(Walk *walk, WalkApp *app, GError **error);

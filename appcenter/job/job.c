@@ -70,6 +70,9 @@ gboolean job_parse(const void *data, gsize len, Job *job, GError **error)
 static gboolean do_refresh(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     (void)outcome;
+    g_autoptr(GError) untidy = NULL;
+    if (!engine_tidy(engine, &untidy))
+        log_warning("job", "%s", untidy->message);
     if (json_is_true(json_object_get(job->request, "by_clock")))
         return engine_refresh_by_clock(engine, error);
     return engine_refresh(engine, json_is_true(json_object_get(job->request, "force")), error);
@@ -166,7 +169,8 @@ static const struct {
     {"start-apps", do_start_apps}, {"service", do_service}, {"plan", do_plan},
     {"install", do_change},        {"upgrade", do_change},  {"remove", do_change},
     {"rollback", do_change},       {"undo", do_change},     {"auto", do_change},
-    {"autoremove", do_change},     {"repair", do_change},   {"verify", do_verify},
+    {"autoremove", do_change},     {"repair", do_change},   {"restore", do_change},
+    {"verify", do_verify},
 };
 
 /* ---- the end ---- */

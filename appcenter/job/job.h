@@ -9,7 +9,7 @@
  *     offers, recover, start-apps          nothing
  *     service                              {"verb":"start|stop|enable|disable","app":"NAME"}
  *     install upgrade remove rollback      as request_from_json reads it ("action" may be left out); "dry_run" in its
- *     undo auto autoremove repair          options: plan only
+ *     undo auto autoremove repair restore  options: plan only
  *     verify                               {"apps":["NAME"]}: none for all
  *     plan                                 the same with its own "action"; plans only
  *

@@ -6,10 +6,14 @@
 #include "model/fields.h"
 
 static const char *const op_names[] = {
-    [CHANGE_INSTALL] = "install",
-    [CHANGE_UPGRADE] = "upgrade",
-    [CHANGE_DOWNGRADE] = "downgrade",
-    [CHANGE_REMOVE] = "remove",
+    [CHANGE_INSTALL] = "install", [CHANGE_UPGRADE] = "upgrade", [CHANGE_DOWNGRADE] = "downgrade",
+    [CHANGE_REMOVE] = "remove",   [CHANGE_RESTORE] = "restore",
+};
+
+static const char *const snapshot_names[] = {
+    [PLAN_SNAPSHOT_NONE] = "none",
+    [PLAN_SNAPSHOT_NAMED] = "declared",
+    [PLAN_SNAPSHOT_WHOLE] = "whole",
 };
 
 const char *change_op_name(ChangeOp op)
@@ -35,6 +39,7 @@ void plan_change_free(PlanChange *change)
     g_free(change->from_version);
     g_free(change->to_version);
     release_free(change->release);
+    g_free(change->keeps);
     g_free(change->reason);
     g_free(change);
 }
@@ -101,6 +106,9 @@ static json_t *change_to_json(const PlanChange *change)
     json_object_set_new(object, "download_size",
                         json_integer(change->release ? change->release->size_bytes : 0));
     json_object_set_new(object, "reason", fields_json_string(change->reason));
+    json_object_set_new(object, "snapshot", json_string(snapshot_names[change->snapshot]));
+    json_object_set_new(object, "content_goes_back", json_boolean(change->content_goes_back));
+    json_object_set_new(object, "keeps", fields_json_string(change->keeps));
     return object;
 }
 

@@ -16,6 +16,7 @@ typedef enum {
     REQUEST_AUTO, /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
     REQUEST_UNDO,      /* a finished transaction, by id */
     REQUEST_REPAIR,    /* what is installed, once more */
+    REQUEST_RESTORE,   /* a snapshot, by id */
     REQUEST_AUTOREMOVE /* what came as a dependency and is needed by nobody any more */
 } RequestKind;
 
@@ -37,7 +38,7 @@ typedef struct {
     char *file;               /* product path of a spooled FILE.qpkg, or NULL */
     char *arch;               /* told, of a file whose header checks for none; or NULL */
     char *trust_sha256;       /* or NULL */
-    gint64 undo_id;
+    gint64 undo_id, snapshot_id;
 } Request;
 Request *request_new(RequestKind kind);
 void request_free(Request *request);
@@ -47,7 +48,9 @@ void request_add_app(Request *request, const char *name, const char *version);
 Request *request_from_json(json_t *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *request_to_json(const Request *request);
 
-typedef enum { CHANGE_INSTALL, CHANGE_UPGRADE, CHANGE_DOWNGRADE, CHANGE_REMOVE } ChangeOp;
+typedef enum { CHANGE_INSTALL, CHANGE_UPGRADE, CHANGE_DOWNGRADE, CHANGE_REMOVE, CHANGE_RESTORE } ChangeOp;
+/* What of the app's content is kept as it is before the change. */
+typedef enum { PLAN_SNAPSHOT_NONE, PLAN_SNAPSHOT_NAMED, PLAN_SNAPSHOT_WHOLE } PlanSnapshot;
 const char *change_op_name(ChangeOp op);
 gboolean change_op_from_name(const char *name, ChangeOp *op);
 
@@ -55,12 +58,17 @@ typedef struct {
     ChangeOp op;
     char *app;
     char *from_version;     /* NULL for install */
-    char *to_version;       /* NULL for remove */
+    char *to_version;       /* NULL for remove; for restore the same */
     Release *release;       /* NULL for remove and for going back to a kept tree */
     gboolean use_previous;  /* go back to the kept previous version instead of an archive */
     gboolean is_dependency; /* came in because another needed it */
     gboolean purge;
-    char *reason; /* "exploited, QSA-22-24", "needed by PhotoStation 6.1.2", "asked for" */
+    gint64 snapshot_id; /* for restore */
+    /* What becomes of the app's content, for people; NULL: nothing to say. */
+    char *keeps;
+    PlanSnapshot snapshot;
+    gboolean content_goes_back; /* a failure before the end brings converted content back */
+    char *reason;               /* "exploited, QSA-22-24", "needed by PhotoStation 6.1.2", "asked for" */
     UrgencyClass cls;
 } PlanChange;
 void plan_change_free(PlanChange *change);

@@ -44,6 +44,10 @@ static gboolean check_op(const Case *c, GError **error)
                                   : TRUE;
     if (!change->to_version)
         return plan_broken(error, "%s would be changed to no version", change->app);
+    if (change->op == CHANGE_RESTORE)
+        return g_strcmp0(change->to_version, change->from_version) == 0 ||
+               plan_broken(error, "%s from %s to %s is no restore", change->app, change->from_version,
+                           change->to_version);
     gboolean is_older = version_compare(change->to_version, change->from_version) < 0;
     if (is_older != (change->op == CHANGE_DOWNGRADE))
         return plan_broken(error, "%s from %s to %s is no %s", change->app, change->from_version,

@@ -11,6 +11,7 @@
 #include "model/fields.h"
 #include "model/version.h"
 
+#define MIGRATES_MAX        64
 #define ARCHIVE_BYTES_MAX   (G_GINT64_CONSTANT(1) << 40)
 #define INSTALLED_BYTES_MAX (G_GINT64_CONSTANT(1) << 42)
 #define FILES_MAX           10000000
@@ -204,6 +205,7 @@ void release_free(Release *release)
     g_strfreev(release->conflicts);
     g_strfreev(release->provides);
     g_strfreev(release->obsoletes);
+    g_strfreev(release->migrates);
     json_decref(release->summary);
     json_decref(release->changes);
     urgency_free(release->urgency);
@@ -229,6 +231,7 @@ Release *release_copy(const Release *release)
     copy->obsoletes = g_strdupv(release->obsoletes);
     copy->os_min = g_strdup(release->os_min);
     copy->os_max = g_strdup(release->os_max);
+    copy->migrates = g_strdupv(release->migrates);
     copy->summary = json_incref(release->summary);
     copy->changes = json_incref(release->changes);
     copy->urgency = release->urgency ? urgency_copy(release->urgency) : NULL;
@@ -255,6 +258,15 @@ static void read_identity(JsonReader *reader, Release *release)
     release->published_at = json_reader_time(reader, "published");
     release->summary = fields_texts(reader, "summary", SUMMARY_BYTES_MAX);
     release->changes = fields_texts(reader, "changes", CHANGES_BYTES_MAX);
+}
+
+/* Paths in the app's folder. They are shown and counted; what is done goes by the package itself. */
+static void read_migrates(JsonReader *reader, Release *release)
+{
+    release->migrates = json_reader_strings_or_empty(reader, "migrates", MIGRATES_MAX, PATH_MAX);
+    for (char **path = release->migrates; path && *path; path++)
+        if (!files_path_is_inside(*path))
+            json_reader_fail(reader, "migrates", "wanted paths in the app's folder");
 }
 
 static void read_archive(JsonReader *reader, Release *release)
@@ -286,6 +298,7 @@ Release *release_from_json(json_t *value, const char *what, GError **error)
     read_identity(reader, release);
     read_archive(reader, release);
     read_relations(reader, release);
+    read_migrates(reader, release);
     release->urgency = read_urgency(reader);
     release->rollout = read_rollout(reader);
     return json_reader_finish(reader, error) ? g_steal_pointer(&release) : NULL;
@@ -309,6 +322,8 @@ json_t *release_to_json(const Release *release)
     json_object_set_new(object, "obsoletes", fields_json_strings(release->obsoletes));
     json_object_set_new(object, "os_min", fields_json_string(release->os_min));
     json_object_set_new(object, "os_max", fields_json_string(release->os_max));
+    if (release->migrates && *release->migrates)
+        json_object_set_new(object, "migrates", fields_json_strings(release->migrates));
     json_object_set_new(object, "summary", release->summary ? json_incref(release->summary) : json_null());
     json_object_set_new(object, "changes", release->changes ? json_incref(release->changes) : json_null());
     json_object_set_new(object, "published", fields_json_time(release->published_at));

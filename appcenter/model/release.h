@@ -51,6 +51,7 @@ typedef struct {
     char **obsoletes;
     char *os_min; /* or NULL */
     char *os_max;
+    char **migrates; /* what of the user's its hooks convert (APPCENTER_MIGRATES); may be NULL */
     json_t *summary; /* {lang: text}, may be NULL */
     json_t *changes;
     gint64 published_at;

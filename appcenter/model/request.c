@@ -19,7 +19,8 @@ static const char *const action_names[] = {
     [REQUEST_INSTALL] = "install", [REQUEST_UPGRADE] = "upgrade",
     [REQUEST_REMOVE] = "remove",   [REQUEST_ROLLBACK] = "rollback",
     [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
-    [REQUEST_REPAIR] = "repair",   [REQUEST_AUTOREMOVE] = "autoremove",
+    [REQUEST_REPAIR] = "repair",   [REQUEST_RESTORE] = "restore",
+    [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
 static void request_app_free(RequestApp *app)
@@ -66,7 +67,8 @@ static RequestKind read_action(JsonReader *reader)
     for (guint i = 0; name && i < G_N_ELEMENTS(action_names); i++)
         if (strcmp(name, action_names[i]) == 0)
             return (RequestKind)i;
-    json_reader_fail(reader, "action", "wanted install, upgrade, remove, rollback, repair, auto or undo");
+    json_reader_fail(reader, "action",
+                     "wanted install, upgrade, remove, autoremove, rollback, undo, repair, restore or auto");
     return REQUEST_INSTALL;
 }
 
@@ -129,6 +131,7 @@ static void read_options(JsonReader *reader, Request *request)
     request->purge = json_reader_boolean_or(reader, "purge", FALSE);
     request->allow_downgrade = json_reader_boolean_or(reader, "allow_downgrade", FALSE);
     request->undo_id = json_reader_integer_or(reader, "undo_id", 1, G_MAXINT64, 0);
+    request->snapshot_id = json_reader_integer_or(reader, "snapshot_id", 1, G_MAXINT64, 0);
     read_file(reader, request);
     json_reader_leave(reader);
 }
@@ -158,6 +161,8 @@ static void check_sense(JsonReader *reader, const Request *request)
         json_reader_fail(reader, "options", "a file can only be installed");
     if (request->kind == REQUEST_UNDO && request->undo_id == 0)
         json_reader_fail(reader, "options", "wanted undo_id, found none");
+    if (request->kind == REQUEST_RESTORE && request->snapshot_id == 0)
+        json_reader_fail(reader, "options", "wanted snapshot_id, found none");
 }
 
 Request *request_from_json(json_t *value, GError **error)
@@ -192,6 +197,8 @@ static json_t *options_to_json(const Request *request)
         json_object_set_new(options, "trust_sha256", json_string(request->trust_sha256));
     if (request->undo_id)
         json_object_set_new(options, "undo_id", json_integer(request->undo_id));
+    if (request->snapshot_id)
+        json_object_set_new(options, "snapshot_id", json_integer(request->snapshot_id));
     return options;
 }
 

@@ -168,6 +168,10 @@ const SettingRow settings_table[] = {
            "Keep an app's data as of its upgrade: where that is cheap, never, or else do not upgrade."),
     NUMBER("safety", "keep_snapshots", SETTING_DURATION, keep_snapshots_s, "7d", 0, YEAR_S,
            "a time up to 366d, as 7d", "How long snapshots are kept."),
+    TEXT("safety", "snapshot_command", is_command_or_empty, snapshot_command, "",
+         "nothing, or the absolute path of a program, with its arguments",
+         "A program that takes a snapshot of the whole volume, run once before a transaction stops its first "
+         "app."),
     NUMBER("safety", "keep_removed", SETTING_DURATION, keep_removed_s, "7d", 0, YEAR_S,
            "a time up to 366d, as 7d", "How long a removed app can be undone."),
     NUMBER("safety", "health_timeout", SETTING_DURATION, health_timeout_s, "120s", 1, HOUR_S,

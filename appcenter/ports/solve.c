@@ -359,8 +359,9 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     case REQUEST_ROLLBACK:
     case REQUEST_UNDO:
     case REQUEST_REPAIR:
+    case REQUEST_RESTORE:
         break;
     }
-    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found a rollback, an undo or a repair");
+    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found one that the solver has no part in");
     return NULL;
 }

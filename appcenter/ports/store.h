@@ -142,6 +142,26 @@ GPtrArray *store_kept_list(Store *store, const char *app_or_null, const char *ki
 Manifest *store_kept_manifest(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean store_kept_remove(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --- snapshots of users' content --- */
+typedef struct {
+    gint64 id;
+    char *app, *version; /* that was installed when it was made */
+    char *tree;          /* name below VOLUME/.qpkg/.appcenter/snapshots/ */
+    gint64 txn_id;       /* the transaction that made it */
+    gint64 made_at;
+    gint64 size_bytes, files;
+    gboolean is_shared; /* blocks shared with the app's own folder */
+    gboolean is_whole;  /* else only what the package said that it converts */
+} StoreSnapshot;
+void store_snapshot_free(StoreSnapshot *snapshot);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreSnapshot, store_snapshot_free)
+gboolean store_snapshot_add(Store *store, StoreSnapshot *snapshot /* id is set */,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *store_snapshots(Store *store, const char *app_or_null, GError **error); /* newest first */
+/* NULL with NOT_FOUND. */
+StoreSnapshot *store_snapshot_get(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_snapshot_remove(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* --- transactions and journal --- */
 typedef struct {
     gint64 id;

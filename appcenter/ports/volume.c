@@ -37,7 +37,12 @@ static int open_top(const RootDir *root, const char *path, GError **error)
 Volume *volume_open(const RootDir *root, const char *volume_path, GError **error)
 {
     g_autoptr(Volume) volume = g_new(Volume, 1);
-    *volume = (Volume){.path = g_strdup(volume_path), .fd = -1, .qpkg_fd = -1, .stage_fd = -1, .kept_fd = -1};
+    *volume = (Volume){.path = g_strdup(volume_path),
+                       .fd = -1,
+                       .qpkg_fd = -1,
+                       .stage_fd = -1,
+                       .kept_fd = -1,
+                       .snapshot_fd = -1};
     volume->fd = open_top(root, volume_path, error);
     if (volume->fd >= 0)
         volume->qpkg_fd = open_part(root, volume_path, QPKG_DIR, 0755, error);
@@ -46,6 +51,8 @@ Volume *volume_open(const RootDir *root, const char *volume_path, GError **error
     if (volume->stage_fd >= 0)
         volume->kept_fd = open_part(root, volume_path, OWN_DIR "/kept", 0700, error);
     if (volume->kept_fd >= 0)
+        volume->snapshot_fd = open_part(root, volume_path, OWN_DIR "/snapshots", 0700, error);
+    if (volume->snapshot_fd >= 0)
         return g_steal_pointer(&volume);
     g_prefix_error(error, "volume %s: ", volume_path);
     return NULL;
@@ -59,6 +66,7 @@ void volume_free(Volume *volume)
     fd_close(volume->qpkg_fd);
     fd_close(volume->stage_fd);
     fd_close(volume->kept_fd);
+    fd_close(volume->snapshot_fd);
     g_free(volume->path);
     g_free(volume);
 }
@@ -269,8 +277,7 @@ static gboolean is_there(int dir_fd, const char *name)
     return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Renames a tree; there already and gone from its old place is success: this is the second try. */
-static gboolean move_tree(int from_dir, const char *from, int to_dir, const char *to, GError **error)
+gboolean volume_move_tree(int from_dir, const char *from, int to_dir, const char *to, GError **error)
 {
     if (!volume_name_is_plain(from, error) || !volume_name_is_plain(to, error))
         return FALSE;
@@ -283,12 +290,12 @@ static gboolean move_tree(int from_dir, const char *from, int to_dir, const char
 
 gboolean volume_keep(const Volume *volume, const char *stage, const char *kept_name, GError **error)
 {
-    return move_tree(volume->stage_fd, stage, volume->kept_fd, kept_name, error);
+    return volume_move_tree(volume->stage_fd, stage, volume->kept_fd, kept_name, error);
 }
 
 gboolean volume_unkeep(const Volume *volume, const char *kept_name, const char *stage, GError **error)
 {
-    return move_tree(volume->kept_fd, kept_name, volume->stage_fd, stage, error);
+    return volume_move_tree(volume->kept_fd, kept_name, volume->stage_fd, stage, error);
 }
 
 gboolean volume_kept_drop(const Volume *volume, const char *kept_name, GError **error)

@@ -1,6 +1,6 @@
 /* volume.h - app folders on the volume: staging, exchange, user data, kept trees.
  *
- * VOLUME/.qpkg/NAME is an app's folder, VOLUME/.qpkg/.appcenter/{stage,kept}/ are ours, on the same file system. All is
+ * VOLUME/.qpkg/NAME is an app's folder, VOLUME/.qpkg/.appcenter/{stage,kept,snapshots}/ are ours, on the same file system. All is
  * relative to descriptors. What the manifest of a tree does not own is the user's: it moves with the live app, forward
  * and back, and is never deleted or overwritten. Every undo bears that its do never ran or ran half.
  */
@@ -98,9 +98,9 @@ gboolean volume_carry(int from_fd, int to_fd, const Manifest *from_manifest, con
                       gboolean forward, VolumeCarry *carry, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Anything in the tree that the manifest does not own? */
 gboolean volume_has_user_data(int tree_fd, const Manifest *manifest);
-/* Deletes what the package owns and nobody changed, and folders that are empty then; what is left is the user's.
- * *is_empty: nothing is. Idempotent. */
-gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean *is_empty,
+/* Deletes what the package owns and nobody changed, and folders that are empty then (users_folders_stay: the package's
+ * only); what is left is the user's. *is_empty: nothing is. Idempotent. */
+gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean users_folders_stay, gboolean *is_empty,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* --- kept trees: previous versions, removed apps --- */
@@ -115,6 +115,53 @@ gboolean volume_kept_drop(const Volume *volume, const char *kept_name,
 /* Names of all kept trees. */
 char **volume_kept_names(const Volume *volume, GError **error);
 int volume_kept_open(const Volume *volume, const char *kept_name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* --- copies (volume_copy.c), snapshots (volume_snapshot.c) --- */
+typedef enum {
+    VOLUME_COPY_USERS,   /* what the manifest does not own, or owns with other content */
+    VOLUME_COPY_PACKAGE, /* what it owns, as shipped */
+    VOLUME_COPY_EDITED,  /* what it owns with other content; what is at the destination already stays */
+    VOLUME_COPY_ALL,
+    VOLUME_COPY_NAMED /* paths alone */
+} VolumeCopyWhat;
+typedef struct {
+    VolumeCopyWhat what;
+    const Manifest *manifest; /* NULL: all is the user's */
+    const char *const *paths; /* copied with all below them whoever owns them; NULL: none */
+} VolumeCopySpec;
+typedef struct {
+    gint64 files, bytes; /* bytes: on the disk */
+    gint64 copied_bytes; /* of them really copied; the rest shares its blocks */
+} VolumeCopied;
+/* Into a folder that has nothing in the way. IO, NO_SPACE. */
+gboolean volume_copy(int from_fd, int to_fd, const VolumeCopySpec *spec, VolumeCopied *copied,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What volume_copy would take, without reading files: the package's own are known by their size. */
+gboolean volume_measure(int from_fd, const VolumeCopySpec *spec, VolumeCopied *found,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Can this volume's file system let two files share blocks? Tries. */
+gboolean volume_can_share(const Volume *volume);
+
+/* A copy out of the app's live folder, there under its name only when it is whole. is_durable: and on the disk. */
+gboolean volume_snapshot_take(const Volume *volume, const char *app, const char *name,
+                              const VolumeCopySpec *spec, gboolean is_durable, VolumeCopied *copied,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A staged tree becomes a snapshot; idempotent. */
+gboolean volume_snapshot_adopt(const Volume *volume, const char *stage, const char *name,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+int volume_snapshot_open(const Volume *volume, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* rm -rf, of one that is not whole, too; idempotent. */
+gboolean volume_snapshot_drop(const Volume *volume, const char *name,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean volume_snapshot_drop_partial(const Volume *volume, const char *name,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of all, "NAME~" of those that never became whole included. */
+char **volume_snapshot_names(const Volume *volume, GError **error);
+/* Moves these paths out of the snapshot into the tree; what lies there with other content goes beside as NAME.newer.
+ * notes: char*. Idempotent. */
+gboolean volume_snapshot_put_back(const Volume *volume, int live_fd, const char *name,
+                                  const char *const *paths, GPtrArray *notes,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* syncfs of the volume, fsync of .qpkg. A failure is a failed step. */
 gboolean volume_sync(const Volume *volume, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -11,15 +11,19 @@ typedef DIR DirStream;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DirStream, closedir)
 
 struct Volume {
-    char *path;   /* product path of the volume */
-    int fd;       /* VOLUME */
-    int qpkg_fd;  /* VOLUME/.qpkg: the live folders */
-    int stage_fd; /* VOLUME/.qpkg/.appcenter/stage */
-    int kept_fd;  /* VOLUME/.qpkg/.appcenter/kept */
+    char *path;      /* product path of the volume */
+    int fd;          /* VOLUME */
+    int qpkg_fd;     /* VOLUME/.qpkg: the live folders */
+    int stage_fd;    /* VOLUME/.qpkg/.appcenter/stage */
+    int kept_fd;     /* VOLUME/.qpkg/.appcenter/kept */
+    int snapshot_fd; /* VOLUME/.qpkg/.appcenter/snapshots */
 };
 
 /* Both end with 0 and errno like the system call. Never replaces: EEXIST, also where the file system lacks the flag. */
 int volume_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+/* Renames a tree, on the disk; there already and gone from its old place is success. */
+gboolean volume_move_tree(int from_dir, const char *from, int to_dir, const char *to,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* INVALID unless it is one path component. */
 gboolean volume_name_is_plain(const char *name, GError **error);
 /* Opens a folder, not through a link; -1 and errno. */

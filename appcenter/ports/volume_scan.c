@@ -190,17 +190,22 @@ gboolean volume_has_user_data(int tree_fd, const Manifest *manifest)
 
 /* ---- leaving only the user's ---- */
 
-static gboolean prune_dir(int dir_fd, const char *path, const Manifest *manifest, guint depth,
-                          GError **error);
+typedef struct {
+    const Manifest *manifest;
+    gboolean users_folders_stay;
+} Prune;
 
-static gboolean prune_entry(int dir_fd, const char *name, const char *path, const Manifest *manifest,
-                            guint depth, GError **error)
+static gboolean prune_dir(const Prune *prune, int dir_fd, const char *path, guint depth, GError **error);
+
+static gboolean prune_entry(const Prune *prune, int dir_fd, const char *name, const char *path, guint depth,
+                            GError **error)
 {
     struct stat st;
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT || error_set_errno(error, "look at %s", path);
     if (!S_ISDIR(st.st_mode)) {
-        if (volume_owner(dir_fd, name, path, &st, manifest) != VOLUME_SAME || unlinkat(dir_fd, name, 0) == 0)
+        if (volume_owner(dir_fd, name, path, &st, prune->manifest) != VOLUME_SAME ||
+            unlinkat(dir_fd, name, 0) == 0)
             return TRUE;
         return error_set_errno(error, "remove %s", path);
     }
@@ -209,27 +214,31 @@ static gboolean prune_entry(int dir_fd, const char *name, const char *path, cons
     g_auto(Fd) fd = volume_open_dir(dir_fd, name);
     if (fd < 0)
         return error_set_errno(error, "open %s", path);
-    if (!prune_dir(fd, path, manifest, depth + 1, error))
+    if (!prune_dir(prune, fd, path, depth + 1, error))
         return FALSE;
+    if (prune->users_folders_stay && !manifest_find(prune->manifest, path))
+        return TRUE;
     if (unlinkat(dir_fd, name, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST)
         return error_set_errno(error, "remove the folder %s", path);
     return TRUE;
 }
 
-static gboolean prune_dir(int dir_fd, const char *path, const Manifest *manifest, guint depth, GError **error)
+static gboolean prune_dir(const Prune *prune, int dir_fd, const char *path, guint depth, GError **error)
 {
     g_auto(GStrv) names = volume_names_in(dir_fd, error);
     for (char **name = names; name && *name; name++) {
         g_autofree char *entry_path = volume_join(path, *name);
-        if (!prune_entry(dir_fd, *name, entry_path, manifest, depth, error))
+        if (!prune_entry(prune, dir_fd, *name, entry_path, depth, error))
             return FALSE;
     }
     return names != NULL;
 }
 
-gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean *is_empty, GError **error)
+gboolean volume_prune(int tree_fd, const Manifest *manifest, gboolean users_folders_stay, gboolean *is_empty,
+                      GError **error)
 {
-    if (!prune_dir(tree_fd, "", manifest, 0, error))
+    const Prune prune = {manifest, users_folders_stay};
+    if (!prune_dir(&prune, tree_fd, "", 0, error))
         return FALSE;
     g_auto(GStrv) left = volume_names_in(tree_fd, error);
     *is_empty = left && !*left;

@@ -13,6 +13,7 @@
 #define AUTHOR_MAX_BYTES  200
 #define SUMMARY_MAX_BYTES 1000
 #define CONFIG_FILES_MAX  1000
+#define MIGRATES_MAX      64
 #define HEALTH_MAX_BYTES  1000
 #define SHOWN_MAX_BYTES   80
 
@@ -30,6 +31,7 @@ void qpkg_identity_free(QpkgIdentity *identity)
     g_free(identity->os_min);
     g_free(identity->os_max);
     g_strfreev(identity->config_files);
+    g_strfreev(identity->migrates);
     g_free(identity->service_program);
     g_free(identity->pid_file);
     g_free(identity->health);
@@ -153,6 +155,25 @@ static gboolean take_config_files(QpkgIdentity *identity, const QpkgConfig *conf
     return TRUE;
 }
 
+/* Inside the folder, and not within each other: each is brought back by itself. */
+static gboolean take_migrates(QpkgIdentity *identity, const QpkgConfig *config, GError **error)
+{
+    identity->migrates = qpkg_config_get_list(config, "APPCENTER_MIGRATES");
+    if (g_strv_length(identity->migrates) > MIGRATES_MAX)
+        return error_set(error, APPCENTER_ERROR_CORRUPT, "APPCENTER_MIGRATES: more than %d paths",
+                         MIGRATES_MAX);
+    for (char **path = identity->migrates; *path; path++) {
+        if (!path_is_good(*path, FALSE))
+            return bad_value(error, "APPCENTER_MIGRATES", "paths in the app's folder", *path);
+        for (char **other = identity->migrates; *other; other++) {
+            gsize len = strlen(*other);
+            if (other != path && strncmp(*path, *other, len) == 0 && ((*path)[len] == '/' || !(*path)[len]))
+                return bad_value(error, "APPCENTER_MIGRATES", "paths that do not lie in one another", *path);
+        }
+    }
+    return TRUE;
+}
+
 static gboolean take_service(QpkgIdentity *identity, const QpkgConfig *config, GError **error)
 {
     gint64 port;
@@ -193,8 +214,8 @@ QpkgIdentity *qpkg_identity_from_config(const QpkgConfig *config, GError **error
         !take_items(config, "QPKG_CONFLICT", FALSE, &identity->conflicts, error) ||
         !take_version(config, "QTS_MINI_VERSION", &identity->os_min, error) ||
         !take_version(config, "QTS_MAX_VERSION", &identity->os_max, error) ||
-        !take_config_files(identity, config, error) || !take_service(identity, config, error) ||
-        !take_health(identity, config, error)) {
+        !take_config_files(identity, config, error) || !take_migrates(identity, config, error) ||
+        !take_service(identity, config, error) || !take_health(identity, config, error)) {
         g_prefix_error(error, "qpkg.cfg: ");
         return NULL;
     }

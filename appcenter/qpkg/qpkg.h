@@ -75,6 +75,7 @@ typedef struct {
     char **requires, **conflicts;
     char *os_min, *os_max; /* or NULL */
     char **config_files;
+    char **migrates;       /* APPCENTER_MIGRATES: paths in the app's folder whose content its hooks convert */
     char *service_program; /* or NULL */
     char *pid_file;        /* QPKG_SERVICE_PIDFILE or NULL */
     guint16 service_port;  /* 0: none */

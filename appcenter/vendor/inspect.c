@@ -175,15 +175,18 @@ static json_t *release_object(const PackageInfo *info, const char *path)
 {
     const QpkgIdentity *id = info->package->identity;
     json_t *summary = id->summary && *id->summary ? json_pack("{s:s}", "en", id->summary) : json_null();
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:[], s:[], s:o, s:o, s:o, "
-                     "s:n, s:n, s:n, s:n}",
-                     "name", id->name, "version", id->version, "arch", info->package->arch, "path", path,
-                     "size", (json_int_t)info->size_bytes, "sha256", info->sha256, "data_sha256",
-                     info->data_sha256, "installed_size", (json_int_t)info->installed_bytes, "files",
-                     (json_int_t)info->files, "requires", strings(id->requires), "conflicts",
-                     strings(id->conflicts), "provides", "obsoletes", "os_min", string_or_null(id->os_min),
-                     "os_max", string_or_null(id->os_max), "summary", summary, "published", "urgency",
-                     "rollout", "changes");
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:[], s:[], s:o, s:o, s:o, "
+                  "s:n, s:n, s:n, s:n}",
+                  "name", id->name, "version", id->version, "arch", info->package->arch, "path", path, "size",
+                  (json_int_t)info->size_bytes, "sha256", info->sha256, "data_sha256", info->data_sha256,
+                  "installed_size", (json_int_t)info->installed_bytes, "files", (json_int_t)info->files,
+                  "requires", strings(id->requires), "conflicts", strings(id->conflicts), "provides",
+                  "obsoletes", "os_min", string_or_null(id->os_min), "os_max", string_or_null(id->os_max),
+                  "summary", summary, "published", "urgency", "rollout", "changes");
+    if (*id->migrates)
+        json_object_set_new(object, "migrates", strings(id->migrates));
+    return object;
 }
 
 /* The same name, version and architecture may never mean two archives. */

@@ -31,15 +31,17 @@ static void a_plan_is_shown_as_the_manual_says(void)
         json_value("{'schema':'appctl.plan/"
                    "1','sets':[{'changes':[{'op':'upgrade','app':'A','from':'1','to':'2','class':'emergency',"
                    "'download_size':1000,'reason':'asked "
-                   "for'},{'op':'remove','app':'B','from':'1','to':null,'class':'normal',"
-                   "'download_size':0,'reason':'asked for'}]}],'left_out':['C 2 needs D']}");
+                   "for','snapshot':'none','content_goes_back':false,'keeps':null},{'op':'remove','app':'B','"
+                   "from':'1','to':null,'class':'normal',"
+                   "'download_size':0,'reason':'asked for','snapshot':'none','content_goes_back':false,"
+                   "'keeps':null}]}],'left_out':['C 2 needs D']}");
     g_autoptr(json_t) shown = plan_to_json(plan);
     g_assert_true(json_equal(wanted, shown));
 }
 
 static void operations_have_names(void)
 {
-    for (ChangeOp op = CHANGE_INSTALL; op <= CHANGE_REMOVE; op++) {
+    for (ChangeOp op = CHANGE_INSTALL; op <= CHANGE_RESTORE; op++) {
         ChangeOp found;
         g_assert_true(change_op_from_name(change_op_name(op), &found));
         g_assert_cmpint(found, ==, op);

@@ -395,7 +395,7 @@ static void a_pruned_tree_holds_only_the_users(void)
         if (has_data)
             tree_make(nas.stage, "bin/a=edited web/c/mine=4 empty/");
         for (int twice = 0; twice < 2; twice++) {
-            g_assert_true(volume_prune(fd, manifest, &is_empty, &error));
+            g_assert_true(volume_prune(fd, manifest, FALSE, &is_empty, &error));
             g_assert_no_error(error);
             g_assert_cmpint(is_empty, ==, !has_data);
             assert_tree(nas.stage, has_data ? "bin/a=edited web/c/mine=4" : "");

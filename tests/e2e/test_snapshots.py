@@ -1,0 +1,290 @@
+"""Snapshots of an app's data: taken before a change of version, listed, brought back, and gone when their time is over."""
+import json
+import os
+import sqlite3
+import subprocess
+import time
+
+import nas as lab
+import pytest
+from stock import add_repository
+
+APP = "Notes"
+
+
+def package(vendor, base, version, hook="", health=None, migrates=None, files=None):
+    """An app without a service: its archive. hook: shell text of pkg_install."""
+    source = base / f"src-{version}"
+    (source / "shared" / "bin").mkdir(parents=True)
+    lines = [f'QPKG_NAME="{APP}"', f'QPKG_VER="{version}"', 'QPKG_AUTHOR="tests"', 'QPKG_CONFIG="notes.conf"']
+    if migrates:
+        lines.append(f'APPCENTER_MIGRATES="{migrates}"')
+    if health:
+        lines.append(f'APPCENTER_HEALTH="exec:bin/{health}"')
+    (source / "qpkg.cfg").write_text("\n".join(lines) + "\n")
+    (source / "package_routines").write_text(f"pkg_install()\n{{\n:\n{hook}\n}}\n")
+    for name, text in {"bin/well": "#!/bin/sh\nexit 0\n", "bin/sick": "#!/bin/sh\nexit 1\n",
+                       "notes.conf": f"of {version}\n", "page": f"page {version}\n", **(files or {})}.items():
+        path = source / "shared" / name
+        path.write_text(text)
+        path.chmod(0o755 if name.startswith("bin/") else 0o644)
+    return vendor.pack(source, base / f"{APP}_{version}.qpkg")
+
+
+CONVERT = 'for f in "$SYS_QPKG_DIR/db" "$SYS_QPKG_DIR/albums/index"; do [ -e "$f" ] && echo converted > "$f"; done; true'
+
+
+@pytest.fixture(scope="module")
+def archives(session, tmp_path_factory):
+    base = tmp_path_factory.mktemp("notes")
+    make = lambda version, **how: package(session.vendor, base, version, **how)  # noqa: E731
+    return {"1.0": make("1.0", health="well"), "2.0": make("2.0", health="well", hook=CONVERT),
+            "3.0": make("3.0", health="sick", hook=CONVERT),
+            "4.0": make("4.0", health="sick", hook=CONVERT, migrates="db albums"),
+            "5.0": make("5.0", health="well", hook=CONVERT, migrates="db albums")}
+
+
+@pytest.fixture
+def notes(make_nas, vendor, web, archives):
+    """A NAS with Notes 1.0 and a user's data in it; settings, and the versions on offer."""
+
+    def make(*versions, **settings):
+        vendor.add(archives["1.0"], *(archives[v] for v in versions))
+        vendor.publish()
+        box = make_nas(updates__other="notify", network__poll="1h", safety__health_settle="0s", **settings)
+        box.start()
+        add_repository(box, vendor, web)
+        box.ctl("install", f"{APP}=1.0", "--yes")
+        folder = box.app_dir(APP)
+        (folder / "db").write_text("as of 1.0")
+        (folder / "albums").mkdir()
+        (folder / "albums" / "index").write_text("index of 1.0")
+        (folder / "albums" / "a.png").write_bytes(b"a")
+        return box, folder
+
+    return make
+
+
+def snapshots_dir(box):
+    return box.root / lab.VOLUME / ".qpkg/.appcenter/snapshots"
+
+
+def listed(box):
+    return box.json("snapshot", "list")["snapshots"]
+
+
+def told(box):
+    return " ".join(json.loads(text).get("text", "") for (text,) in box.sql("SELECT json_text FROM event"))
+
+
+def all_steps(box, txn):
+    return {step for (step,) in box.sql("SELECT step FROM journal WHERE txn_id = ?", txn)}
+
+
+def test_content_as_of_the_upgrade_comes_back_and_the_newer_is_kept(notes):
+    box, folder = notes("2.0")
+    upgrade = box.json("upgrade", f"{APP}=2.0", "--yes")
+    one, = listed(box)
+    assert (one["app"], one["version"], one["transaction"], one["whole"]) == (APP, "1.0", upgrade["id"], True)
+    kept = snapshots_dir(box) / f"{upgrade['id']}-{APP}"
+    assert (kept / "db").read_text() == "as of 1.0" and (kept / "albums/a.png").read_bytes() == b"a"
+    assert not (kept / "page").exists(), "the package's own files are the previous version's"
+    assert (folder / "db").read_text() == "converted\n"
+    (folder / "albums" / "b.png").write_bytes(b"b")
+    (folder / "notes.conf").write_text("mine since 2.0\n")
+    plan = box.ctl("snapshot", "restore", str(one["id"]), "--dry-run").stdout
+    assert "with 1.0" in plan and "becomes a snapshot" in plan
+    done = box.json("snapshot", "restore", str(one["id"]), "--yes")
+    assert (done["result"], [c["op"] for c in done["changes"]]) == ("done", ["restore"])
+    assert (folder / "db").read_text() == "as of 1.0" and not (folder / "albums/b.png").exists()
+    assert (folder / "page").read_text() == "page 2.0\n" and box.app(APP)["version"] == "2.0"
+    assert (folder / "notes.conf").read_text() == "mine since 2.0\n", "no snapshot had that file"
+    newer, old = listed(box)
+    assert newer["transaction"] == done["id"] and old["id"] == one["id"]
+    put_away = snapshots_dir(box) / f"{done['id']}-{APP}"
+    assert (put_away / "db").read_text() == "converted\n" and (put_away / "albums/b.png").read_bytes() == b"b"
+    assert not (put_away / "page").exists()
+    box.ctl("undo", str(done["id"]), "--yes")
+    assert (folder / "db").read_text() == "converted\n" and (folder / "albums/b.png").read_bytes() == b"b"
+    assert box.sql("SELECT DISTINCT state FROM journal") == [("done",)]
+    assert list((box.root / lab.VOLUME / ".qpkg/.appcenter/stage").iterdir()) == []
+
+
+def test_a_rollback_keeps_the_data_of_today_and_the_snapshot_has_that_of_then(notes):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    box.ctl("rollback", APP, "--yes")
+    assert (folder / "db").read_text() == "converted\n", "going back never takes data back unasked"
+    before_rollback, before_upgrade = listed(box)
+    assert (before_rollback["version"], before_upgrade["version"]) == ("2.0", "1.0")
+    box.ctl("snapshot", "restore", str(before_upgrade["id"]), "--yes")
+    assert (folder / "db").read_text() == "as of 1.0" and (folder / "page").read_text() == "page 1.0\n"
+    verify = box.sql("SELECT count(*) FROM app_file WHERE app = ? AND path = 'db'", APP)
+    assert verify == [(0,)], "what is the user's does not become the package's"
+
+
+def test_what_a_package_says_that_it_converts_comes_back_when_it_fails(notes):
+    box, folder = notes("4.0", safety__snapshot="off")
+    plan = box.json("upgrade", f"{APP}=4.0", "--dry-run")["sets"][0]["changes"][0]
+    assert (plan["snapshot"], plan["content_goes_back"]) == ("declared", True)
+    box.ctl("upgrade", f"{APP}=4.0", "--yes", expect=10)
+    assert box.app(APP)["version"] == "1.0"
+    assert (folder / "db").read_text() == "as of 1.0" and (folder / "db.newer").read_text() == "converted\n"
+    assert (folder / "albums/index").read_text() == "index of 1.0"
+    assert (folder / "albums.newer/index").read_text() == "converted\n"
+    assert (folder / "albums/a.png").read_bytes() == b"a" == (folder / "albums.newer/a.png").read_bytes()
+    assert "db.newer" in told(box)
+    assert list(snapshots_dir(box).iterdir()) == [] and listed(box) == []
+
+
+def test_what_is_converted_is_kept_whatever_the_setting_says(notes):
+    box, folder = notes("5.0", safety__snapshot="off")
+    done = box.json("upgrade", f"{APP}=5.0", "--yes")
+    one, = listed(box)
+    assert one["whole"] is False
+    kept = snapshots_dir(box) / f"{done['id']}-{APP}"
+    assert {p.name for p in kept.iterdir()} == {"db", "albums"} and (kept / "db").read_text() == "as of 1.0"
+    assert (folder / "db").read_text() == "converted\n"
+
+
+def test_without_a_declaration_the_plan_says_that_content_is_not_taken_back(notes):
+    box, folder = notes("3.0")
+    change = box.json("upgrade", f"{APP}=3.0", "--dry-run")["sets"][0]["changes"][0]
+    assert (change["snapshot"], change["content_goes_back"]) == ("whole", False)
+    assert "that is not taken back" in box.ctl("upgrade", f"{APP}=3.0", "--dry-run").stdout
+    box.ctl("upgrade", f"{APP}=3.0", "--yes", expect=10)
+    assert (folder / "db").read_text() == "converted\n"
+    assert not (folder / "db.newer").exists() and list(snapshots_dir(box).iterdir()) == []
+
+
+def test_off_keeps_nothing(notes):
+    box, folder = notes("2.0", safety__snapshot="off")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert listed(box) == [] and list(snapshots_dir(box).iterdir()) == []
+    assert "no snapshots" in box.ctl("snapshot", "list").stdout
+
+
+def shares_blocks(folder):
+    return subprocess.run(["cp", "--reflink=always", "/etc/hostname", folder / "reflink"],
+                          capture_output=True).returncode == 0
+
+
+def test_data_above_data_copy_max_is_left_out_and_that_is_said(notes):
+    box, folder = notes("2.0", safety__data_copy_max="64k")
+    if shares_blocks(folder):
+        pytest.skip("the file system here shares blocks")
+    (folder / "film").write_bytes(os.urandom(100000))
+    change = box.json("upgrade", f"{APP}=2.0", "--dry-run")["sets"][0]["changes"][0]
+    assert change["snapshot"] == "none" and "data_copy_max" in change["keeps"]
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert listed(box) == [] and "no snapshot of its data" in told(box)
+
+
+def test_required_refuses_before_anything_stops(notes):
+    box, folder = notes("2.0", safety__data_copy_max="64k", safety__snapshot="required")
+    if shares_blocks(folder):
+        pytest.skip("the file system here shares blocks")
+    (folder / "film").write_bytes(os.urandom(100000))
+    refused = box.ctl("upgrade", f"{APP}=2.0", "--yes", expect=9)
+    assert "a snapshot is required" in refused.stderr and "data_copy_max" in refused.stderr
+    assert all_steps(box, box.json("history")["transactions"][0]["id"]) == {"SPACE"}
+    (folder / "film").unlink()
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert len(listed(box)) == 1
+
+
+COMMAND = """#!/bin/sh
+echo "$APPCENTER_TRANSACTION $APPCENTER_APPS $APPCENTER_VOLUME" >> "$0.calls"
+cat > "$0.input"
+exit $(cat "$0.exit")
+"""
+
+
+def command(tmp_path, code):
+    script = tmp_path / "take-snapshot"
+    script.write_text(COMMAND)
+    script.chmod(0o755)
+    (tmp_path / "take-snapshot.exit").write_text(str(code))
+    return script
+
+
+def test_the_admins_command_runs_once_before_the_first_stop(notes, tmp_path):
+    script = command(tmp_path, 0)
+    box, folder = notes("2.0", safety__snapshot_command=str(script))
+    done = box.json("upgrade", f"{APP}=2.0", "--yes")
+    volume = box.root / lab.VOLUME
+    assert (tmp_path / "take-snapshot.calls").read_text() == f"{done['id']} {APP} {volume}\n"
+    told_it = json.loads((tmp_path / "take-snapshot.input").read_text())
+    assert told_it["apps"] == [{"name": APP, "from": "1.0", "to": "2.0"}] and told_it["transaction"] == done["id"]
+
+
+def test_a_command_that_fails_stops_what_requires_it_and_nothing_else(notes, tmp_path):
+    script = command(tmp_path, 3)
+    box, folder = notes("2.0", "5.0", safety__snapshot_command=str(script), safety__snapshot="required")
+    refused = box.ctl("upgrade", f"{APP}=2.0", "--yes", expect=9)
+    assert "snapshot_command" in refused.stderr
+    assert box.app(APP)["version"] == "1.0"
+    assert "STOP" not in all_steps(box, box.json("history")["transactions"][0]["id"])
+    config = box.root / "etc/appcenter/appcenter.conf"
+    config.write_text(config.read_text().replace("snapshot = required", "snapshot = auto"))
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert box.app(APP)["version"] == "2.0" and "snapshot_command failed" in told(box)
+
+
+def test_snapshots_end_with_their_time(notes):
+    box, folder = notes("2.0", safety__keep_snapshots="1s")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    time.sleep(2.1)
+    box.ctl("refresh")
+    assert listed(box) == [] and list(snapshots_dir(box).iterdir()) == []
+
+
+def test_a_purge_takes_the_snapshots_too(notes):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert len(listed(box)) == 1
+    box.ctl("remove", APP, "--purge", "--yes")
+    assert listed(box) == [] and list(snapshots_dir(box).iterdir()) == []
+
+
+def test_a_removal_keeps_them_and_a_restore_needs_the_app(notes):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    box.ctl("remove", APP, "--yes")
+    one, = listed(box)
+    refused = box.ctl("snapshot", "restore", str(one["id"]), "--yes", expect=3)
+    assert f"{APP} is not installed" in refused.stderr
+    refused = box.ctl("snapshot", "restore", "4711", "--yes", expect=3)
+    assert "no snapshot 4711" in refused.stderr
+    box.ctl("snapshot", "restore", "yesterday", expect=2)
+
+
+def test_a_restore_that_does_not_become_healthy_goes_back(notes):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    one, = listed(box)
+    (folder / "albums" / "b.png").write_bytes(b"b")
+    (folder / "bin/well").write_text("#!/bin/sh\ngrep -q converted db || cd .. && grep -q converted Notes/db\n")
+    done = box.ctl("snapshot", "restore", str(one["id"]), "--yes", expect=10)
+    assert (folder / "db").read_text() == "converted\n" and (folder / "albums/b.png").read_bytes() == b"b"
+    assert {p.name for p in folder.iterdir() if ".local" in p.name or ".newer" in p.name} == set(), done.stderr
+    assert [s["id"] for s in listed(box)] == [one["id"]]
+    assert box.sql("SELECT 1 FROM veto") == []
+
+
+def test_state_of_the_schema_before_is_taken_over(make_nas, nas):
+    nas.stop()
+    db = sqlite3.connect(nas.root / "var/lib/appcenter/state.db")
+    db.executescript("""DROP TABLE snapshot; DROP TABLE change;
+        CREATE TABLE change (txn_id INTEGER NOT NULL REFERENCES txn (id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+          op TEXT NOT NULL CHECK (op IN ('install', 'upgrade', 'downgrade', 'remove')), app TEXT NOT NULL,
+          from_version TEXT, to_version TEXT, reason TEXT, PRIMARY KEY (txn_id, ordinal)) STRICT, WITHOUT ROWID;
+        INSERT INTO txn (id, job_id, trigger, result, is_committed, started_at, finished_at)
+          VALUES (7, 0, 'admin', 'done', 1, 1, 2);
+        INSERT INTO change VALUES (7, 0, 'install', 'Old', NULL, '1', 'asked for');
+        PRAGMA user_version = 1;""")
+    db.close()
+    nas.start()
+    change, = nas.json("history", "show", "7")["changes"]
+    assert (change["op"], change["app"], change["to"]) == ("install", "Old", "1")
+    assert nas.json("snapshot", "list") == {"schema": "appctl.snapshots/1", "snapshots": []}
