@@ -13,10 +13,11 @@ APP = "Notes"
 
 
 def package(vendor, base, version, hook="", health=None, migrates=None, files=None):
-    """An app without a service: its archive. hook: shell text of pkg_install."""
+    """An app whose service ends at once: its archive. hook: shell text of pkg_install."""
     source = base / f"src-{version}"
     (source / "shared" / "bin").mkdir(parents=True)
-    lines = [f'QPKG_NAME="{APP}"', f'QPKG_VER="{version}"', 'QPKG_AUTHOR="tests"', 'QPKG_CONFIG="notes.conf"']
+    lines = [f'QPKG_NAME="{APP}"', f'QPKG_VER="{version}"', 'QPKG_AUTHOR="tests"', 'QPKG_CONFIG="notes.conf"',
+             'QPKG_SERVICE_PROGRAM="bin/well"']
     if migrates:
         lines.append(f'APPCENTER_MIGRATES="{migrates}"')
     if health:
@@ -264,7 +265,7 @@ def test_a_restore_that_does_not_become_healthy_goes_back(notes):
     box.ctl("upgrade", f"{APP}=2.0", "--yes")
     one, = listed(box)
     (folder / "albums" / "b.png").write_bytes(b"b")
-    (folder / "bin/well").write_text("#!/bin/sh\ngrep -q converted db || cd .. && grep -q converted Notes/db\n")
+    (folder / "bin/well").write_text('#!/bin/sh\n[ "$1" ] || grep -q converted "${0%/bin/*}/db"\n')  # asked for health
     done = box.ctl("snapshot", "restore", str(one["id"]), "--yes", expect=10)
     assert (folder / "db").read_text() == "converted\n" and (folder / "albums/b.png").read_bytes() == b"b"
     assert {p.name for p in folder.iterdir() if ".local" in p.name or ".newer" in p.name} == set(), done.stderr
