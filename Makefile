@@ -204,9 +204,10 @@ check-asan: deps
 # anew, what the fuzzer adds to them stays in build-fuzz/corpus.
 FUZZ_S  ?= 20
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-$(B)/obj/tests/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.h
+$(B)/obj/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/fuzz -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/fuzz -MMD -MP -c $< -o $@
+-include $(patsubst tests/fuzz/%.c,$(B)/obj/tests/fuzz/%.d,$(wildcard tests/fuzz/*.c))
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/fuzz.o $(call down,ports)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(FUZZ_MAIN) $(filter %.o,$^) $(call down,ports) $(LIBS_ALL) -o $@

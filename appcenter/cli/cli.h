@@ -63,6 +63,8 @@ gboolean cmd_why(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_next(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_refresh(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_install(Cli *cli, int *exit_code, GError **error);
+/* Any change verb for these apps, asked about and followed as such; for verbs that find the apps themselves. */
+gboolean cmd_change_apps(Cli *cli, const char *action, char **names, int *exit_code, GError **error);
 gboolean cmd_upgrade(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_remove(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_autoremove(Cli *cli, int *exit_code, GError **error);
@@ -80,6 +82,7 @@ gboolean cmd_skip(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_history(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_watch(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_advisories(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_verify(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_audit(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_list(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_add(Cli *cli, int *exit_code, GError **error);

@@ -280,10 +280,17 @@ static gboolean install_file(Cli *cli, const char *file, int *exit_code, GError 
     g_autoptr(json_t) body = new_body(cli, "install");
     if (vouched && !units_is_hex(vouched, 32))
         return error_set(error, APPCENTER_ERROR_INVALID, "--trust-sha256: wanted 64 lower-case hex digits");
+    const char *arch = cli_value(cli, "arch");
+    if (arch && !arch_is_valid(arch))
+        return error_set(error, APPCENTER_ERROR_INVALID, "--arch: \"%s\" is no QDK architecture", arch);
+    if (!arch)
+        arch = arch_of_file_name(file);
     g_autofree char *token = client_upload(cli->client, file, error);
     if (!token)
         return FALSE;
     json_object_set_new(options_of(body), "file", json_string(token));
+    if (arch)
+        json_object_set_new(options_of(body), "arch", json_string(arch));
     if (vouched)
         json_object_set_new(options_of(body), "trust_sha256", json_string(vouched));
     return change(cli, body, exit_code, error);
@@ -306,10 +313,15 @@ gboolean cmd_install(Cli *cli, int *exit_code, GError **error)
     return TRUE;
 }
 
-static gboolean simple_change(Cli *cli, const char *action, int *exit_code, GError **error)
+gboolean cmd_change_apps(Cli *cli, const char *action, char **names, int *exit_code, GError **error)
 {
     g_autoptr(json_t) body = new_body(cli, action);
-    return add_apps(body, cli->words, error) && change(cli, body, exit_code, error);
+    return add_apps(body, names, error) && change(cli, body, exit_code, error);
+}
+
+static gboolean simple_change(Cli *cli, const char *action, int *exit_code, GError **error)
+{
+    return cmd_change_apps(cli, action, cli->words, exit_code, error);
 }
 
 gboolean cmd_upgrade(Cli *cli, int *exit_code, GError **error)

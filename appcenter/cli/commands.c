@@ -30,6 +30,7 @@ static const CliOption list_options[] = {
 };
 static const CliOption install_options[] = {
     {"trust-sha256", OPTION_VALUE, "HEX", "vouch for an unsigned file by its digest"},
+    {"arch", OPTION_VALUE, "ARCH", "of a file whose header names none; default: as its name says"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption upgrade_options[] = {
@@ -40,6 +41,10 @@ static const CliOption upgrade_options[] = {
 static const CliOption remove_options[] = {
     {"purge", OPTION_FLAG, NULL, "its data, too, and for good"},
     {"cascade", OPTION_FLAG, NULL, "and the apps that need it"},
+    {NULL, OPTION_FLAG, NULL, NULL},
+};
+static const CliOption verify_options[] = {
+    {"repair", OPTION_FLAG, NULL, "install what is damaged anew, the same version"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 static const CliOption hold_options[] = {
@@ -104,6 +109,8 @@ const CliCommand cli_commands[] = {
     {"advisory list", "", "security advisories", 0, 0, NULL, FALSE, cmd_advisories},
     {"advisory show", "ID", "one security advisory", 1, 1, NULL, FALSE, cmd_advisories},
     {"audit", "", "installed apps with known holes", 0, 0, NULL, FALSE, cmd_audit},
+    {"verify", "[APP...]", "are the files as they were installed? exit 1 when not", 0, MANY, verify_options,
+     TRUE, cmd_verify},
     {"repo list", "", "configured repositories", 0, 0, NULL, FALSE, cmd_repo_list},
     {"repo add", "NAME URL --root-key FILE", "trust a repository", 2, 2, repo_add_options, FALSE,
      cmd_repo_add},

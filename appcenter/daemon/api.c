@@ -170,6 +170,7 @@ const ApiRoute api_routes[] = {
     {"POST", "/v1/apps", PEER_GROUP, API_BODY_JSON, api_post_apps},
     {"POST", "/v1/plan", PEER_GROUP, API_BODY_JSON, api_post_plan},
     {"POST", "/v1/refresh", PEER_GROUP, API_BODY_JSON, api_post_refresh},
+    {"POST", "/v1/verify", PEER_GROUP, API_BODY_JSON, api_post_verify},
     {"POST", "/v1/files", PEER_ROOT, API_BODY_FILE, api_post_files},
     {"GET", "/v1/jobs", PEER_GROUP, API_BODY_NONE, get_jobs},
     {"GET", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, get_job},

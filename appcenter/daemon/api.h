@@ -62,6 +62,7 @@ gboolean api_body_finish(const JsonReader *reader, GError **error) G_GNUC_WARN_U
 gboolean api_post_apps(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_post_plan(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_post_refresh(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
+gboolean api_post_verify(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_post_files(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_delete_job(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);

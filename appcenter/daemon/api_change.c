@@ -4,6 +4,9 @@
 #include "daemon/api.h"
 #include "daemon/spool.h"
 
+#define VERIFY_APPS_MAX   1000
+#define VERIFY_NAME_BYTES 64
+
 static gboolean queued(Daemon *daemon, const char *action, json_t *body, const ApiRequest *request,
                        ApiReply *reply, GError **error)
 {
@@ -105,6 +108,20 @@ gboolean api_post_plan(Daemon *daemon, const ApiRequest *request, ApiReply *repl
     change->dry_run = TRUE;
     g_autoptr(json_t) body = request_to_json(change);
     return queued(daemon, "plan", body, request, reply, error);
+}
+
+gboolean api_post_verify(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    g_autoptr(JsonReader) reader = json_reader_new(request->body, "request");
+    g_auto(GStrv) names = json_reader_strings_or_empty(reader, "apps", VERIFY_APPS_MAX, VERIFY_NAME_BYTES);
+    if (!json_reader_finish(reader, error))
+        return FALSE;
+    for (char **name = names; *name; name++) {
+        g_autoptr(StoreApp) app = store_app_get(daemon->store, *name, error);
+        if (!app)
+            return FALSE;
+    }
+    return queued(daemon, "verify", request->body, request, reply, error);
 }
 
 gboolean api_post_refresh(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)

@@ -75,6 +75,11 @@ gboolean engine_refresh_if_older(Engine *engine, gint64 max_age_s, GError **erro
  * REFUSED, INVALID. The plan has passed plan_check. */
 Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Installed apps (names: those only; NULL or empty: all) compared with what was recorded of them. *report is
+ * appctl.verify/1, also when the error (IO) says which are damaged. NOT_FOUND. */
+gboolean engine_verify(Engine *engine, char **names, json_t **report,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Walks the plan, one transaction a set. *results: StoreTxn* of each set walked, in order. TRUE when all are done. Else
  * the error tells what a caller must know: the set's own error when there is one set (HEALTH for rolled back after a
  * failed health check), PARTLY when some were done. */

@@ -69,6 +69,8 @@ static GPtrArray *find_changes(Planning *planning, GError **error)
         return plan_rollback(planning, error);
     case REQUEST_UNDO:
         return plan_undo(planning, error);
+    case REQUEST_REPAIR:
+        return plan_repair(planning, error);
     case REQUEST_RESTORE:
         return plan_restore(planning, error);
     default:
@@ -89,11 +91,12 @@ static void inherit_class(const PlanSet *set)
     }
 }
 
-/* Going back meets no solver: what does not hold together there is the request's fault, not ours. */
+/* Going back or anew meets no solver: what does not hold together there is the request's fault, not ours. */
 static gboolean check(const Planning *planning, GError **error)
 {
-    gboolean is_back = planning->request->kind == REQUEST_ROLLBACK ||
-                       planning->request->kind == REQUEST_UNDO || planning->request->kind == REQUEST_RESTORE;
+    RequestKind kind = planning->request->kind;
+    gboolean is_back = kind == REQUEST_ROLLBACK || kind == REQUEST_UNDO || kind == REQUEST_REPAIR ||
+                       kind == REQUEST_RESTORE;
     PlanContext context = {.installed = planning->view->installed,
                            .os_version = planning->engine->os_version,
                            .box_arch = planning->engine->arch,

@@ -112,7 +112,7 @@ static gboolean put_file(Engine *engine, const Package *package, const Release *
 Release *plan_read_file(Engine *engine, const Request *request, GError **error)
 {
     int fd = root_dir_openat(engine->root, request->file, O_RDONLY | O_NOFOLLOW, 0, error);
-    g_autoptr(Package) package = fd >= 0 ? package_open(fd, error) : NULL;
+    g_autoptr(Package) package = fd >= 0 ? package_open(fd, request->arch, error) : NULL;
     g_autoptr(Release) release = package ? release_of(package, error) : NULL;
     if (!release) {
         g_prefix_error(error, "local file: ");

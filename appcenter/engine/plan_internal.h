@@ -21,6 +21,8 @@ Release *plan_read_file(Engine *engine, const Request *request, GError **error) 
 /* Rollback and undo: flat lists of changes that go back to kept trees. */
 GPtrArray *plan_rollback(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *plan_undo(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The archives that are installed, once more. */
+GPtrArray *plan_repair(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The content of a snapshot comes back into the version that is installed. */
 GPtrArray *plan_restore(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What becomes of each app's content, for the plan (plan_keeps.c). */

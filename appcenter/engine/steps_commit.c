@@ -11,6 +11,12 @@ static gboolean put_away(Walk *walk, const WalkApp *app, const char *kind, GErro
     return store_kept_add(walk->engine->store, &kept, app->old_manifest, error);
 }
 
+/* The same version once more: nothing to go back to is in the old tree. */
+static gboolean is_repair(const WalkApp *app)
+{
+    return app->op == CHANGE_UPGRADE && app->release && g_strcmp0(app->from_version, app->to_version) == 0;
+}
+
 static gboolean record(Walk *walk, const WalkApp *app, GError **error)
 {
     Store *store = walk->engine->store;
@@ -23,7 +29,7 @@ static gboolean record(Walk *walk, const WalkApp *app, GError **error)
                store_app_remove(store, app->app, error);
     if (app->data_kept_id && !store_kept_remove(store, app->data_kept_id, error))
         return FALSE; /* its data is in the new tree */
-    if (app->old && !put_away(walk, app, "previous", error))
+    if (app->old && !is_repair(app) && !put_away(walk, app, "previous", error))
         return FALSE;
     if (app->kept_id && !store_kept_remove(store, app->kept_id, error))
         return FALSE;
@@ -61,7 +67,8 @@ static gboolean carry_rest(Walk *walk, WalkApp *app, GError **error)
         return FALSE;
     }
     g_auto(Fd) live = volume_app_open(volume, app->app, error);
-    return live >= 0 && volume_carry(old, live, app->old_manifest, app->new_manifest, TRUE, &result, error) &&
+    const Manifest *owned = is_repair(app) ? app->new_manifest : app->old_manifest;
+    return live >= 0 && volume_carry(old, live, owned, app->new_manifest, TRUE, &result, error) &&
            volume_sync(volume, error);
 }
 
@@ -115,9 +122,12 @@ gboolean step_keep(Walk *walk, WalkApp *app, GError **error)
         return walk_restore_keep(walk, app, error);
     if (app->op == CHANGE_REMOVE && app->purge)
         return purge(walk, app, error);
-    if (app->op != CHANGE_REMOVE && app->old_manifest && app->new_manifest && !carry_rest(walk, app, error))
+    if (app->op != CHANGE_REMOVE && (app->old_manifest || is_repair(app)) && app->new_manifest &&
+        !carry_rest(walk, app, error))
         return FALSE;
     if (app->data_kept_id && !volume_kept_drop(walk->engine->volume, app->data_kept_tree, error))
         return FALSE;
+    if (is_repair(app))
+        return volume_stage_drop(walk->engine->volume, app->stage, error);
     return keep_tree(walk, app, error) && drop_surplus(walk, app, error);
 }

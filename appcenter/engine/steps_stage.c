@@ -323,7 +323,7 @@ gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
     if (fd < 0 || !check_digest(app->release, fd, error))
         return FALSE;
     g_clear_pointer(&app->package, package_free);
-    app->package = package_open(fd_steal(&fd), error);
+    app->package = package_open(fd_steal(&fd), app->release->arch, error);
     return app->package && check_identity(app->release, app->package, error) &&
            check_signature(walk, app, error);
 }
@@ -365,7 +365,7 @@ gboolean walk_unpack_data(Walk *walk, WalkApp *app, int dir_fd, GError **error)
     g_auto(Fd) fd = root_dir_openat(walk->engine->root, path, O_RDONLY | O_NOFOLLOW, 0, error);
     if (fd < 0 || !check_digest(app->release, fd, error))
         return FALSE;
-    g_autoptr(Package) package = package_open(fd_steal(&fd), error);
+    g_autoptr(Package) package = package_open(fd_steal(&fd), app->release->arch, error);
     return package && unpack_data(walk, app, package, dir_fd, error);
 }
 

@@ -10,17 +10,20 @@
 
 #define JSON_DEPTH_MAX 64
 #define TEXT_BYTES_MAX 256
+#define APPS_MAX       1000
 
 /* What a job has to tell at its end beside how it went. */
 typedef struct {
     Plan *plan;         /* or NULL */
     GPtrArray *results; /* StoreTxn*, or NULL */
+    json_t *report;     /* or NULL */
 } Outcome;
 
 static void outcome_clear(Outcome *outcome)
 {
     g_clear_pointer(&outcome->plan, plan_free);
     g_clear_pointer(&outcome->results, g_ptr_array_unref);
+    g_clear_pointer(&outcome->report, json_decref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Outcome, outcome_clear)
 
@@ -110,6 +113,13 @@ static gboolean do_service(Engine *engine, const Job *job, Outcome *outcome, GEr
     return json_reader_finish(reader, error) && engine_service(engine, verb, app, error);
 }
 
+static gboolean do_verify(Engine *engine, const Job *job, Outcome *outcome, GError **error)
+{
+    g_autoptr(JsonReader) reader = json_reader_new(job->request, "request");
+    g_auto(GStrv) names = json_reader_strings_or_empty(reader, "apps", APPS_MAX, TEXT_BYTES_MAX);
+    return json_reader_finish(reader, error) && engine_verify(engine, names, &outcome->report, error);
+}
+
 /* The request of a change verb; its own "action" is the job's unless the job only plans. */
 static Request *read_request(const Job *job, GError **error)
 {
@@ -159,7 +169,8 @@ static const struct {
     {"start-apps", do_start_apps}, {"service", do_service}, {"plan", do_plan},
     {"install", do_change},        {"upgrade", do_change},  {"remove", do_change},
     {"rollback", do_change},       {"undo", do_change},     {"auto", do_change},
-    {"autoremove", do_change},     {"restore", do_change},
+    {"autoremove", do_change},     {"repair", do_change},   {"restore", do_change},
+    {"verify", do_verify},
 };
 
 /* ---- the end ---- */
@@ -175,6 +186,8 @@ static json_t *make_result(const GError *failure, const Outcome *outcome)
     json_object_set_new(result, "message", json_string(failure ? failure->message : ""));
     if (outcome && outcome->plan)
         json_object_set_new(result, "plan", plan_to_json(outcome->plan));
+    if (outcome && outcome->report)
+        json_object_set(result, "report", outcome->report);
     json_object_set_new(result, "transactions", transactions);
     return result;
 }

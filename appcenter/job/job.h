@@ -9,7 +9,8 @@
  *     offers, recover, start-apps          nothing
  *     service                              {"verb":"start|stop|enable|disable","app":"NAME"}
  *     install upgrade remove rollback      as request_from_json reads it ("action" may be left out); "dry_run" in its
- *     undo auto autoremove restore         options: plan only
+ *     undo auto autoremove repair restore  options: plan only
+ *     verify                               {"apps":["NAME"]}: none for all
  *     plan                                 the same with its own "action"; plans only
  *
  * stdout is JSON, one object a line, one write(2) a line:
@@ -18,7 +19,8 @@
  *     {"event":"bytes","app":..,"step":"FETCH","words":"Downloading","done":..,"total":..}     at most ten a second
  *     {"event":"note","text":..}
  *     {"event":"transaction","transaction":N,"result":"done"}
- *     {"event":"result","exit":0,"code":"ok","message":"","plan":{appctl.plan/1},"transactions":[appctl.transaction/1]}
+ *     {"event":"result","exit":0,"code":"ok","message":"","plan":{appctl.plan/1},"transactions":[appctl.transaction/1],
+ *      "report":{appctl.verify/1}}
  *
  * The result is always the last line; plan is there when one was made. code is an error's code or "ok", message its
  * sentence; the exit code is the process's, too. SIGTERM and SIGINT cancel: the step in hand is undone and the job ends with

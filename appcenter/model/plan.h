@@ -15,6 +15,7 @@ typedef enum {
     REQUEST_ROLLBACK, /* to the kept previous version */
     REQUEST_AUTO, /* the scheduler's: exactly the apps that policy_decide said NOW to, to their offered versions */
     REQUEST_UNDO,      /* a finished transaction, by id */
+    REQUEST_REPAIR,    /* what is installed, once more */
     REQUEST_RESTORE,   /* a snapshot, by id */
     REQUEST_AUTOREMOVE /* what came as a dependency and is needed by nobody any more */
 } RequestKind;
@@ -35,6 +36,7 @@ typedef struct {
     gboolean allow_downgrade; /* the admin said --yes to it */
     char *trigger;            /* "admin", "window", "deadline", "emergency", "recovery" */
     char *file;               /* product path of a spooled FILE.qpkg, or NULL */
+    char *arch;               /* told, of a file whose header checks for none; or NULL */
     char *trust_sha256;       /* or NULL */
     gint64 undo_id, snapshot_id;
 } Request;

@@ -19,7 +19,8 @@ static const char *const action_names[] = {
     [REQUEST_INSTALL] = "install", [REQUEST_UPGRADE] = "upgrade",
     [REQUEST_REMOVE] = "remove",   [REQUEST_ROLLBACK] = "rollback",
     [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
-    [REQUEST_RESTORE] = "restore", [REQUEST_AUTOREMOVE] = "autoremove",
+    [REQUEST_REPAIR] = "repair",   [REQUEST_RESTORE] = "restore",
+    [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
 static void request_app_free(RequestApp *app)
@@ -48,6 +49,7 @@ void request_free(Request *request)
     g_free(request->trigger);
     g_free(request->file);
     g_free(request->trust_sha256);
+    g_free(request->arch);
     g_free(request);
 }
 
@@ -66,7 +68,7 @@ static RequestKind read_action(JsonReader *reader)
         if (strcmp(name, action_names[i]) == 0)
             return (RequestKind)i;
     json_reader_fail(reader, "action",
-                     "wanted install, upgrade, remove, autoremove, rollback, undo, restore or auto");
+                     "wanted install, upgrade, remove, autoremove, rollback, undo, repair, restore or auto");
     return REQUEST_INSTALL;
 }
 
@@ -110,6 +112,10 @@ static void read_file(JsonReader *reader, Request *request)
     if (file && (file[0] != '/' || !files_path_is_inside(file + 1)))
         json_reader_fail(reader, "file", "wanted an absolute normal path");
     request->file = g_strdup(file);
+    const char *arch = json_reader_string_or(reader, "arch", TEXT_BYTES_MAX, NULL);
+    if (arch && !arch_is_valid(arch))
+        json_reader_fail(reader, "arch", "wanted an architecture's name");
+    request->arch = g_strdup(arch);
     if (json_reader_string_or(reader, "trust_sha256", TEXT_BYTES_MAX, NULL))
         request->trust_sha256 = g_strdup(json_reader_hex(reader, "trust_sha256", SHA256_BYTES));
 }
@@ -144,7 +150,7 @@ static void read_trigger(JsonReader *reader, Request *request)
 static void check_sense(JsonReader *reader, const Request *request)
 {
     gboolean wants_apps = request->kind == REQUEST_REMOVE || request->kind == REQUEST_ROLLBACK ||
-                          request->kind == REQUEST_AUTO ||
+                          request->kind == REQUEST_AUTO || request->kind == REQUEST_REPAIR ||
                           (request->kind == REQUEST_INSTALL && !request->file);
     if (wants_apps && request->apps->len == 0)
         json_reader_fail(reader, "apps", "wanted at least one app to %s, found none",
@@ -185,6 +191,8 @@ static json_t *options_to_json(const Request *request)
     json_object_set_new(options, "allow_downgrade", json_boolean(request->allow_downgrade));
     if (request->file)
         json_object_set_new(options, "file", json_string(request->file));
+    if (request->arch)
+        json_object_set_new(options, "arch", json_string(request->arch));
     if (request->trust_sha256)
         json_object_set_new(options, "trust_sha256", json_string(request->trust_sha256));
     if (request->undo_id)

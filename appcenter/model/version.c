@@ -149,11 +149,22 @@ gboolean app_name_is_valid(const char *name)
     return TRUE;
 }
 
+static const char *const arch_names[] = {"all",    "arm-x09", "arm-x19",    "arm-x31", "arm-x41",
+                                         "arm_64", "x86",     "x86_ce53xx", "x86_64",  NULL};
+
 gboolean arch_is_valid(const char *arch)
 {
-    static const char *const names[] = {"all",    "arm-x09", "arm-x19",    "arm-x31", "arm-x41",
-                                        "arm_64", "x86",     "x86_ce53xx", "x86_64",  NULL};
-    return arch && g_strv_contains(names, arch);
+    return arch && g_strv_contains(arch_names, arch);
+}
+
+const char *arch_of_file_name(const char *file)
+{
+    for (const char *const *arch = arch_names; *arch; arch++) {
+        g_autofree char *ending = g_strdup_printf("_%s.qpkg", *arch);
+        if (g_str_has_suffix(file, ending))
+            return *arch;
+    }
+    return NULL;
 }
 
 gboolean arch_fits(const char *package_arch, const char *box_arch)

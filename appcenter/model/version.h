@@ -21,6 +21,8 @@ char *version_normal_form(const char *text);
 gboolean app_name_is_valid(const char *name);
 /* QDK names and "all". */
 gboolean arch_is_valid(const char *arch);
+/* The architecture in a file name as QDK gives it ("Notes_1.0_arm_64.qpkg"); NULL where it names none. Not owned. */
+const char *arch_of_file_name(const char *file);
 /* Does a package of package_arch run on a box of box_arch? ("all" everywhere, x86 on x86_64.) */
 gboolean arch_fits(const char *package_arch, const char *box_arch);
 

@@ -17,11 +17,12 @@ typedef struct {
     QpkgConfig *config;
     QpkgIdentity *identity;
     GBytes *routines; /* package_routines or NULL, at most 256 KiB */
-    char *arch;       /* from the layout */
+    char *arch;       /* what the header checks for, or else what was told */
 } Package;
 
-/* Takes fd (closes it at free, and on failure). Refuses an archive whose tail disagrees with its identity. */
-Package *package_open(int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Takes fd (closes it at free, and on failure). Refuses an archive whose tail disagrees with its identity.
+ * told_arch: of an archive whose header checks for none that QDK knows; NULL when nobody knows. */
+Package *package_open(int fd, const char *told_arch, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void package_free(Package *package);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Package, package_free)
 
@@ -68,6 +69,7 @@ gboolean archive_measure(const Package *package, const UnpackLimits *limits, gin
 typedef struct {
     int dir_fd;
     const char *prefix;
+    const char *const *only; /* these files of it, as far as they are there; NULL: everything */
 } ArchiveLayer;
 gboolean archive_pack_data(int out_fd, QpkgCompression compression, const ArchiveLayer *layers,
                            gsize n_layers, gint64 mtime, GError **error) G_GNUC_WARN_UNUSED_RESULT;

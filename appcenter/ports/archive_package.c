@@ -201,7 +201,17 @@ static gboolean open_control(Package *package, GError **error)
     return package->config != NULL;
 }
 
-Package *package_open(int fd, GError **error)
+/* QDK's name for it, in this order: what the header checks for; what the caller was told; any machine, if it checks none. */
+static gboolean settle_arch(Package *package, const char *told, GError **error)
+{
+    const QpkgLayout *layout = package->layout;
+    package->arch = g_strdup(layout->has_check && layout->arch ? layout->arch : told ? told : layout->arch);
+    return package->arch ||
+           error_set(error, APPCENTER_ERROR_CORRUPT,
+                     "header: a check of the machine that is none of QDK's; tell its architecture (--arch)");
+}
+
+Package *package_open(int fd, const char *told_arch, GError **error)
 {
     g_autoptr(Package) package = g_new0(Package, 1);
     package->fd = fd;
@@ -211,8 +221,7 @@ Package *package_open(int fd, GError **error)
     package->identity = qpkg_identity_from_config(package->config, error);
     if (!package->identity || !qpkg_tail_agrees(package->layout, package->identity, error))
         return NULL;
-    package->arch = g_strdup(package->layout->arch);
-    return g_steal_pointer(&package);
+    return settle_arch(package, told_arch, error) ? g_steal_pointer(&package) : NULL;
 }
 
 void package_free(Package *package)

@@ -200,6 +200,22 @@ static gboolean describe(Item *item, int dir_fd, const char *name, GError **erro
     }
 }
 
+/* Takes dir_fd's file NAME, at source_path in the layer, into items. */
+static gboolean collect_one(GTree *items, const ArchiveLayer *layer, int dir_fd, const char *name,
+                            const char *source_path, gboolean *is_folder, GError **error)
+{
+    g_autoptr(Item) item = g_new0(Item, 1);
+    item->layer_fd = layer->dir_fd;
+    item->source_path = g_strdup(source_path);
+    item->path = g_strconcat(layer->prefix, source_path, NULL);
+    if (!describe(item, dir_fd, name, error)) {
+        g_prefix_error(error, "\"%.200s\": ", source_path);
+        return FALSE;
+    }
+    *is_folder = item->type == S_IFDIR;
+    return add_item(items, g_steal_pointer(&item), error);
+}
+
 static gboolean collect_below(GTree *items, const ArchiveLayer *layer, const char *folder, GError **error)
 {
     g_auto(Fd) fd = archive_open_beneath(layer->dir_fd, folder, O_RDONLY | O_DIRECTORY);
@@ -214,34 +230,54 @@ static gboolean collect_below(GTree *items, const ArchiveLayer *layer, const cha
             return errno == 0 || error_set_errno(error, "read the folder \"%s\"", folder);
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        g_autoptr(Item) item = g_new0(Item, 1);
-        item->layer_fd = layer->dir_fd;
-        item->source_path = g_strdup_printf("%s%s%s", folder, *folder ? "/" : "", entry->d_name);
-        item->path = g_strconcat(layer->prefix, item->source_path, NULL);
-        g_autofree char *source_path = g_strdup(item->source_path);
-        if (!describe(item, dir_fd, entry->d_name, error)) {
-            g_prefix_error(error, "\"%.200s\": ", source_path);
-            return FALSE;
-        }
-        gboolean is_folder = item->type == S_IFDIR;
-        if (!add_item(items, g_steal_pointer(&item), error) ||
-            (is_folder && !collect_below(items, layer, source_path, error)))
+        gboolean is_folder = FALSE;
+        g_autofree char *path = g_strdup_printf("%s%s%s", folder, *folder ? "/" : "", entry->d_name);
+        if (!collect_one(items, layer, dir_fd, entry->d_name, path, &is_folder, error) ||
+            (is_folder && !collect_below(items, layer, path, error)))
             return FALSE;
     }
 }
 
-/* The folders of a prefix, "config/" or "a/b/". */
+/* The folders of a prefix, "config/" or "a/b/", or those that a file is in; where no layer has them. */
 static gboolean add_prefix(GTree *items, const char *prefix, GError **error)
 {
     for (const char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+        g_autofree char *path = g_strndup(prefix, (gsize)(slash - prefix));
+        if (g_tree_lookup(items, path))
+            continue;
         Item *item = g_new0(Item, 1);
-        item->path = g_strndup(prefix, (gsize)(slash - prefix));
+        item->path = g_steal_pointer(&path);
         item->type = S_IFDIR;
         item->mode = IMPLIED_DIR_MODE;
         if (!add_item(items, item, error))
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean collect_named(GTree *items, const ArchiveLayer *layer, GError **error)
+{
+    for (const char *const *path = layer->only; *path; path++) {
+        gboolean is_folder = FALSE;
+        g_auto(Fd) fd = archive_open_beneath(layer->dir_fd, *path, O_PATH | O_NOFOLLOW);
+        if (fd < 0 && errno == ENOENT)
+            continue;
+        if (fd < 0)
+            return error_set_errno(error, "look at %s", *path);
+        g_autofree char *whole = g_strconcat(layer->prefix, *path, NULL);
+        if (!add_prefix(items, whole, error) ||
+            !collect_one(items, layer, layer->dir_fd, *path, *path, &is_folder, error))
+            return FALSE;
+        if (is_folder)
+            return error_set(error, APPCENTER_ERROR_INVALID, "%s: wanted a file, found a folder", *path);
+    }
+    return TRUE;
+}
+
+static gboolean collect_layer(GTree *items, const ArchiveLayer *layer, GError **error)
+{
+    return layer->only ? collect_named(items, layer, error)
+                       : add_prefix(items, layer->prefix, error) && collect_below(items, layer, "", error);
 }
 
 /* ---- the data archive ---- */
@@ -319,10 +355,9 @@ gboolean archive_pack_data(int out_fd, QpkgCompression compression, const Archiv
 {
     g_autoptr(GTree) items = g_tree_new_full(compare_paths, NULL, NULL, (GDestroyNotify)item_free);
     g_auto(Output) output = {.fd = out_fd};
-    for (gsize i = 0; i < n_layers && layers[i].prefix; i++) {
-        if (!add_prefix(items, layers[i].prefix, error) || !collect_below(items, &layers[i], "", error))
+    for (gsize i = 0; i < n_layers && layers[i].prefix; i++)
+        if (!collect_layer(items, &layers[i], error))
             return FALSE;
-    }
     g_autoptr(ArchiveWriter) writer = writer_open(&output, (int)compression, error);
     return writer && pack_items(items, writer, &output, mtime, error) && writer_close(writer, &output, error);
 }

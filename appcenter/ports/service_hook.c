@@ -13,7 +13,8 @@
 
 #define BASH            "/bin/bash"
 #define SHELL           "/bin/sh"
-#define HOOK_TIMEOUT_S  300
+#define SERVICE_S_MAX   30 /* what QTS gives a service script whose package does not say it */
+#define HOOK_FACTOR     10 /* hooks unpack and convert things, which takes longer than a start or stop */
 #define STATE_BYTES_MAX (256 * 1024)
 #define HOOK_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
@@ -65,20 +66,16 @@ static void add_entry(GStrvBuilder *builder, const char *prefix, const char *nam
     g_strv_builder_add(builder, entry);
 }
 
-static gboolean add_config(GStrvBuilder *builder, const char *config_text, GError **error)
+static void add_config(GStrvBuilder *builder, const QpkgConfig *config)
 {
-    if (!config_text)
-        return TRUE;
-    g_autoptr(QpkgConfig) config = qpkg_config_parse(config_text, strlen(config_text), error);
-    g_auto(GStrv) entries = config ? qpkg_config_to_environment(config) : NULL;
-    for (char **entry = entries; entry && *entry; entry++)
+    g_auto(GStrv) entries = qpkg_config_to_environment(config);
+    for (char **entry = entries; *entry; entry++)
         if (!g_str_has_prefix(*entry, "QPKG_NAME=") && !g_str_has_prefix(*entry, "QPKG_VER=") &&
             !g_str_has_prefix(*entry, "QPKG_ROOT=")) /* those three every script has */
             g_strv_builder_add(builder, *entry);
-    return config != NULL;
 }
 
-static char **make_hook_environment(const ServiceContext *context, GError **error)
+static char **make_hook_environment(const ServiceContext *context, const QpkgConfig *config)
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     const char *extract = context->extract_path ? context->extract_path : context->app_path;
@@ -88,7 +85,18 @@ static char **make_hook_environment(const ServiceContext *context, GError **erro
         g_autofree char *path = command_path(context, commands[i][1]);
         add_entry(builder, "CMD_", commands[i][0], path);
     }
-    return add_config(builder, context->config_text, error) ? g_strv_builder_end(builder) : NULL;
+    if (config)
+        add_config(builder, config);
+    return g_strv_builder_end(builder);
+}
+
+/* QPKG_TIMEOUT is about the service script; who needs longer there needs longer here. */
+static gint64 hook_timeout_s(const QpkgConfig *config)
+{
+    gint64 start_s = SERVICE_S_MAX, stop_s = SERVICE_S_MAX;
+    if (config)
+        qpkg_config_timeouts(config, &start_s, &stop_s);
+    return HOOK_FACTOR * MAX(start_s, stop_s);
 }
 
 /* ---- files in memory ---- */
@@ -152,9 +160,15 @@ static void take_state(const ServiceContext *context, int fd)
 static gboolean run_hook(const ServiceContext *context, const char *hook, GError **error)
 {
     g_auto(HookFiles) files = {0};
-    g_auto(GStrv) environment = make_hook_environment(context, error);
-    if (!environment || !make_files(context, &files, error))
+    g_autoptr(QpkgConfig) config = NULL;
+    if (context->config_text) {
+        config = qpkg_config_parse(context->config_text, strlen(context->config_text), error);
+        if (!config)
+            return FALSE;
+    }
+    if (!make_files(context, &files, error))
         return FALSE;
+    g_auto(GStrv) environment = make_hook_environment(context, config);
     gboolean has_bash = access(BASH, X_OK) == 0;
     /* $0 is in the folder that hooks begin in, where on QTS the installer lies */
     const char *const arguments[] = {"--posix", /* bash alone knows this word */
@@ -173,7 +187,7 @@ static gboolean run_hook(const ServiceContext *context, const char *hook, GError
                       .cwd = context->extract_path,
                       .pass_fds = files.fds,
                       .n_pass_fds = N_FILES,
-                      .timeout_s = HOOK_TIMEOUT_S,
+                      .timeout_s = hook_timeout_s(config),
                       .may_be_cancelled = TRUE};
     if (!service_run(context, &run, error))
         return FALSE;

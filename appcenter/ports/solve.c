@@ -358,9 +358,10 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
         return plan_orphans(input->installed, input->locked);
     case REQUEST_ROLLBACK:
     case REQUEST_UNDO:
+    case REQUEST_REPAIR:
     case REQUEST_RESTORE:
         break;
     }
-    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found a rollback or an undo");
+    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found one that the solver has no part in");
     return NULL;
 }

@@ -42,6 +42,20 @@ char **volume_stage_list(const Volume *volume, GError **error);
 /* Walks a tree on disk and records what is there (hashes from the bytes). config_files: paths marked is_config. */
 Manifest *volume_scan(int tree_fd, const char *const *config_files, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --- verifying --- */
+typedef enum {
+    VOLUME_FOUND_MISSING,
+    VOLUME_FOUND_CHANGED, /* another content, or another kind of thing */
+    VOLUME_FOUND_MODE,    /* other permissions */
+    VOLUME_FOUND_CONFIG,  /* a config file that was edited */
+    VOLUME_FOUND_EXTRA    /* not the package's; a folder of these is told once */
+} VolumeFinding;
+typedef void (*VolumeFound)(VolumeFinding finding, const char *path, gpointer user_data);
+/* Compares a tree with what was recorded of it; what differs is told, nothing is changed. Entries with absolute paths are
+ * not looked at. */
+gboolean volume_verify(int tree_fd, const Manifest *manifest, VolumeFound found, gpointer user_data,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* --- the switch --- */
 typedef struct {
     guint64 live_ino;   /* inode of VOLUME/.qpkg/NAME, 0: absent */

@@ -47,9 +47,10 @@ static gboolean key_is_allowed(const char *key)
     return FALSE;
 }
 
+/* Small ones, too: packages name keys that QDK does not know (QPKG_Conflict). They are kept, and mean nothing. */
 static gboolean is_key_letter(char c)
 {
-    return g_ascii_isupper(c) || g_ascii_isdigit(c) || c == '_';
+    return g_ascii_isalnum(c) || c == '_';
 }
 
 static gboolean parse_key(const char **cursor, char **key, GError **error)

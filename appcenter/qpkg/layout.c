@@ -181,19 +181,14 @@ static gboolean scan_lines(Header *header, const char *text, gsize len, GError *
                      "no \"exit 1\" line in its first %" G_GSIZE_FORMAT " bytes", len);
 }
 
-static gboolean arch_from_header(const Header *header, char **arch, GError **error)
+/* A check that QDK does not write is no reason to refuse: the architecture can be told. */
+static void arch_from_header(const Header *header, QpkgLayout *layout)
 {
-    if (!header->machine && !header->rejected_platform) {
-        *arch = g_strdup("all");
-        return TRUE;
-    }
+    layout->has_check = header->machine || header->rejected_platform;
     const char *known = header->machine && header->rejected_platform
                             ? qpkg_arch_of_check(header->machine, header->rejected_platform)
                             : NULL;
-    if (!known)
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "a check of the machine that is none of QDK's");
-    *arch = g_strdup(known);
-    return TRUE;
+    layout->arch = g_strdup(layout->has_check ? known : "all");
 }
 
 static gboolean read_header(int fd, QpkgLayout *layout, GError **error)
@@ -217,7 +212,8 @@ static gboolean read_header(int fd, QpkgLayout *layout, GError **error)
     layout->data_bytes = header.parts[1];
     layout->extra_bytes = header.parts[2];
     layout->compression = header.compression;
-    return arch_from_header(&header, &layout->arch, error);
+    arch_from_header(&header, layout);
+    return TRUE;
 }
 
 /* ---- the whole ---- */

@@ -28,7 +28,8 @@ typedef struct {
     gint64 content_bytes; /* N = S+C+D+E */
     gint64 area_bytes;    /* A, at N; 0 when absent */
     QpkgCompression compression;
-    char *arch;      /* from the header's check; "all" when it has none */
+    char *arch;      /* from the header's check; NULL when that is none of QDK's, "all" when it has none */
+    gboolean has_check; /* the header looks at the machine */
     GArray *records; /* QpkgRecord, in file order */
     char tail_model[11], tail_firmware[11], tail_name[21], tail_version[11]; /* trimmed */
     gboolean tail_size_matches; /* the encrypt field fits the file size */
@@ -93,6 +94,8 @@ gboolean qpkg_tail_agrees(const QpkgLayout *layout, const QpkgIdentity *identity
 /* A source for cms_verify and cms_sign over an archive; free with qpkg_signed_source_free. layout may be that of the
  * archive before its area is added: only script..extra and the tail's text count. */
 CmsSource *qpkg_signed_source_new(int fd, const QpkgLayout *layout);
+/* The same for record 254: over [0, N) alone. */
+CmsSource *qpkg_content_source_new(int fd, const QpkgLayout *layout);
 void qpkg_signed_source_free(CmsSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CmsSource, qpkg_signed_source_free)
 /* Verifies record 65 under the anchors (Certificate*), and that a record 254 beside it fits the content. UNTRUSTED "has
@@ -119,7 +122,8 @@ typedef struct {
 /* Writes header, parts and tail (no area) to out_fd. The header follows QDK's shape so that QDK's reader finds the
  * lengths, and our installer stub says: install with appctl. Reproducible. */
 gboolean qpkg_write(int out_fd, const QpkgParts *parts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Copies an archive with one record of `type` put first in its area (an old one of that type replaced, others kept), and
+/* Copies an archive with one record of `type` in its area (a strong one first, others last; an old one of that type
+ * replaced, others kept), and
  * the tail's size field renewed. */
 gboolean qpkg_write_with_record(int in_fd, const QpkgLayout *layout, guint8 type, GBytes *payload, int out_fd,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -67,6 +67,11 @@ void qpkg_signed_source_free(CmsSource *source)
     g_free(source);
 }
 
+CmsSource *qpkg_content_source_new(int fd, const QpkgLayout *layout)
+{
+    return source_new(fd, layout, FALSE);
+}
+
 gboolean qpkg_verify_legacy(int fd, const QpkgLayout *layout, GPtrArray *anchors, gint64 now, GError **error)
 {
     g_autoptr(GBytes) smime = qpkg_read_record(fd, layout, QPKG_RECORD_CMS, error);
@@ -74,7 +79,7 @@ gboolean qpkg_verify_legacy(int fd, const QpkgLayout *layout, GPtrArray *anchors
         return FALSE;
     gsize len;
     const void *data = g_bytes_get_data(smime, &len);
-    g_autoptr(CmsSource) source = source_new(fd, layout, FALSE);
+    g_autoptr(CmsSource) source = qpkg_content_source_new(fd, layout);
     return cms_verify_legacy(data, len, source, anchors, now, error);
 }
 

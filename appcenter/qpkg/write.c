@@ -169,15 +169,22 @@ static gboolean copy_record(int in_fd, const QpkgRecord *record, int out_fd, GEr
            copy_range(in_fd, record->offset, record->length, out_fd, error);
 }
 
-static gboolean write_area(int in_fd, const QpkgLayout *layout, guint8 type, GBytes *payload, int out_fd,
-                           gint64 *area_bytes, GError **error)
+static gboolean write_record(guint8 type, GBytes *payload, int out_fd, GError **error)
 {
     gsize len;
     const void *data = g_bytes_get_data(payload, &len);
+    return write_record_head(out_fd, type, (gint64)len, error) && files_write_all(out_fd, data, len, error);
+}
+
+/* The strong record comes first (formats.md), any other last. */
+static gboolean write_area(int in_fd, const QpkgLayout *layout, guint8 type, GBytes *payload, int out_fd,
+                           gint64 *area_bytes, GError **error)
+{
     const guint8 end = AREA_END;
-    *area_bytes = AREA_MAGIC_BYTES + AREA_RECORD_HEAD + (gint64)len + 1;
+    gboolean is_first = type == QPKG_RECORD_STRONG;
+    *area_bytes = AREA_MAGIC_BYTES + AREA_RECORD_HEAD + (gint64)g_bytes_get_size(payload) + 1;
     if (!files_write_all(out_fd, AREA_MAGIC, AREA_MAGIC_BYTES, error) ||
-        !write_record_head(out_fd, type, (gint64)len, error) || !files_write_all(out_fd, data, len, error))
+        (is_first && !write_record(type, payload, out_fd, error)))
         return FALSE;
     for (guint i = 0; i < layout->records->len; i++) {
         const QpkgRecord *record = &g_array_index(layout->records, QpkgRecord, i);
@@ -187,7 +194,8 @@ static gboolean write_area(int in_fd, const QpkgLayout *layout, guint8 type, GBy
         if (!copy_record(in_fd, record, out_fd, error))
             return FALSE;
     }
-    return files_write_all(out_fd, &end, 1, error);
+    return (is_first || write_record(type, payload, out_fd, error)) &&
+           files_write_all(out_fd, &end, 1, error);
 }
 
 gboolean qpkg_write_with_record(int in_fd, const QpkgLayout *layout, guint8 type, GBytes *payload, int out_fd,

@@ -57,6 +57,11 @@ gboolean cms_describe(const void *der, gsize len, CmsSigner *signer,
 GBytes *cms_sign(CmsSource *content, const char *signer_pem, const char *key_pem, const char *passphrase,
                  gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* QDK's record 254 over content: S/MIME text around a CMS that holds its SHA-1. For boxes that know no other; nobody here
+ * trusts it. The signer needs no purpose; REFUSED when the text is longer than QNAP's tool reads. */
+GBytes *cms_sign_legacy(CmsSource *content, const char *signer_pem, const char *key_pem,
+                        const char *passphrase, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* A publisher's CA (self-signed, CA:TRUE pathlen 0, keyCertSign) and a signer below it (EKU codeSigning, CA:FALSE,
  * digitalSignature), ECDSA P-256. organization: the publisher's name, subject O of both. Texts out: PEM. */
 gboolean cms_make_ca(const char *organization, gint64 now, gint64 days, const char *passphrase, char **ca_pem,

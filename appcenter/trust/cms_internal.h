@@ -27,6 +27,9 @@ gboolean certificate_check_signer(X509 *leaf, GError **error) G_GNUC_WARN_UNUSED
 /* May it be an anchor: basicConstraints CA:TRUE, and keyCertSign where it has a keyUsage? */
 gboolean certificate_check_ca(X509 *ca, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What QDK's signature is over. */
+gboolean cms_sha1_of(CmsSource *content, guint8 sha1[20], GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* A CmsSource as a BIO. OpenSSL takes a failed read for the end of the data, so the failure is kept here: whoever used
  * the bio must ask for it. */
 typedef struct {

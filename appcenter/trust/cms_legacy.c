@@ -33,7 +33,7 @@ static CMS_ContentInfo *read_smime(const void *smime, gsize len, GError **error)
     return NULL;
 }
 
-static gboolean sha1_of(CmsSource *content, guint8 sha1[SHA_DIGEST_LENGTH], GError **error)
+gboolean cms_sha1_of(CmsSource *content, guint8 sha1[SHA_DIGEST_LENGTH], GError **error)
 {
     g_autoptr(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
     g_autofree guint8 *chunk = g_malloc(READ_CHUNK_BYTES);
@@ -85,7 +85,7 @@ gboolean cms_verify_legacy(const void *smime, gsize len, CmsSource *content, GPt
     guint8 held[HELD_MAX_BYTES], sha1[SHA_DIGEST_LENGTH];
     int n_held = 0;
     g_autoptr(CMS_ContentInfo) cms = read_smime(smime, len, error);
-    if (!cms || !held_bytes(cms, anchors, now, held, &n_held, error) || !sha1_of(content, sha1, error))
+    if (!cms || !held_bytes(cms, anchors, now, held, &n_held, error) || !cms_sha1_of(content, sha1, error))
         return FALSE;
     return (n_held == (int)sizeof sha1 && memcmp(held, sha1, sizeof sha1) == 0) ||
            error_set(error, APPCENTER_ERROR_UNTRUSTED, "legacy signature: it does not fit the content");

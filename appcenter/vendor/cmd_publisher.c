@@ -181,7 +181,7 @@ static gboolean is_signed_under(const Repo *repo, const char *path, const char *
                         ? -1
                         : root_dir_openat(repo->dir, root_dir_exists(repo->dir, served) ? served : waiting,
                                           O_RDONLY, 0, error);
-    g_autoptr(Package) package = fd < 0 ? NULL : package_open(fd_steal(&fd), error);
+    g_autoptr(Package) package = fd < 0 ? NULL : package_open(fd_steal(&fd), arch_of_file_name(path), error);
     g_auto(CmsSigner) signer = {0};
     return package && qpkg_verify_strong(package->fd, package->layout, anchors, now, &signer, error);
 }

@@ -10,6 +10,7 @@ const VendorCommand vendor_commands[] = {
     {"pack", "SRCDIR [-o FILE] [--sign DIR]", "a QPKG from a QDK source tree", cmd_pack},
     {"sign", "FILE --sign DIR|--keys DIR", "signs an archive, or the drafts in an exported file", cmd_sign},
     {"inspect", "FILE", "what is in a QPKG; runs nothing of it", cmd_inspect},
+    {"lint", "FILE|SRCDIR", "what is wrong with a package, or will be; exit 14 on errors", cmd_lint},
     {"add", "REPO FILE...", "takes archives into the draft", cmd_add},
     {"urgent", "REPO NAME[=VERSION]", "marks a release as a security fix", cmd_urgent},
     {"rollout", "REPO NAME=VERSION --curve CURVE", "sets the phases of a release", cmd_rollout},

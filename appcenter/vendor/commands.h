@@ -32,6 +32,7 @@ gboolean parse_key_kind(const char *text, KeyKind *kind, GError **error) G_GNUC_
 gboolean cmd_init(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error);
+gboolean cmd_lint(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_add(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error);

@@ -8,6 +8,8 @@
 #include "vendor/package_info.h"
 #include "vendor/publish.h"
 
+#define ARCH_HELP "of archives whose header checks for none; default: as the file name says"
+
 void package_info_clear(PackageInfo *info)
 {
     g_clear_pointer(&info->package, package_free);
@@ -15,20 +17,41 @@ void package_info_clear(PackageInfo *info)
     g_clear_pointer(&info->data_sha256, g_free);
 }
 
-gboolean package_info_read(const char *file, PackageInfo *info, GError **error)
+static gboolean check_told(const Package *package, const char *arch, GError **error)
 {
-    g_auto(Fd) fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(error, "cannot read %s", file);
+    return !arch || g_str_equal(package->arch, arch) ||
+           error_set(error, APPCENTER_ERROR_INVALID, "--arch %s: the archive is for %s", arch, package->arch);
+}
+
+static gboolean read_fd(int taken, const char *arch, const char *hint, PackageInfo *info, GError **error)
+{
+    g_auto(Fd) fd = taken;
+    if (arch && !arch_is_valid(arch))
+        return error_set(error, APPCENTER_ERROR_INVALID, "--arch: \"%s\" is no QDK architecture", arch);
     info->sha256 = digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, error);
-    info->package = info->sha256 ? package_open(fd_steal(&fd), error) : NULL;
-    if (!info->package || !archive_measure(info->package, &archive_vendor_limits, &info->files,
-                                           &info->installed_bytes, &info->data_sha256, error)) {
-        g_prefix_error(error, "%s: ", file);
+    info->package = info->sha256 ? package_open(fd_steal(&fd), arch ? arch : hint, error) : NULL;
+    if (!info->package || !check_told(info->package, arch, error) ||
+        !archive_measure(info->package, &archive_vendor_limits, &info->files, &info->installed_bytes,
+                         &info->data_sha256, error))
         return FALSE;
-    }
     info->size_bytes = info->package->layout->file_bytes;
     return TRUE;
+}
+
+gboolean package_info_read_fd(int fd, const char *arch, PackageInfo *info, GError **error)
+{
+    return read_fd(fd, arch, NULL, info, error);
+}
+
+gboolean package_info_read(const char *file, const char *arch, PackageInfo *info, GError **error)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(error, "cannot read %s", file);
+    if (read_fd(fd, arch, arch_of_file_name(file), info, error))
+        return TRUE;
+    g_prefix_error(error, "%s: ", file);
+    return FALSE;
 }
 
 static json_t *strings(char **list)
@@ -120,10 +143,11 @@ static GPtrArray *load_anchors(const char *file, GError **error)
 gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
 {
     gboolean as_json = FALSE;
-    g_autofree char *ca = NULL;
+    g_autofree char *ca = NULL, *arch = NULL;
     const GOptionEntry entries[] = {
         {"json", 0, 0, G_OPTION_ARG_NONE, &as_json, "print JSON (appvendor.package/1)", NULL},
         {"ca", 0, 0, G_OPTION_ARG_FILENAME, &ca, "check the strong signature under this CA", "FILE.pem"},
+        {"arch", 0, 0, G_OPTION_ARG_STRING, &arch, ARCH_HELP, "ARCH"},
         {.long_name = NULL}};
     if (!parse_words("inspect", entries, 1, 1, &argc, &argv, error))
         return FALSE;
@@ -131,7 +155,7 @@ gboolean cmd_inspect(int argc, char **argv, gint64 now, GError **error)
     if (ca && !anchors)
         return FALSE;
     g_auto(PackageInfo) info = {0};
-    if (!package_info_read(argv[1], &info, error))
+    if (!package_info_read(argv[1], arch, &info, error))
         return FALSE;
     g_autoptr(json_t) description = describe(&info, anchors, now);
     if (as_json) {
@@ -231,11 +255,11 @@ static gboolean check_publisher(const Repo *repo, const PackageInfo *info, gint6
                      who, signer.publisher);
 }
 
-static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error)
+static gboolean add_one(Repo *repo, const char *file, const char *arch, gint64 now, GError **error)
 {
     g_auto(PackageInfo) info = {0};
     gboolean is_same;
-    if (!package_info_read(file, &info, error))
+    if (!package_info_read(file, arch, &info, error))
         return FALSE;
     if (!check_publisher(repo, &info, now, error)) {
         g_prefix_error(error, "%s: ", file);
@@ -260,13 +284,16 @@ static gboolean add_one(Repo *repo, const char *file, gint64 now, GError **error
 
 gboolean cmd_add(int argc, char **argv, gint64 now, GError **error)
 {
-    if (!parse_words("add", NULL, 2, 1000, &argc, &argv, error))
+    g_autofree char *arch = NULL;
+    const GOptionEntry entries[] = {{"arch", 0, 0, G_OPTION_ARG_STRING, &arch, ARCH_HELP, "ARCH"},
+                                    {.long_name = NULL}};
+    if (!parse_words("add", entries, 2, 1000, &argc, &argv, error))
         return FALSE;
     g_autoptr(Repo) repo = repo_open(argv[1], error);
     if (!repo)
         return FALSE;
     for (int i = 2; i < argc; i++)
-        if (!add_one(repo, argv[i], now, error))
+        if (!add_one(repo, argv[i], arch, now, error))
             return FALSE; /* the draft on disk is as it was: all or none of the files are taken */
     return publish_check(repo, now, error) && repo_save_world(repo, error);
 }

@@ -1,4 +1,6 @@
-/* pack.c - `pack` and `sign`: a QPKG from a QDK source tree, and the strong signature. Same input, same bytes. */
+/* pack.c - `pack` and `sign`: a QPKG from a QDK source tree, and its signatures. Same input, same bytes. */
+#include "vendor/pack.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,8 @@
 #include "vendor/keys.h"
 
 #define PACK_MAX_TEXT_BYTES (256 * 1024)
+#define CONF_MAX_BYTES      (16 * 1024 * 1024)
+#define LEGACY_HELP         "the same for QDK's own signature, which QTS reads and no box of ours trusts"
 
 static const char *const installer_stub =
     "#!/bin/sh\necho \"install this package with: appctl install FILE\" >&2\nexit 1\n";
@@ -73,6 +77,35 @@ static gboolean parse_compression(const char *text, QpkgCompression *compression
                      "--compress: wanted zstd, xz, gzip or bzip2, found \"%s\"", text);
 }
 
+/* Config files are named by their path in the package, or by an absolute one; config/ holds both by that path. As QDK does
+ * it, the rest of config/ is left out. */
+static char **config_paths(const Packing *packing, gboolean is_absolute)
+{
+    GPtrArray *paths = g_ptr_array_new();
+    for (char **file = packing->identity->config_files; *file; file++)
+        if ((**file == '/') == is_absolute)
+            g_ptr_array_add(paths, g_strdup(*file + is_absolute));
+    g_ptr_array_add(paths, NULL);
+    return (char **)g_ptr_array_free(paths, FALSE);
+}
+
+static gboolean check_configs(const Packing *packing, GError **error)
+{
+    for (char **file = packing->identity->config_files; *file; file++) {
+        const char *folders[] = {"config", "shared", packing->arch};
+        gsize n = **file == '/' ? 1 : G_N_ELEMENTS(folders), i = 0;
+        for (gboolean found = FALSE; !found && i < n; i += !found) {
+            g_autofree char *path = g_strdup_printf("/%s/%s", folders[i], *file + (**file == '/'));
+            found = root_dir_exists(packing->source, path);
+        }
+        if (i == n)
+            return error_set(
+                error, APPCENTER_ERROR_CORRUPT, "QPKG_CONFIG: %s: wanted config/%s%s, found no such file",
+                *file, *file + (**file == '/'), n == 1 ? "" : ", or it in shared/ or the architecture's");
+    }
+    return TRUE;
+}
+
 static gboolean read_source(Packing *packing, const char *dir, const char *arch, GError **error)
 {
     packing->source = root_dir_open(dir, error);
@@ -103,7 +136,7 @@ static gboolean read_source(Packing *packing, const char *dir, const char *arch,
         return error_set(error, APPCENTER_ERROR_INVALID,
                          "SOURCE_DATE_EPOCH: wanted seconds since 1970, found \"%s\"", epoch);
     packing->mtime = (gint64)seconds;
-    return TRUE;
+    return check_configs(packing, error);
 }
 
 /* icons/NAME.gif -> .qpkg_icon.gif and so on (a .png source gets the same name), copied into a folder of their own. */
@@ -127,10 +160,11 @@ static gboolean copy_icons(const Packing *packing, int into_fd, GError **error)
     return TRUE;
 }
 
-/* Order of QDK: shared/, the architecture on top, icons, config/. */
+/* Order of QDK: shared/, the architecture on top, icons, config files. */
 static gboolean write_data(const Packing *packing, int icons_fd, int out_fd, GError **error)
 {
     g_autofree char *arch = g_strconcat("/", packing->arch, NULL);
+    g_auto(GStrv) configs = config_paths(packing, FALSE);
     const char *const folders[] = {"/shared", arch, NULL, "/config"};
     ArchiveLayer layers[G_N_ELEMENTS(folders)];
     gsize n = 0;
@@ -140,26 +174,15 @@ static gboolean write_data(const Packing *packing, int icons_fd, int out_fd, GEr
             continue;
         int fd = folders[i] ? root_dir_openat(packing->source, folders[i], O_RDONLY | O_DIRECTORY, 0, error)
                             : dup(icons_fd);
+        gboolean is_config = i == G_N_ELEMENTS(folders) - 1;
         ok = fd >= 0;
         if (ok)
-            layers[n++] = (ArchiveLayer){fd, ""};
+            layers[n++] = (ArchiveLayer){fd, "", is_config ? (const char *const *)configs : NULL};
     }
     ok = ok && archive_pack_data(out_fd, packing->compression, layers, n, packing->mtime, error);
     while (n > 0)
         fd_close(layers[--n].dir_fd);
     return ok;
-}
-
-static gboolean write_control(const Packing *packing, int out_fd, GError **error)
-{
-    g_autofree char *config = qpkg_config_to_text(packing->config);
-    const ArchiveMember members[] = {
-        {"qpkg.cfg", config, strlen(config), 0644},
-        {"qinstall.sh", installer_stub, strlen(installer_stub), 0755},
-        {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines),
-         0644},
-    };
-    return archive_pack_control(out_fd, members, G_N_ELEMENTS(members), packing->mtime, error);
 }
 
 static int temp_file(GError **error)
@@ -168,6 +191,41 @@ static int temp_file(GError **error)
     if (fd < 0)
         error_set_errno(error, "cannot make a temporary file in %s", g_get_tmp_dir());
     return fd;
+}
+
+/* conf.tar.gz: config files with absolute paths; NULL without error when there are none. */
+static GBytes *make_conf_archive(const Packing *packing, GError **error)
+{
+    g_auto(GStrv) configs = config_paths(packing, TRUE);
+    if (!*configs)
+        return NULL;
+    g_auto(Fd) folder = root_dir_openat(packing->source, "/config", O_RDONLY | O_DIRECTORY, 0, error);
+    g_auto(Fd) out = folder < 0 ? -1 : temp_file(error);
+    const ArchiveLayer layer = {folder, "", (const char *const *)configs};
+    if (out < 0 || !archive_pack_data(out, QPKG_GZIP, &layer, 1, packing->mtime, error))
+        return NULL;
+    if (lseek(out, 0, SEEK_SET) != 0)
+        return error_set_errno(error, "cannot rewind"), NULL;
+    return files_read_fd(out, CONF_MAX_BYTES, error);
+}
+
+static gboolean write_control(const Packing *packing, int out_fd, GError **error)
+{
+    g_autofree char *config = qpkg_config_to_text(packing->config);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GBytes) conf = make_conf_archive(packing, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    const ArchiveMember members[] = {
+        {"qpkg.cfg", config, strlen(config), 0644},
+        {"qinstall.sh", installer_stub, strlen(installer_stub), 0755},
+        {"package_routines", g_bytes_get_data(packing->routines, NULL), g_bytes_get_size(packing->routines),
+         0644},
+        {"conf.tar.gz", conf ? g_bytes_get_data(conf, NULL) : NULL, conf ? g_bytes_get_size(conf) : 0, 0644},
+    };
+    return archive_pack_control(out_fd, members, G_N_ELEMENTS(members) - !conf, packing->mtime, error);
 }
 
 static gboolean write_parts(const Packing *packing, int icons_fd, int out_fd, GError **error)
@@ -195,19 +253,46 @@ static gboolean write_package(const Packing *packing, int out_fd, GError **error
     return ok;
 }
 
-/* Adds record 65 to what is in in_fd; the result goes to out_fd. */
-static gboolean sign_archive(int in_fd, const char *dir, int out_fd, gint64 now, GError **error)
+/* Adds the record of that type, by the signer in dir, to what is in in_fd: a new temporary file, -1 on failure. */
+static int sign_archive(int in_fd, guint8 type, const char *dir, gint64 now, GError **error)
 {
     g_autofree char *sign_pem = NULL;
     g_auto(Secret) sign_key = NULL, passphrase = NULL;
-    if (!keys_passphrase(&passphrase, error) || !keys_load_signer(dir, &sign_pem, &sign_key, error))
-        return FALSE;
+    g_auto(Fd) out = temp_file(error);
+    if (out < 0 || !keys_passphrase(&passphrase, error) ||
+        !keys_load_signer(dir, &sign_pem, &sign_key, error))
+        return -1;
     g_autoptr(QpkgLayout) layout = qpkg_layout_read(in_fd, error);
     if (!layout)
-        return FALSE;
-    g_autoptr(CmsSource) source = qpkg_signed_source_new(in_fd, layout);
-    g_autoptr(GBytes) signature = cms_sign(source, sign_pem, sign_key, passphrase, now, error);
-    return signature && qpkg_write_with_record(in_fd, layout, QPKG_RECORD_STRONG, signature, out_fd, error);
+        return -1;
+    g_autoptr(CmsSource) source = type == QPKG_RECORD_STRONG ? qpkg_signed_source_new(in_fd, layout)
+                                                             : qpkg_content_source_new(in_fd, layout);
+    g_autoptr(GBytes) signature = type == QPKG_RECORD_STRONG
+                                      ? cms_sign(source, sign_pem, sign_key, passphrase, now, error)
+                                      : cms_sign_legacy(source, sign_pem, sign_key, passphrase, now, error);
+    if (!signature || !qpkg_write_with_record(in_fd, layout, type, signature, out, error))
+        return -1;
+    return fd_steal(&out);
+}
+
+/* Takes fd. legacy, strong: folders of signers or NULL. The strong one comes last, as it is put before the other. */
+static int sign_as_told(int fd, const char *legacy, const char *strong, gint64 now, GError **error)
+{
+    g_auto(Fd) current = fd;
+    const struct {
+        guint8 type;
+        const char *dir;
+    } wanted[] = {{QPKG_RECORD_CMS, legacy}, {QPKG_RECORD_STRONG, strong}};
+    for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        int next = wanted[i].dir ? sign_archive(current, wanted[i].type, wanted[i].dir, now, error) : -1;
+        if (wanted[i].dir && next < 0)
+            return -1;
+        if (wanted[i].dir) {
+            fd_close(current);
+            current = next;
+        }
+    }
+    return fd_steal(&current);
 }
 
 /* The finished archive gets its name by one rename: nobody ever sees half of one. */
@@ -228,14 +313,22 @@ static gboolean save_as(int fd, const char *file, GError **error)
     return ok;
 }
 
+int pack_source(const char *dir, const char *arch, GError **error)
+{
+    g_auto(Packing) packing = {.compression = QPKG_GZIP};
+    g_auto(Fd) out = read_source(&packing, dir, arch, error) ? temp_file(error) : -1;
+    return out >= 0 && write_package(&packing, out, error) ? fd_steal(&out) : -1;
+}
+
 gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
 {
-    g_autofree char *out = NULL, *arch = NULL, *compress = NULL, *sign = NULL;
+    g_autofree char *out = NULL, *arch = NULL, *compress = NULL, *sign = NULL, *legacy = NULL;
     const GOptionEntry entries[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &out, "default NAME_VERSION_ARCH.qpkg here", "FILE"},
         {"arch", 0, 0, G_OPTION_ARG_STRING, &arch, "a QDK architecture or all", "ARCH"},
         {"compress", 0, 0, G_OPTION_ARG_STRING, &compress, "zstd (default), xz, gzip or bzip2", "METHOD"},
         {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign, "a publisher's folder: sign.pem and sign.key", "DIR"},
+        {"legacy", 0, 0, G_OPTION_ARG_FILENAME, &legacy, LEGACY_HELP, "DIR"},
         {.long_name = NULL}};
     g_auto(Packing) packing = {0};
     if (!parse_words("pack", entries, 1, 1, &argc, &argv, error) ||
@@ -245,28 +338,29 @@ gboolean cmd_pack(int argc, char **argv, gint64 now, GError **error)
     g_auto(Fd) plain = temp_file(error);
     if (plain < 0 || !write_package(&packing, plain, error))
         return FALSE;
-    g_auto(Fd) signed_fd = sign ? temp_file(error) : -1;
-    if (sign && (signed_fd < 0 || !sign_archive(plain, sign, signed_fd, now, error)))
+    g_auto(Fd) done = sign_as_told(fd_steal(&plain), legacy, sign, now, error);
+    if (done < 0)
         return FALSE;
     g_autofree char *file =
         out ? g_strdup(out)
             : g_strdup_printf("%s_%s%s%s.qpkg", packing.identity->name, packing.identity->version,
                               g_str_equal(packing.arch, "all") ? "" : "_",
                               g_str_equal(packing.arch, "all") ? "" : packing.arch);
-    if (!save_as(sign ? signed_fd : plain, file, error))
+    if (!save_as(done, file, error))
         return FALSE;
     printf("%s: %s %s %s%s\n", file, packing.identity->name, packing.identity->version, packing.arch,
            sign ? ", signed" : ", not signed");
     return TRUE;
 }
 
-static gboolean sign_file(const char *file, const char *dir, gint64 now, GError **error)
+static gboolean sign_file(const char *file, const char *legacy, const char *strong, gint64 now,
+                          GError **error)
 {
     g_auto(Fd) in = open(file, O_RDONLY | O_CLOEXEC);
     if (in < 0)
         return error_set_errno(error, "cannot read %s", file);
-    g_auto(Fd) out = temp_file(error);
-    if (out < 0 || !sign_archive(in, dir, out, now, error) || !save_as(out, file, error))
+    g_auto(Fd) out = sign_as_told(fd_steal(&in), legacy, strong, now, error);
+    if (out < 0 || !save_as(out, file, error))
         return FALSE;
     printf("%s: signed\n", file);
     return TRUE;
@@ -274,11 +368,12 @@ static gboolean sign_file(const char *file, const char *dir, gint64 now, GError 
 
 gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
 {
-    g_autofree char *sign = NULL, *signer = NULL;
+    g_autofree char *sign = NULL, *legacy = NULL, *signer = NULL;
     g_auto(GStrv) dirs = NULL;
     const GOptionEntry entries[] = {
         {"sign", 0, 0, G_OPTION_ARG_FILENAME, &sign,
          "an archive: a publisher's folder: sign.pem and sign.key", "DIR"},
+        {"legacy", 0, 0, G_OPTION_ARG_FILENAME, &legacy, LEGACY_HELP, "DIR"},
         {"keys", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &dirs,
          "drafts: key folder; several are searched in order", "DIR"},
         {"signer", 0, 0, G_OPTION_ARG_STRING, &signer, "drafts: program for keys that are elsewhere", "CMD"},
@@ -286,10 +381,10 @@ gboolean cmd_sign(int argc, char **argv, gint64 now, GError **error)
     g_auto(KeySource) source = {0};
     if (!parse_words("sign", entries, 1, 1, &argc, &argv, error))
         return FALSE;
-    if (!sign == !dirs)
+    if (!(sign || legacy) == !dirs)
         return error_set(error, APPCENTER_ERROR_INVALID,
-                         "wanted --sign DIR for an archive, or --keys DIR for drafts");
-    if (sign)
-        return sign_file(argv[1], sign, now, error);
+                         "wanted --sign DIR (or --legacy DIR) for an archive, or --keys DIR for drafts");
+    if (!dirs)
+        return sign_file(argv[1], legacy, sign, now, error);
     return key_source_init(&source, dirs, signer, error) && drafts_sign_file(argv[1], &source, error);
 }

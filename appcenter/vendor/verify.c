@@ -177,7 +177,7 @@ static gboolean check_archive(const Verification *verification, const Release *r
     if (!digest_equal(sha256, release->sha256))
         return error_set(error, APPCENTER_ERROR_UNTRUSTED, "sha256 %s announced, %s found", release->sha256,
                          sha256);
-    g_autoptr(Package) package = package_open(fd_steal(&fd), error);
+    g_autoptr(Package) package = package_open(fd_steal(&fd), release->arch, error);
     g_auto(CmsSigner) signer = {0};
     GPtrArray *anchors = g_hash_table_lookup(verification->anchors, release->publisher);
     if (!package ||

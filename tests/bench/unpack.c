@@ -28,7 +28,7 @@ static gboolean unpack(const char *file, const char *dir, const UnpackLimits *li
     g_auto(Fd) dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || dir_fd < 0)
         return error_set_errno(error, "open %s and %s", file, dir);
-    g_autoptr(Package) package = package_open(fd, error);
+    g_autoptr(Package) package = package_open(fd, NULL, error);
     if (!package || !archive_unpack(package, dir_fd, limits, NULL, NULL, error))
         return FALSE;
     g_autoptr(Manifest) manifest = volume_scan(dir_fd, no_configs, error);

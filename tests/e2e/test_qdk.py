@@ -4,9 +4,11 @@ The archives are made by tests/corpus/qdk.py, which shares nothing with the prod
 ecosystem do: they ask /sbin/getcfg for their folder and whether they may start, and write where QTS lets them.
 """
 import hashlib
+import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nas as lab
@@ -105,6 +107,11 @@ def world(nas, app):
     return files, config, view(nas, app), links(nas), nas.sql("SELECT path, sha256 FROM app_file ORDER BY path")
 
 
+def command_lines(nas):
+    """Of all processes of the app Notes."""
+    return [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in nas.app_pids("Notes")]
+
+
 def leftovers(nas):
     return [p.name for p in (nas.root / lab.VOLUME / ".qpkg/.appcenter/stage").iterdir()]
 
@@ -135,16 +142,35 @@ def test_a_package_lives_its_whole_life(box, install, compression, arch):
     assert view(box, "Notes") is None and links(box) == {} and leftovers(box) == []
 
 
+def records_of(area):
+    """(type, payload) of each record of a QDK area, which ends with it."""
+    assert area[:3] == b"QDK" and area[-1] == qdk.END
+    found, rest = [], area[3:-1]
+    while rest:
+        size = int.from_bytes(rest[1:5], "big")
+        found.append((rest[0], rest[5:5 + size]))
+        rest = rest[5 + size:]
+    return found
+
+
 def test_a_package_that_its_builder_signed_comes_from_a_repository(box, vendor, web, tmp_path):
     """QDK's own signature, under a CA that nobody knows here, stays in the file; ours beside it is what counts."""
     _, leaf, key = qdk.throwaway_ca(tmp_path)
     plain = package(version="2.0", compression="xz")
-    signed = plain.with_(area_bytes=qdk.area(qdk.cms_record(plain.content(), leaf, key)))
+    theirs = qdk.cms_record(plain.content(), leaf, key)
+    signed = plain.with_(area_bytes=qdk.area(theirs))
     file = tmp_path / "Notes_2.0.qpkg"
     file.write_bytes(signed.build())
     assert "strong" in box.ctl("install", file, "--yes", expect=5).stderr
-    vendor("sign", file, "--sign", vendor.keys / "publisher")
-    assert qdk.cms_record(plain.content(), leaf, key)[1][:40] in file.read_bytes(), "the builder's record is still there"
+    for _ in range(2):  # once more takes the place of the first, not of the builder's
+        vendor("sign", file, "--sign", vendor.keys / "publisher")
+        made = file.read_bytes()
+        assert made.startswith(plain.content() + b"QDK"), "nothing of the content has changed"
+        records = records_of(made[len(plain.content()):-qdk.TAIL_BYTES])
+        assert records[1:] == [theirs] and records[0][0] == qdk.STRONG
+        assert made[-qdk.TAIL_BYTES:] == qdk.tail("Notes", "2.0", len(made)), "the tail fits the new size"
+    said = json.loads(vendor("inspect", file, "--json").stdout)
+    assert sorted(s["type"] for s in said["signatures"]) == ["cms-legacy", "strong"]
     vendor.add(file)
     vendor.publish()
     add_repository(box, vendor, web)
@@ -277,6 +303,20 @@ def test_a_hook_that_hangs_is_no_end_of_the_world(box, install):
     assert (box.app("Notes")["version"], box.app("Notes")["state"]) == ("1.0", "running")
 
 
+def test_a_hook_has_ten_times_what_its_service_has(box, install):
+    """And no more: it and what it started are ended, the sentence says so, and all is as before."""
+    install(package(version="1.0"))
+    before = world(box, "Notes")
+    hang = "pkg_install() { sleep 4000 & echo $! > /share/waiting; sleep 4000; }\n"
+    began = time.monotonic()
+    done = install(package(version="1.1", hooks=hang, keys={"QPKG_TIMEOUT": "1,1"}), expect=1)
+    assert "pkg_install: " in done.stderr and "did not end within 10 s" in done.stderr
+    assert 10 <= time.monotonic() - began < 100
+    assert world(box, "Notes") == before and leftovers(box) == []
+    assert (box.app("Notes")["version"], box.app("Notes")["state"]) == ("1.0", "running")
+    assert (box.root / "share/waiting").exists() and not any("4000" in words for words in command_lines(box))
+
+
 def test_what_a_hook_deletes_of_the_new_version_is_there_all_the_same(box, install):
     """On QTS pkg_pre_install runs before the files come, and many a hook clears the place for them there."""
     clear = "pkg_pre_install() { $CMD_RM -rf $SYS_QPKG_DIR/lib $SYS_QPKG_DIR/Notes.sh; echo x > $SYS_QPKG_DIR/version; }\n"
@@ -392,6 +432,24 @@ def test_a_config_file_that_nobody_named_is_refused(box, install):
     done = install(package(configs={"notes.conf": "x"}).with_(members=[sneaky]), expect=14)
     assert "/etc/config/crontab" in done.stderr
     assert not (box.root / "etc/config/crontab").exists()
+
+
+def test_a_packed_tree_with_config_files_elsewhere_installs_them_there(box, vendor, tmp_path):
+    source = tmp_path / "source"
+    for path, content in {"config/notes.conf": "own", "config/etc/config/notes.ini": "one", "shared/more.conf": "more",
+                          "shared/notes.conf": "config/ wins over this",
+                          "qpkg.cfg": 'QPKG_NAME="Notes"\nQPKG_VER="1.0"\nQPKG_AUTHOR="A Tester"\n'
+                                      f'QPKG_CONFIG="notes.conf {INI}"\nQPKG_CONFIG="more.conf"\n'}.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(content)
+    (source / "config" / INI[1:]).chmod(0o600)
+    file = vendor.pack(source, tmp_path / "Notes.qpkg")
+    box.ctl("install", file, "--trust-sha256", lab.sha256(file), "--yes")
+    assert (box.root / INI[1:]).read_text() == "one" and (box.root / INI[1:]).stat().st_mode & 0o777 == 0o600
+    shipped = {k: v for k, v in tree(box.app_dir("Notes")).items() if v is not None and not k.startswith(".")}
+    assert shipped == {"notes.conf": b"own", "more.conf": b"more"}, "the one elsewhere is not in the app's folder"
+    box.ctl("remove", "Notes", "--yes")
+    assert not (box.root / INI[1:]).exists()
 
 
 # ---- service and registration ----

@@ -1,8 +1,11 @@
 """The vendor's tool: keys, archives, publication, verification."""
 import hashlib
+import io
 import json
+import re
 import stat
 import subprocess
+import tarfile
 
 import nas as lab
 import pytest
@@ -71,11 +74,63 @@ def test_openssl_agrees_with_the_strong_signature(session, tmp_path):
                     "-out", "/dev/null"], check=True, capture_output=True)
 
 
+def test_openssl_agrees_with_the_legacy_signature(session, tmp_path):
+    """QDK's record: S/MIME that holds the content's SHA-1, behind the strong one, by another signer."""
+    (tmp_path / "legacy").mkdir()
+    key, leaf = tmp_path / "legacy/sign.key", tmp_path / "legacy/sign.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", leaf, "-days", "9",
+                    "-subj", "/O=Somebody/CN=Signer"], check=True, capture_output=True)
+    key.chmod(0o600)
+    source = lab.stage("MediaLibrary", "1.4", tmp_path / "src")
+    packed = tmp_path / "both.qpkg"
+    session.vendor("pack", source, "-o", packed, "--sign", session.vendor.keys / "publisher", "--legacy", tmp_path / "legacy")
+    data = packed.read_bytes()
+    area = data.rindex(b"QDK\x41")
+    strong = int.from_bytes(data[area + 4:area + 8], "big")
+    record = area + 8 + strong
+    assert data[record] == 254
+    length = int.from_bytes(data[record + 1:record + 5], "big")
+    text = data[record + 5:record + 5 + length]
+    assert data[record + 5 + length] == 0xFF and b"\r" not in text and text.startswith(b"MIME-Version: 1.0\n") and len(text) < 20480
+    (tmp_path / "legacy.txt").write_bytes(text)
+    done = subprocess.run(["openssl", "cms", "-verify", "-in", tmp_path / "legacy.txt", "-CAfile", leaf], check=True, capture_output=True)
+    assert done.stdout == hashlib.sha1(data[:area]).digest()
+    told = json.loads(session.vendor("inspect", packed, "--ca", session.vendor.keys / "publisher/ca.pem", "--json").stdout)
+    assert [(one["type"], one["valid"]) for one in told["signatures"]] == [("strong", True), ("cms-legacy", False)]
+    # the same on what is packed already, in the other order
+    again = tmp_path / "again.qpkg"
+    session.vendor("pack", source, "-o", again, "--sign", session.vendor.keys / "publisher")
+    session.vendor("sign", again, "--legacy", tmp_path / "legacy")
+    told = json.loads(session.vendor("inspect", again, "--ca", leaf, "--json").stdout)
+    assert [(one["type"], one["valid"]) for one in told["signatures"]] == [("strong", False), ("cms-legacy", True)]
+
+
 def test_packing_twice_gives_the_same_bytes(session, tmp_path):
     source = lab.stage("MediaLibrary", "1.4", tmp_path / "src")
     for name in ("a.qpkg", "b.qpkg"):
         lab.run([lab.program("appvendor"), "pack", source, "-o", tmp_path / name])
     assert (tmp_path / "a.qpkg").read_bytes() == (tmp_path / "b.qpkg").read_bytes()
+
+
+def test_config_files_of_a_tree_go_where_qdk_puts_them(tmp_path):
+    """Relative ones into the data, absolute ones into conf.tar.gz beside qpkg.cfg, and nothing else of config/."""
+    source = lab.stage("QVPN", "3.0", tmp_path / "src", 1)
+    for path in ("etc/config/qvpn.conf", "stray"):
+        (source / "config" / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / "config" / path).write_text(path)
+    with (source / "qpkg.cfg").open("a") as cfg:
+        cfg.write('QPKG_CONFIG="/etc/config/qvpn.conf"\n')
+    lab.run([lab.program("appvendor"), "pack", source, "-o", tmp_path / "x.qpkg", "--compress", "gzip"])
+    data = (tmp_path / "x.qpkg").read_bytes()
+    start = int(data.partition(b"script_len=")[2].split()[0])
+    outer = tarfile.open(fileobj=io.BytesIO(data[start:]))
+    control = tarfile.open(fileobj=io.BytesIO(outer.extractfile("control.tar.gz").read()))
+    conf = tarfile.open(fileobj=io.BytesIO(control.extractfile("./conf.tar.gz").read()))
+    assert {m.name for m in conf if m.isfile()} == {"./etc/config/qvpn.conf"}
+    assert conf.extractfile("./etc/config/qvpn.conf").read() == b"etc/config/qvpn.conf"
+    payload = tarfile.open(fileobj=io.BytesIO(data[start + int(re.search(rb"script_len \+ (\d+)", data)[1]):]), mode="r:gz")
+    names = {m.name for m in payload if m.isfile()}
+    assert "./etc/qvpn.conf" in names and not any("stray" in name or "config" in name for name in names)
 
 
 def test_inspect_tells_what_is_inside(session):

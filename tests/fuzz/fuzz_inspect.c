@@ -142,7 +142,7 @@ static void inspect(int fd)
     g_autoptr(GError) error = NULL;
     g_autofree char *sha256 = NULL;
     gint64 files = 0, bytes = 0;
-    g_autoptr(Package) package = package_open(fd, &error);
+    g_autoptr(Package) package = package_open(fd, NULL, &error);
     if (!package || !archive_measure(package, &limits, &files, &bytes, &sha256, &error)) {
         fuzz_check_refusal(error);
         return;

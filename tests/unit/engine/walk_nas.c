@@ -130,7 +130,7 @@ static void write_parts(const WalkPackage *package, const char *config, int cont
     };
     make_tree(package, dir);
     g_auto(Fd) tree = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ArchiveLayer layer = {tree, ""};
+    ArchiveLayer layer = {tree, "", NULL};
     g_assert_true(archive_pack_control(control, members, G_N_ELEMENTS(members), WALK_NOW, &error));
     g_assert_true(archive_pack_data(data, QPKG_GZIP, &layer, 1, WALK_NOW, &error));
     ok(error);

@@ -140,7 +140,7 @@ int package_of_tar(const GByteArray *tar)
 Package *package_opened(int fd)
 {
     g_autoptr(GError) error = NULL;
-    Package *package = package_open(fd, &error);
+    Package *package = package_open(fd, NULL, &error);
     g_assert_no_error(error);
     g_assert_nonnull(package);
     return package;

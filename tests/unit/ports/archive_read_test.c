@@ -235,7 +235,7 @@ static void assert_control_refused(const GByteArray *inner, const char *name, co
     tar_add_bytes(outer, &(TarEntry){name, '0', 0644, NULL, NULL}, g_bytes_get_data(gz, NULL),
                   g_bytes_get_size(gz));
     tar_end(outer);
-    g_assert_null(package_open(package_with_control(outer->data, outer->len), &error));
+    g_assert_null(package_open(package_with_control(outer->data, outer->len), NULL, &error));
     assert_error(&error, APPCENTER_ERROR_CORRUPT, sentence);
 }
 
@@ -287,9 +287,9 @@ static void a_control_part_of_another_shape_is_refused(void)
                   g_bytes_get_size(gz));
     tar_add(two, &(TarEntry){"more", '0', 0644, NULL, "x"});
     tar_end(two);
-    g_assert_null(package_open(package_with_control(two->data, two->len), &error));
+    g_assert_null(package_open(package_with_control(two->data, two->len), NULL, &error));
     assert_error(&error, APPCENTER_ERROR_CORRUPT, "alone, found more");
-    g_assert_null(package_open(package_with_control("control.tar.gz", 14), &error));
+    g_assert_null(package_open(package_with_control("control.tar.gz", 14), NULL, &error));
     assert_error(&error, APPCENTER_ERROR_CORRUPT, "control archive: ");
 }
 
@@ -300,7 +300,7 @@ static void a_package_cut_anywhere_is_refused(void)
     g_autoptr(GBytes) bytes = bytes_of(whole);
     for (gsize len = g_bytes_get_size(bytes) - 1; len > 0; len -= MIN(len, 97)) {
         g_autoptr(GError) error = NULL;
-        g_assert_null(package_open(memory_file(g_bytes_get_data(bytes, NULL), len), &error));
+        g_assert_null(package_open(memory_file(g_bytes_get_data(bytes, NULL), len), NULL, &error));
         g_assert_cmpint(error->code, ==, APPCENTER_ERROR_CORRUPT);
     }
 }

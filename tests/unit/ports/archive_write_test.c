@@ -33,9 +33,9 @@ static void source_init(Source *source)
     g_autofree char *script = scratch_path(&source->scratch, "/shared/app.sh");
     g_assert_cmpint(symlink("app.sh", link), ==, 0);
     g_assert_cmpint(chmod(script, 0775), ==, 0);
-    source->layers[0] = (ArchiveLayer){open_folder(&source->scratch, "/shared"), ""};
-    source->layers[1] = (ArchiveLayer){open_folder(&source->scratch, "/arch"), ""};
-    source->layers[2] = (ArchiveLayer){open_folder(&source->scratch, "/config"), "conf/d/"};
+    source->layers[0] = (ArchiveLayer){open_folder(&source->scratch, "/shared"), "", NULL};
+    source->layers[1] = (ArchiveLayer){open_folder(&source->scratch, "/arch"), "", NULL};
+    source->layers[2] = (ArchiveLayer){open_folder(&source->scratch, "/config"), "conf/d/", NULL};
 }
 
 static void source_clear(Source *source)

@@ -91,6 +91,20 @@ static void whatever_a_shell_would_run_is_refused(void)
     }
 }
 
+/* A package of the ecosystem says QPKG_Conflict where QDK knows QPKG_CONFLICT: it is another key, and the shell's names
+ * of other programs stay out of reach. */
+static void keys_that_nobody_knows_are_kept_and_mean_nothing(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(QpkgConfig) config = parse("QPKG_Conflict=\"Other\"\nQPKG_Name=y\nQPKG_NAME=x\n", &error);
+    g_assert_no_error(error);
+    g_assert_null(qpkg_config_get(config, "QPKG_CONFLICT"));
+    g_assert_cmpstr(qpkg_config_get(config, "QPKG_NAME"), ==, "x");
+    g_assert_cmpstr(qpkg_config_get(config, "QPKG_Conflict"), ==, "Other");
+    g_assert_null(parse("Path=x\n", &error));
+    assert_error(&error, APPCENTER_ERROR_CORRUPT, "wanted a key that starts with QPKG_");
+}
+
 static void zero_bytes_and_long_files_are_refused(void)
 {
     g_autoptr(GError) error = NULL;
@@ -167,6 +181,8 @@ void config_tests(void)
 {
     g_test_add_func("/config/plain_assignments_are_read", plain_assignments_are_read);
     g_test_add_func("/config/whatever_a_shell_would_run_is_refused", whatever_a_shell_would_run_is_refused);
+    g_test_add_func("/config/keys_that_nobody_knows_are_kept_and_mean_nothing",
+                    keys_that_nobody_knows_are_kept_and_mean_nothing);
     g_test_add_func("/config/zero_bytes_and_long_files_are_refused", zero_bytes_and_long_files_are_refused);
     g_test_add_func("/config/list_keys_are_gathered", list_keys_are_gathered);
     g_test_add_func("/config/timeouts_are_two_numbers_or_the_defaults",
