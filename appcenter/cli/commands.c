@@ -329,7 +329,7 @@ void cli_print_help(const CliCommand *command)
         puts("usage: appctl COMMAND ...\n\napps on this NAS: what is installed, what waits and "
              "why\n\ncommands:");
         for (const CliCommand *one = cli_commands; one->name; one++)
-            printf("  %-15s %s\n", one->name, one->summary);
+            printf("  %-16s %s\n", one->name, one->summary);
         print_options("options", cli_global_options);
         puts("\n`appctl COMMAND --help` tells more; so does appctl(1).");
         return;

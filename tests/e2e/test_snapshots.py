@@ -1,10 +1,14 @@
 """Snapshots of an app's data: taken before a change of version, listed, brought back, and gone when their time is over."""
+import contextlib
 import json
 import os
+import shutil
+import signal
 import sqlite3
 import subprocess
 import time
 
+import gate as gates
 import nas as lab
 import pytest
 from stock import add_repository
@@ -13,10 +17,11 @@ APP = "Notes"
 
 
 def package(vendor, base, version, hook="", health=None, migrates=None, files=None):
-    """An app without a service: its archive. hook: shell text of pkg_install."""
+    """An app whose service ends at once: its archive. hook: shell text of pkg_install."""
     source = base / f"src-{version}"
     (source / "shared" / "bin").mkdir(parents=True)
-    lines = [f'QPKG_NAME="{APP}"', f'QPKG_VER="{version}"', 'QPKG_AUTHOR="tests"', 'QPKG_CONFIG="notes.conf"']
+    lines = [f'QPKG_NAME="{APP}"', f'QPKG_VER="{version}"', 'QPKG_AUTHOR="tests"', 'QPKG_CONFIG="notes.conf"',
+             'QPKG_SERVICE_PROGRAM="bin/well"']
     if migrates:
         lines.append(f'APPCENTER_MIGRATES="{migrates}"')
     if health:
@@ -51,7 +56,8 @@ def notes(make_nas, vendor, web, archives):
     def make(*versions, **settings):
         vendor.add(archives["1.0"], *(archives[v] for v in versions))
         vendor.publish()
-        box = make_nas(updates__other="notify", network__poll="1h", safety__health_settle="0s", **settings)
+        box = make_nas(updates__other="notify", network__poll="1h", safety__health_settle="0s",
+                       safety__health_timeout="2s", **settings)
         box.start()
         add_repository(box, vendor, web)
         box.ctl("install", f"{APP}=1.0", "--yes")
@@ -264,7 +270,7 @@ def test_a_restore_that_does_not_become_healthy_goes_back(notes):
     box.ctl("upgrade", f"{APP}=2.0", "--yes")
     one, = listed(box)
     (folder / "albums" / "b.png").write_bytes(b"b")
-    (folder / "bin/well").write_text("#!/bin/sh\ngrep -q converted db || cd .. && grep -q converted Notes/db\n")
+    (folder / "bin/well").write_text('#!/bin/sh\n[ "$1" ] || grep -q converted "${0%/bin/*}/db"\n')  # asked for health
     done = box.ctl("snapshot", "restore", str(one["id"]), "--yes", expect=10)
     assert (folder / "db").read_text() == "converted\n" and (folder / "albums/b.png").read_bytes() == b"b"
     assert {p.name for p in folder.iterdir() if ".local" in p.name or ".newer" in p.name} == set(), done.stderr
@@ -288,3 +294,207 @@ def test_state_of_the_schema_before_is_taken_over(make_nas, nas):
     change, = nas.json("history", "show", "7")["changes"]
     assert (change["op"], change["app"], change["to"]) == ("install", "Old", "1")
     assert nas.json("snapshot", "list") == {"schema": "appctl.snapshots/1", "snapshots": []}
+
+
+# --- what a copy keeps, and a move ---
+
+def nature(path):
+    """What of a file must survive: kind, mode, owner, time, attributes, names, holes."""
+    st = os.lstat(path)
+    attributes = {name: os.getxattr(path, name) for name in os.listxattr(path, follow_symlinks=False)
+                  if name.startswith("user.")} if not path.is_symlink() else {}
+    return st.st_mode, st.st_uid, st.st_gid, st.st_mtime_ns, attributes, st.st_size, st.st_nlink
+
+
+def has_attributes(folder):
+    probe = folder / "attribute-probe"
+    probe.touch()
+    try:
+        os.setxattr(probe, "user.tag", b"x")
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.unlink()
+
+
+def rich_content(folder):
+    """Hard links, a hole, attributes, an odd owner and time, a link to nowhere, an empty folder."""
+    album = folder / "rich"
+    (album / "empty").mkdir(parents=True)
+    (album / "one").write_text("two names")
+    os.link(album / "one", album / "two")
+    with open(album / "sparse", "wb") as file:
+        file.truncate(8 << 20)
+        file.seek(4 << 20)
+        file.write(b"in the middle")
+    (album / "nowhere").symlink_to("/no/such/place")
+    if has_attributes(folder):
+        os.setxattr(album / "one", "user.tag", b"holiday")
+        os.setxattr(album, "user.tag", b"folder")
+    os.chmod(album / "sparse", 0o640)
+    if os.geteuid() == 0:
+        os.chown(album / "sparse", 1234, 4321)
+        os.chown(album / "nowhere", 1234, 4321, follow_symlinks=False)
+    for path in (album / "one", album / "sparse", album / "nowhere", album / "empty", album):
+        os.utime(path, ns=(1_000_000_000_123_456_789, 1_100_000_000_987_654_321), follow_symlinks=False)
+    return album
+
+
+def natures(album):
+    return {str(p.relative_to(album)): nature(p) for p in [album, *sorted(album.rglob("*"))]}
+
+
+def test_links_holes_attributes_owners_and_times_are_kept_by_moves_and_by_copies(notes):
+    box, folder = notes("2.0")
+    before = natures(rich_content(folder))
+    done = box.json("upgrade", f"{APP}=2.0", "--yes")
+    copy = snapshots_dir(box) / f"{done['id']}-{APP}" / "rich"
+    box.ctl("snapshot", "restore", str(listed(box)[0]["id"]), "--yes")
+    put_aside = snapshots_dir(box) / f"{done['id'] + 1}-{APP}" / "rich"
+    for album in (copy, put_aside, folder / "rich"):
+        assert natures(album) == before, album
+        assert os.stat(album / "one").st_ino == os.stat(album / "two").st_ino
+        assert os.stat(album / "sparse").st_blocks * 512 < 1 << 20, "holes are not filled"
+        assert (album / "sparse").read_bytes()[4 << 20:][:13] == b"in the middle"
+
+
+# --- a file system that shares blocks ---
+
+@contextlib.contextmanager
+def loop_volume(base, kind):
+    """A file system of that kind, mounted; skipped by name where that is not permitted."""
+    image, point = base / f"{kind}.img", base / kind
+    point.mkdir()
+    with open(image, "wb") as file:
+        file.truncate((400 if kind == "xfs" else 160) << 20)
+    tool = shutil.which(f"mkfs.{kind}", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not tool:
+        pytest.skip(f"mkfs.{kind} is not installed")
+    lab.run([tool, *(["-q"] if kind == "xfs" else ["-q", "-f"]), image])
+    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(point)], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"{kind} cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield point
+    finally:
+        lab.run(["umount", "-l", point])
+
+
+@pytest.mark.parametrize("kind", ["btrfs", "xfs"])
+def test_where_blocks_are_shared_any_size_is_kept_at_no_cost(vendor, web, archives, tmp_path, kind):
+    vendor.add(archives["1.0"], archives["2.0"])
+    vendor.publish()
+    with contextlib.ExitStack() as stack:
+        point = stack.enter_context(loop_volume(tmp_path, kind))
+        box = lab.Nas(point / "nas")
+        stack.callback(box.kill_apps)
+        stack.callback(box.stop)
+        box.configure(lab.config(updates__other="notify", network__poll="1h", safety__health_settle="0s",
+                                 safety__data_copy_max="1k", safety__snapshot="required"))
+        box.start()
+        add_repository(box, vendor, web)
+        box.ctl("install", f"{APP}=1.0", "--yes")
+        folder = box.app_dir(APP)
+        (folder / "film").write_bytes(os.urandom(40 << 20))
+        os.sync()
+        before = shutil.disk_usage(point).free
+        box.ctl("upgrade", f"{APP}=2.0", "--yes")
+        os.sync()
+        one, = listed(box)
+        assert one["shared"] is True and one["size"] >= 40 << 20
+        assert before - shutil.disk_usage(point).free < 20 << 20
+        (folder / "film").write_bytes(b"cut")
+        box.ctl("snapshot", "restore", str(one["id"]), "--yes")
+        assert (folder / "film").stat().st_size == 40 << 20
+
+
+# --- space ---
+
+def test_the_copy_counts_as_space_and_the_refusal_names_volume_need_and_have(notes):
+    box, folder = notes("2.0")
+    if shares_blocks(folder):
+        pytest.skip("the file system here shares blocks")
+    (folder / "film").write_bytes(os.urandom(30 << 20))
+    free = os.statvfs(folder)
+    reserve = free.f_bavail * free.f_frsize - (20 << 20)
+    config = box.root / "etc/appcenter/appcenter.conf"
+    config.write_text(config.read_text().replace("reserve = 1M", f"reserve = {reserve}"))
+    refused = box.ctl("upgrade", f"{APP}=2.0", "--yes", expect=6).stderr
+    assert f"/{lab.VOLUME}: need " in refused and " in reserve, have " in refused and " free" in refused
+    (folder / "film").unlink()
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+
+
+# --- later ---
+
+FAKETIME = next(iter(lab.Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+def test_a_rollback_after_three_days_keeps_the_photos_of_those_days(notes):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    for day in (1, 2, 3):
+        (folder / "albums" / f"day{day}.png").write_bytes(b"day %d" % day)
+    box.stop()
+    box.env.update(LD_PRELOAD=str(FAKETIME), FAKETIME="+3d", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    box.start()
+    done = box.json("rollback", APP, "--yes")
+    started = time.mktime(time.strptime(done["started_at"][:19], "%Y-%m-%dT%H:%M:%S"))
+    assert started > time.time() + 2 * 86400, "three days have passed for the NAS"
+    assert box.app(APP)["version"] == "1.0"
+    assert [(folder / "albums" / f"day{day}.png").read_bytes() for day in (1, 2, 3)] == [b"day 1", b"day 2", b"day 3"]
+    assert (folder / "albums/a.png").read_bytes() == b"a"
+
+
+# --- killed on the way ---
+
+def killed_at(box, stops, *command):
+    """Runs it, kills the job at the last stop, and waits until the daemon has recovered."""
+    gate = gates.Gate(box)
+    box.stop()
+    box.start()
+    gate.hold_at(*stops)
+    follower = subprocess.Popen([lab.program("appctl"), "--root", str(box.root), *command, "--yes"], env=box.env,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.kill(gate.wait(), signal.SIGKILL)
+    gate.release()
+    follower.wait(60)
+    lab.wait_for("the recovery", lambda: box.sql("SELECT count(*) FROM txn WHERE result IS NULL") == [(0,)], 60)
+    box.stop()
+    gate.close()
+    for name in ("LD_PRELOAD", "TEST_GATE"):
+        del box.env[name]
+    box.start()
+
+
+@pytest.mark.parametrize("phase, step, when, where", [
+    ("do", "SNAP", "begin", gates.END), ("do", "SETUP", "end", gates.AT), ("undo", "SWAP", "end", gates.AT),
+    ("undo", "SNAP", "begin", gates.AT), ("undo", "SNAP", "begin", gates.END), ("undo", "SNAP", "end", gates.AT)])
+def test_what_was_converted_comes_back_whenever_it_is_killed(notes, phase, step, when, where):
+    box, folder = notes("4.0", safety__snapshot="off")
+    killed_at(box, [gates.Stop(gates.at(phase, APP, step, when), where)], "upgrade", f"{APP}=4.0")
+    assert box.app(APP)["version"] == "1.0"
+    assert (folder / "db").read_text() == "as of 1.0" and (folder / "albums/index").read_text() == "index of 1.0"
+    assert (folder / "albums/a.png").read_bytes() == b"a"
+    newer = sorted(p.name for p in folder.iterdir() if ".newer" in p.name)
+    assert newer == ([] if (phase, step) == ("do", "SNAP") else ["albums.newer", "db.newer"])
+    assert list(snapshots_dir(box).iterdir()) == [] == listed(box)
+
+
+@pytest.mark.parametrize("step, when, where, is_new", [
+    ("UNPACK", "begin", gates.END, False), ("SWAP", "begin", gates.END, False), ("DATA", "begin", gates.END, False),
+    ("HEALTH", "begin", gates.END, False), ("KEEP", "begin", gates.AT, True), ("KEEP", "begin", gates.END, True)])
+def test_a_restore_that_is_killed_is_wholly_old_or_new(notes, step, when, where, is_new):
+    box, folder = notes("2.0")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    one, = listed(box)
+    (folder / "albums" / "b.png").write_bytes(b"b")
+    killed_at(box, [gates.Stop(gates.at("do", APP, step, when), where)], "snapshot", "restore", str(one["id"]))
+    newer = folder if not is_new else snapshots_dir(box) / f"{listed(box)[0]['transaction']}-{APP}"
+    assert (folder / "db").read_text() == ("as of 1.0" if is_new else "converted\n")
+    assert (newer / "db").read_text() == "converted\n" and (newer / "albums/b.png").read_bytes() == b"b"
+    assert len(listed(box)) == (2 if is_new else 1) == len(list(snapshots_dir(box).iterdir()))
+    assert not [p for p in folder.iterdir() if ".local" in p.name]
+    assert list((box.root / lab.VOLUME / ".qpkg/.appcenter/stage").iterdir()) == []

@@ -13,7 +13,8 @@ CREATE TABLE snapshot (
 ) STRICT;
 CREATE INDEX snapshot_by_app ON snapshot (app);
 
-CREATE TABLE change_2 (
+ALTER TABLE change RENAME TO change_1;
+CREATE TABLE change (
     txn_id       INTEGER NOT NULL REFERENCES txn (id) ON DELETE CASCADE,
     ordinal      INTEGER NOT NULL,
     op           TEXT NOT NULL CHECK (op IN ('install', 'upgrade', 'downgrade', 'remove', 'restore')),
@@ -23,8 +24,7 @@ CREATE TABLE change_2 (
     reason       TEXT,
     PRIMARY KEY (txn_id, ordinal)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO change_2 SELECT txn_id, ordinal, op, app, from_version, to_version, reason FROM change;
-DROP TABLE change;
-ALTER TABLE change_2 RENAME TO change;
+INSERT INTO change SELECT txn_id, ordinal, op, app, from_version, to_version, reason FROM change_1;
+DROP TABLE change_1;
 
 PRAGMA user_version = 2;

@@ -422,4 +422,5 @@ void volume_tests(void)
     ADD(user_data_is_told_from_the_packages);
     ADD(a_pruned_tree_holds_only_the_users);
     volume_carry_tests();
+    volume_snapshot_tests();
 }

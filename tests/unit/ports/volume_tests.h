@@ -6,6 +6,7 @@
 #include "tests.h"
 
 void volume_carry_tests(void);
+void volume_snapshot_tests(void);
 
 /* Makes what the text names below dir: "path=content" a file, "path/" a folder, "path->target" a link, "-path" removes. */
 void tree_make(const char *dir, const char *text);
