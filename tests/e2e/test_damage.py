@@ -30,7 +30,7 @@ def damage(how):
             "pages": tear,
             "cut": lambda path: path.write_bytes(path.read_bytes()[:5000]),
             "empty": lambda path: path.write_bytes(b""),
-            "stranger": lambda path: path.write_bytes(path.read_bytes()[:68] + b"XXXX" + path.read_bytes()[72:]),
+            "stranger": lambda path: path.write_bytes(path.read_bytes()[:68] + b"NOPE" + path.read_bytes()[72:]),
             "gone": lambda path: path.unlink()}[how]
 
 
