@@ -100,6 +100,31 @@ static json_t *options_of(json_t *body)
     return json_object_get(body, "options");
 }
 
+/* Could it lead back to an older version? What names no version never does, but for the ways back themselves. */
+static gboolean may_go_back(const json_t *body)
+{
+    gsize i;
+    json_t *app;
+    const char *action = render_string(body, "action");
+    if (g_str_equal(action, "rollback") || g_str_equal(action, "undo"))
+        return TRUE;
+    json_array_foreach(json_object_get(body, "apps"), i, app) if (*render_string(app, "version")) return TRUE;
+    return FALSE;
+}
+
+/* A script that goes back shall say that it means it. */
+static gboolean check_no_way_back(Cli *cli, json_t *body, GError **error)
+{
+    g_autoptr(json_t) question = json_deep_copy(body);
+    json_object_set_new(options_of(question), "allow_downgrade", json_true());
+    g_autoptr(json_t) plan = ask_plan(cli, question, error);
+    if (!plan)
+        return FALSE;
+    return !has_downgrade(plan) ||
+           error_set(error, APPCENTER_ERROR_INVALID,
+                     "this goes back to an older version: without a question on a terminal it needs --yes");
+}
+
 /* On a terminal the plan is shown and asked about; elsewhere what destroys or goes back needs --yes. FALSE without error:
  * the admin said no. */
 static gboolean may_go_on(Cli *cli, json_t *body, gboolean *go_on, GError **error)
@@ -114,7 +139,7 @@ static gboolean may_go_on(Cli *cli, json_t *body, gboolean *go_on, GError **erro
         return error_set(error, APPCENTER_ERROR_INVALID, "--%s without a question on a terminal needs --yes",
                          cli_has(cli, "purge") ? "purge" : "cascade");
     if (!is_asked)
-        return TRUE;
+        return !may_go_back(body) || check_no_way_back(cli, body, error);
     g_autoptr(GError) refused = NULL;
     json_object_set_new(options_of(body), "allow_downgrade", json_true());
     g_autoptr(json_t) plan = ask_plan(cli, body, &refused);

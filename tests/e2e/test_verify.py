@@ -108,3 +108,22 @@ def test_what_nobody_offers_any_more_cannot_be_repaired(box, session, vendor):
     done = box.ctl("verify", "--repair", "--yes", expect=3)
     assert "no repository offers the archive of QVPN 3.0 any more" in done.stderr
     assert box.app("QVPN")["version"] == "3.0"
+
+
+# --- going back wants a word ---
+
+def test_a_script_that_goes_back_says_that_it_means_it(session, vendor, box):
+    vendor.add(session.packages["QVPN", "3.1"])
+    vendor.publish()
+    box.ctl("refresh")
+    box.ctl("upgrade", "QVPN")  # forward needs no word
+    last = box.json("history")["transactions"][0]["id"]
+    for words in (("rollback", "QVPN"), ("undo", last), ("install", "QVPN=3.0"), ("rollback", "QVPN", "--json"), ("undo", last, "--no-wait")):
+        done = box.ctl(*words, expect=2)
+        assert "needs --yes" in done.stderr, words
+    assert box.app("QVPN")["version"] == "3.1"
+    box.ctl("install", "QVPN=3.1")  # nothing to do
+    box.ctl("rollback", "QVPN", "--yes")
+    assert box.app("QVPN")["version"] == "3.0"
+    box.ctl("rollback", "QVPN")  # to 3.1, which is forward
+    assert box.app("QVPN")["version"] == "3.1"
