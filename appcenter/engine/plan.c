@@ -95,8 +95,8 @@ static void inherit_class(const PlanSet *set)
 static gboolean check(const Planning *planning, GError **error)
 {
     RequestKind kind = planning->request->kind;
-    gboolean is_back = kind == REQUEST_ROLLBACK || kind == REQUEST_UNDO || kind == REQUEST_REPAIR ||
-                       kind == REQUEST_RESTORE;
+    gboolean is_back =
+        kind == REQUEST_ROLLBACK || kind == REQUEST_UNDO || kind == REQUEST_REPAIR || kind == REQUEST_RESTORE;
     PlanContext context = {.installed = planning->view->installed,
                            .os_version = planning->engine->os_version,
                            .box_arch = planning->engine->arch,

@@ -199,6 +199,25 @@ def test_required_refuses_before_anything_stops(notes):
     assert len(listed(box)) == 1
 
 
+def test_what_cannot_be_copied_is_told_and_keeps_no_upgrade_back(notes):
+    box, folder = notes("2.0")
+    deep = folder / "albums"
+    for _ in range(230):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "x.png").write_bytes(b"x")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert "no snapshot of its data" in told(box) and "deep" in told(box)
+    assert (deep / "x.png").read_bytes() == b"x" and list(snapshots_dir(box).iterdir()) == []
+
+
+def test_an_app_whose_folder_is_gone_is_upgraded_all_the_same(notes):
+    box, folder = notes("5.0")
+    shutil.rmtree(folder)
+    box.ctl("upgrade", f"{APP}=5.0", "--yes")
+    assert box.app(APP)["version"] == "5.0" and listed(box) == []
+
+
 COMMAND = """#!/bin/sh
 echo "$APPCENTER_TRANSACTION $APPCENTER_APPS $APPCENTER_VOLUME" >> "$0.calls"
 cat > "$0.input"
@@ -411,19 +430,22 @@ def test_where_blocks_are_shared_any_size_is_kept_at_no_cost(vendor, web, archiv
 
 # --- space ---
 
-def test_the_copy_counts_as_space_and_the_refusal_names_volume_need_and_have(notes):
-    box, folder = notes("2.0")
+@pytest.mark.parametrize("version, big, mode", [("2.0", "film", "auto"), ("5.0", "db", "off")])
+def test_the_copy_counts_as_space_and_the_refusal_names_volume_need_and_have(notes, version, big, mode):
+    box, folder = notes(version, safety__snapshot=mode)
     if shares_blocks(folder):
         pytest.skip("the file system here shares blocks")
-    (folder / "film").write_bytes(os.urandom(30 << 20))
+    (folder / big).write_bytes(os.urandom(100 << 20))
     free = os.statvfs(folder)
-    reserve = free.f_bavail * free.f_frsize - (20 << 20)
+    reserve = free.f_bavail * free.f_frsize - (60 << 20)  # others may write and delete here meanwhile
     config = box.root / "etc/appcenter/appcenter.conf"
     config.write_text(config.read_text().replace("reserve = 1M", f"reserve = {reserve}"))
-    refused = box.ctl("upgrade", f"{APP}=2.0", "--yes", expect=6).stderr
+    refused = box.ctl("upgrade", f"{APP}={version}", "--yes", expect=6).stderr
     assert f"/{lab.VOLUME}: need " in refused and " in reserve, have " in refused and " free" in refused
-    (folder / "film").unlink()
-    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert "STOP" not in all_steps(box, box.json("history")["transactions"][0]["id"])
+    config.write_text(config.read_text().replace(f"reserve = {reserve}", "reserve = 1M"))
+    box.ctl("upgrade", f"{APP}={version}", "--yes")
+    assert len(listed(box)) == 1
 
 
 # --- later ---
