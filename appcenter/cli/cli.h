@@ -82,6 +82,7 @@ gboolean cmd_skip(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_history(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_watch(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_advisories(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_doctor(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_verify(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_audit(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_list(Cli *cli, int *exit_code, GError **error);

@@ -102,6 +102,8 @@ gboolean cmd_status(Cli *cli, int *exit_code, GError **error)
     g_autofree char *floor = render_time(json_object_get(clock, "floor"), cli->now);
     gsize i;
     json_t *warning;
+    if (json_is_true(json_object_get(status, "read_only")))
+        puts("READ ONLY: the state was damaged; see appctl doctor");
     print_protected(status, cli->now);
     printf("updates:   %" G_GINT64_FORMAT " wait, %" G_GINT64_FORMAT
            " of them for security; %" G_GINT64_FORMAT " apps installed\n",

@@ -1,4 +1,4 @@
-/* cmd_safety.c - is what is installed what was installed? */
+/* cmd_safety.c - is what is installed what was installed, and is the box well? */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -92,4 +92,43 @@ gboolean cmd_verify(Cli *cli, int *exit_code, GError **error)
             puts("nothing is installed");
     }
     return !repairs || repair(cli, report, exit_code, error);
+}
+
+/* --- doctor --- */
+
+static void print_finding(const json_t *finding)
+{
+    const char *level = render_string(finding, "level"), *help = render_string(finding, "help");
+    printf("%-8s %-12s %s\n", level, render_string(finding, "check"), render_string(finding, "message"));
+    if (*help)
+        printf("%-8s %-12s -> %s\n", "", "", help);
+}
+
+static gboolean accept_damage(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) body = json_object();
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(json_t) answer = client_request(cli->client, "POST", "/v1/doctor/accept", body, &failure);
+    if (!failure)
+        return TRUE; /* there is nothing to be answered */
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+gboolean cmd_doctor(Cli *cli, int *exit_code, GError **error)
+{
+    gsize i;
+    json_t *finding;
+    if (cli_has(cli, "accept") && !accept_damage(cli, error))
+        return FALSE;
+    g_autoptr(json_t) report = client_request(cli->client, "GET", "/v1/doctor", NULL, error);
+    if (!report)
+        return FALSE;
+    *exit_code = json_is_true(json_object_get(report, "ok")) ? 0 : 1;
+    if (cli_has(cli, "json")) {
+        render_json(report);
+        return TRUE;
+    }
+    json_array_foreach(json_object_get(report, "findings"), i, finding) print_finding(finding);
+    return TRUE;
 }

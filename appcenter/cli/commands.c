@@ -47,6 +47,10 @@ static const CliOption verify_options[] = {
     {"repair", OPTION_FLAG, NULL, "install what is damaged anew, the same version"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
+static const CliOption doctor_options[] = {
+    {"accept", OPTION_FLAG, NULL, "after a damage of the state: it is as it should be, go on"},
+    {NULL, OPTION_FLAG, NULL, NULL},
+};
 static const CliOption hold_options[] = {
     {"for", OPTION_VALUE, "TIME", "such as 72h or 14d"},
     {"until", OPTION_VALUE, "DATE", "2026-12-24, or 2026-12-24T06:00:00Z"},
@@ -111,6 +115,8 @@ const CliCommand cli_commands[] = {
     {"audit", "", "installed apps with known holes", 0, 0, NULL, FALSE, cmd_audit},
     {"verify", "[APP...]", "are the files as they were installed? exit 1 when not", 0, MANY, verify_options,
      TRUE, cmd_verify},
+    {"doctor", "", "what is wrong with this box, and what to do; exit 1 when something is", 0, 0,
+     doctor_options, FALSE, cmd_doctor},
     {"repo list", "", "configured repositories", 0, 0, NULL, FALSE, cmd_repo_list},
     {"repo add", "NAME URL --root-key FILE", "trust a repository", 2, 2, repo_add_options, FALSE,
      cmd_repo_add},

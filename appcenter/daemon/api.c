@@ -153,6 +153,12 @@ static gboolean get_repositories(Daemon *daemon, const ApiRequest *request, ApiR
     return answer(reply, view_repositories(daemon, error));
 }
 
+static gboolean get_doctor(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    (void)request;
+    return answer(reply, view_doctor(daemon, error));
+}
+
 static gboolean get_metrics(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
     (void)request;
@@ -190,6 +196,8 @@ const ApiRoute api_routes[] = {
     {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories},
     {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository},
     {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository},
+    {"GET", "/v1/doctor", PEER_GROUP, API_BODY_NONE, get_doctor},
+    {"POST", "/v1/doctor/accept", PEER_ROOT, API_BODY_JSON, api_accept_damage},
     {"GET", "/metrics", PEER_ANY, API_BODY_NONE, get_metrics},
 };
 const gsize api_n_routes = G_N_ELEMENTS(api_routes);
@@ -227,6 +235,19 @@ const ApiRoute *api_find(const char *method, const char *path, char **name, int 
         return &api_routes[i];
     }
     return NULL;
+}
+
+/* What must go on while a damaged state waits for an admin: looking, asking, and agreeing. */
+static gboolean changes_state(const ApiRoute *route)
+{
+    static const char *const harmless[] = {"/v1/plan",      "/v1/refresh",       "/v1/verify",
+                                           "/v1/jobs/{id}", "/v1/doctor/accept", NULL};
+    return !g_str_equal(route->method, "GET") && !g_strv_contains(harmless, route->pattern);
+}
+
+gboolean api_may_change(Daemon *daemon, const ApiRoute *route, GError **error)
+{
+    return !changes_state(route) || store_refuse_if_damaged(daemon->store, error);
 }
 
 gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **error)

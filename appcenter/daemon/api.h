@@ -53,6 +53,8 @@ extern const gsize api_n_routes;
 /* The route of a request. NULL with *status 404 or 405. *name (may be NULL) gets the placeholder's value,
  * g_free. */
 const ApiRoute *api_find(const char *method, const char *path, char **name, int *status);
+/* REFUSED: the route changes something, and the state was damaged. */
+gboolean api_may_change(Daemon *daemon, const ApiRoute *route, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean api_is_permitted(const ApiRoute *route, const Peer *peer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What the reader of a body found wrong is the asker's mistake: INVALID, not CORRUPT. */
@@ -67,6 +69,7 @@ gboolean api_post_files(Daemon *daemon, const ApiRequest *request, ApiReply *rep
 gboolean api_delete_job(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_delete_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
+gboolean api_accept_damage(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_delete_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_repository(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);

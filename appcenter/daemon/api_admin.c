@@ -27,6 +27,13 @@ static gboolean app_is_known(Daemon *daemon, const char *name, GError **error)
                                           "%s is neither installed nor offered by a repository", name);
 }
 
+/* An admin has looked at what the restored state says. */
+gboolean api_accept_damage(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    (void)request;
+    return store_damage_set(daemon->store, NULL, error) && done(daemon, reply);
+}
+
 gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
     g_autoptr(JsonReader) reader = json_reader_new(request->body, "hold");

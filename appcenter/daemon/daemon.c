@@ -181,6 +181,10 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
                            .seed = daemon->seed,
                            .since = daemon->clock_start};
     schedule_decide(&facts, now, decision);
+    if (decision->request && !store_refuse_if_damaged(daemon->store, NULL)) {
+        g_clear_pointer(&decision->request, request_free); /* nothing by itself before an admin has looked */
+        decision->wake_at = now + SCHEDULE_MAX_SLEEP_S;
+    }
     return TRUE;
 }
 
@@ -267,7 +271,7 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     daemon->loop = g_main_loop_new(NULL, FALSE);
     daemon->warnings = g_ptr_array_new_with_free_func(g_free);
     daemon->root = root_dir_open(root_path, error);
-    daemon->store = daemon->root ? store_open(daemon->root, error) : NULL;
+    daemon->store = daemon->root ? store_open_or_restore(daemon->root, system_now(), error) : NULL;
     if (!daemon->store || !load_settings(daemon, error))
         return FALSE;
     tell_weaknesses();

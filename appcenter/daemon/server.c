@@ -215,7 +215,8 @@ static enum MHD_Result begin_request(Server *server, struct MHD_Connection *conn
     if (!pending->route)
         return send_refusal(connection, status,
                             status == 405 ? "this path has no such method" : "no such path");
-    if (!api_is_permitted(pending->route, &client->peer, &error))
+    if (!api_is_permitted(pending->route, &client->peer, &error) ||
+        !api_may_change(server->daemon, pending->route, &error))
         return send_error(connection, error);
     if (says_too_much(server, connection, pending->route))
         return send_refusal(connection, 413, "the body is too large");

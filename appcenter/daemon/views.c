@@ -177,7 +177,7 @@ json_t *view_status(Daemon *daemon, GError **error)
     for (guint i = 0; i < daemon->warnings->len; i++)
         json_array_append_new(warnings, json_string(daemon->warnings->pdata[i]));
     return json_pack("{s:s, s:s, s:b, s:O, s:{s:I, s:I, s:I}, s:i, s:{s:s, s:s, s:s}, s:o, s:O, s:o, s:o, "
-                     "s:o, s:{s:i, s:o}, s:O}",
+                     "s:o, s:{s:i, s:o}, s:O, s:b}",
                      "schema", "appctl.status/1", "version", APPCENTER_VERSION, "protected",
                      emergency == 0 && !is_open, "emergencies", emergencies, "updates", "available",
                      (json_int_t)offers->len, "security", (json_int_t)security, "emergency",
@@ -187,7 +187,8 @@ json_t *view_status(Daemon *daemon, GError **error)
                      view_window(daemon, now), "repositories", json_object_get(repositories, "repositories"),
                      "clock", view_clock(daemon, now), "space", view_space(daemon), "job",
                      running ? json_integer(running) : json_null(), "daemon", "pid", (int)getpid(),
-                     "started_at", view_time(daemon->started_at), "warnings", warnings);
+                     "started_at", view_time(daemon->started_at), "warnings", warnings, "read_only",
+                     !store_refuse_if_damaged(daemon->store, NULL));
 }
 
 json_t *view_job(Daemon *daemon, const StoreJob *job)

@@ -22,6 +22,7 @@ json_t *view_holds(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *view_snapshots(Daemon *daemon, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *view_config(const Daemon *daemon);
 json_t *view_repositories(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+json_t *view_doctor(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* appctl.doctor/1 */
 /* Prometheus text; free with g_free. */
 char *view_metrics(Daemon *daemon, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

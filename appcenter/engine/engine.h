@@ -71,6 +71,9 @@ gboolean engine_make_offers(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_R
 /* Is timestamp.json older than max_age_s? Then asks again; a brake pulled meanwhile is seen. */
 gboolean engine_refresh_if_older(Engine *engine, gint64 max_age_s, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* REFUSED while the state was damaged and no admin has looked. */
+gboolean engine_may_change(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What the request means here and now. Holds are respected unless the app is named with a version. CONFLICT, NOT_FOUND,
  * REFUSED, INVALID. The plan has passed plan_check. */
 Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -44,6 +44,8 @@ gboolean engine_kept_is_whole(Engine *engine, const StoreKept *kept);
 /* Snapshots made before then go, of one app or of all. */
 gboolean engine_drop_snapshots(Engine *engine, const char *app_or_null, gint64 made_before,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* After a damage of the state, once: what is installed, by the records of the trees (rebuild.c). */
+gboolean engine_rebuild(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void engine_emit(Engine *engine, const EngineEvent *event);
 gboolean engine_is_cancelled(const Engine *engine);
 

@@ -106,7 +106,8 @@ gboolean engine_tidy(Engine *engine, GError **error)
 gboolean engine_recover(Engine *engine, guint *n, GError **error)
 {
     guint n_recovered = 0;
-    g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
+    g_autoptr(GPtrArray) open =
+        engine_rebuild(engine, error) ? store_txn_open_list(engine->store, error) : NULL;
     if (!open)
         return FALSE;
     for (guint i = open->len; i-- > 0;) { /* the newest first: each one's old world is the one before it */
@@ -121,8 +122,9 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error)
     }
     if (n)
         *n = n_recovered;
-    return clear_staging(engine, error) && clear_partial_snapshots(engine, error) &&
-           engine_tidy(engine, error) && engine_write_registration(engine, NULL, FALSE, error);
+    return clear_staging(engine, error) && volume_records_clear(engine->volume, error) &&
+           clear_partial_snapshots(engine, error) && engine_tidy(engine, error) &&
+           engine_write_registration(engine, NULL, FALSE, error);
 }
 
 /* --- services --- */

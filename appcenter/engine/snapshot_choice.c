@@ -22,6 +22,11 @@ static gboolean measure(const SnapshotSubject *subject, PlanSnapshot scope, Snap
 {
     VolumeCopied found;
     VolumeCopySpec spec = snapshot_spec(scope, subject->manifest, subject->migrates);
+    if (!volume_app_exists(subject->engine->volume,
+                           subject->app)) { /* somebody deleted it: nothing is left to keep */
+        choice->scope = PLAN_SNAPSHOT_NONE;
+        return TRUE;
+    }
     g_auto(Fd) tree = volume_app_open(subject->engine->volume, subject->app, error);
     if (tree < 0 || !volume_measure(tree, &spec, &found, error))
         return FALSE;

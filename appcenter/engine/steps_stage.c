@@ -369,6 +369,13 @@ gboolean walk_unpack_data(Walk *walk, WalkApp *app, int dir_fd, GError **error)
     return package && unpack_data(walk, app, package, dir_fd, error);
 }
 
+/* For the day when the database is lost; it belongs to the tree before that can be switched in. */
+static gboolean write_record(Walk *walk, const WalkApp *app, GError **error)
+{
+    g_autofree char *text = walk_app_record_to_text(app);
+    return volume_record_write(walk->engine->volume, app->stage, text, error);
+}
+
 static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
 {
     g_autofree char *routines = bytes_to_text(app->package->routines);
@@ -381,7 +388,7 @@ static gboolean unpack_archive(Walk *walk, WalkApp *app, GError **error)
     g_clear_pointer(&app->new_manifest, manifest_free);
     app->new_manifest = volume_scan(stage, (const char *const *)app->new_identity->config_files, error);
     g_clear_pointer(&app->package, package_free);
-    return app->new_manifest && walk_record_configs(app, error);
+    return app->new_manifest && walk_record_configs(app, error) && write_record(walk, app, error);
 }
 
 /* A kept tree comes back as it was recorded. */

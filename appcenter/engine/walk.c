@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define RECORD_FORMAT 1
+
 static void walk_app_free(WalkApp *app)
 {
     g_free(app->app);
@@ -377,15 +379,28 @@ static json_t *entry_to_json(const ManifestEntry *entry)
                      entry->is_config);
 }
 
-char *walk_app_tree_to_text(const WalkApp *app)
+static json_t *tree_to_json(const WalkApp *app)
 {
     g_autoptr(json_t) files = json_array();
     for (gsize i = 0; i < manifest_length(app->new_manifest); i++)
         json_array_append_new(files, entry_to_json(manifest_get(app->new_manifest, i)));
     const char *routines = app->new->routines; /* a script may have any bytes, JSON may not */
     g_autofree char *encoded = routines ? g_base64_encode((const guint8 *)routines, strlen(routines)) : NULL;
-    g_autoptr(json_t) document = json_pack("{s:s, s:o, s:O}", "config", app->new->config_text,
-                                           "routines_base64", optional(encoded), "files", files);
+    return json_pack("{s:s, s:o, s:O}", "config", app->new->config_text, "routines_base64", optional(encoded),
+                     "files", files);
+}
+
+char *walk_app_tree_to_text(const WalkApp *app)
+{
+    g_autoptr(json_t) document = tree_to_json(app);
+    return json_to_text(document);
+}
+
+char *walk_app_record_to_text(const WalkApp *app)
+{
+    g_autoptr(json_t) document =
+        json_pack("{s:i, s:o, s:b, s:o}", "format", RECORD_FORMAT, "app", app_to_json(app), "as_dependency",
+                  app->new->as_dependency, "tree", tree_to_json(app));
     return json_to_text(document);
 }
 
@@ -479,4 +494,38 @@ gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal, GEr
         }
     }
     return TRUE;
+}
+
+/* --- records of trees --- */
+
+static WalkApp *parse_record(const json_t *document, GError **error)
+{
+    g_autoptr(JsonReader) reader = json_reader_new((json_t *)document, "record");
+    gboolean has_app = json_reader_integer(reader, "format", RECORD_FORMAT, RECORD_FORMAT) == RECORD_FORMAT &&
+                       json_reader_enter(reader, "app");
+    if (!json_reader_finish(reader, error) || !has_app)
+        return NULL;
+    return read_app(reader, error);
+}
+
+gboolean walk_read_record(Engine *engine, const char *name, GBytes *text, StoreApp **app, Manifest **manifest,
+                          GError **error)
+{
+    Walk walk = {.engine = engine};
+    g_autoptr(json_t) document =
+        json_parse_strict(g_bytes_get_data(text, NULL), g_bytes_get_size(text), 32, TRUE, error);
+    WalkApp *read = document ? parse_record(document, error) : NULL;
+    if (!read)
+        return FALSE;
+    gboolean ok = g_str_equal(read->app, name) ||
+                  error_set(error, APPCENTER_ERROR_CORRUPT, "wanted the record of %s, found that of %s", name,
+                            read->app);
+    ok = ok && load_tree(&walk, read, json_object_get(document, "tree"), error);
+    if (ok) {
+        *app = g_steal_pointer(&read->new);
+        (*app)->as_dependency = json_is_true(json_object_get(document, "as_dependency"));
+        *manifest = g_steal_pointer(&read->new_manifest);
+    }
+    walk_app_free(read);
+    return ok;
 }

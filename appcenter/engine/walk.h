@@ -72,6 +72,10 @@ gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal,
 char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error);
 /* The new tree's manifest and record for the journal, and back. */
 char *walk_app_tree_to_text(const WalkApp *app);
+/* The same with what the catalogue said of it: the tree's record beside the database; and back, as the store has it. */
+char *walk_app_record_to_text(const WalkApp *app);
+gboolean walk_read_record(Engine *engine, const char *name, GBytes *text, StoreApp **app, Manifest **manifest,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The collisions of DATA, for the journal. */
 char *walk_app_beside_to_text(const WalkApp *app);
 

@@ -147,7 +147,7 @@ static gboolean do_plan(Engine *engine, const Job *job, Outcome *outcome, GError
 static gboolean do_change(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     g_autoptr(Request) request = read_request(job, error);
-    if (!request || !engine_recover(engine, NULL, error))
+    if (!request || !engine_recover(engine, NULL, error) || !engine_may_change(engine, error))
         return FALSE;
     outcome->plan = engine_plan(engine, request, error);
     if (!outcome->plan)

@@ -35,7 +35,7 @@ static gboolean check_identity(Database *state, GError **error)
                          "%s: wanted a database of application id %#x, found %#" G_GINT64_MODIFIER "x",
                          state->file, STATE_APPLICATION_ID, application_id);
     if (version < 0 || version > (gint64)G_N_ELEMENTS(migrations))
-        return error_set(error, APPCENTER_ERROR_CORRUPT,
+        return error_set(error, APPCENTER_ERROR_REFUSED, /* no damage: it must not be replaced */
                          "%s: wanted a schema up to %u, found %" G_GINT64_FORMAT
                          " (made by a newer program?)",
                          state->file, (guint)G_N_ELEMENTS(migrations), version);

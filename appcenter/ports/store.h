@@ -18,6 +18,15 @@ typedef struct Store Store;
 
 /* Opens (and creates, migrates, quick_checks) both databases below root. CORRUPT names the file and what is wrong. */
 Store *store_open(const RootDir *root, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for the daemon's start: a state that is not whole is set aside (state.db.damaged-N) and the last good backup
+ * taken, or an empty one where there is none; store_damage tells then. Nobody else may have it open. */
+Store *store_open_or_restore(const RootDir *root, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* *damage: {at, why, restored_from, is_rebuilt, notes[]}, new; NULL where all is well. */
+gboolean store_damage(Store *store, json_t **damage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* NULL: an admin has looked. */
+gboolean store_damage_set(Store *store, json_t *damage, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* REFUSED says what happened and what to do. */
+gboolean store_refuse_if_damaged(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_close(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
 /* Bytes that the state can still grow by: what is free, and the ballast. -1: the system does not say. */

@@ -56,6 +56,17 @@ typedef void (*VolumeFound)(VolumeFinding finding, const char *path, gpointer us
 gboolean volume_verify(int tree_fd, const Manifest *manifest, VolumeFound found, gpointer user_data,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* --- records: what a tree is, beside the database (for the day when that is lost) --- */
+/* Of a staged tree; it stays with the tree wherever that is moved. */
+gboolean volume_record_write(const Volume *volume, const char *stage, const char *text,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of the live tree. NOT_FOUND: nobody wrote one, or that tree is not it. */
+GBytes *volume_record_read(const Volume *volume, const char *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Drops the records of trees that are neither live nor staged nor kept. */
+gboolean volume_records_clear(const Volume *volume, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Names of all live folders that could be an app's; g_strfreev. */
+char **volume_apps(const Volume *volume, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* --- the switch --- */
 typedef struct {
     guint64 live_ino;   /* inode of VOLUME/.qpkg/NAME, 0: absent */
