@@ -16,11 +16,9 @@
 #define TRIGGER_ADMIN  "admin"
 
 static const char *const action_names[] = {
-    [REQUEST_INSTALL] = "install", [REQUEST_UPGRADE] = "upgrade",
-    [REQUEST_REMOVE] = "remove",   [REQUEST_ROLLBACK] = "rollback",
-    [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
-    [REQUEST_REPAIR] = "repair",   [REQUEST_RESTORE] = "restore",
-    [REQUEST_AUTOREMOVE] = "autoremove",
+    [REQUEST_INSTALL] = "install",   [REQUEST_UPGRADE] = "upgrade", [REQUEST_REMOVE] = "remove",
+    [REQUEST_ROLLBACK] = "rollback", [REQUEST_AUTO] = "auto",       [REQUEST_UNDO] = "undo",
+    [REQUEST_REPAIR] = "repair",     [REQUEST_RESTORE] = "restore", [REQUEST_AUTOREMOVE] = "autoremove",
 };
 
 static void request_app_free(RequestApp *app)

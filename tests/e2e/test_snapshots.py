@@ -105,6 +105,9 @@ def test_content_as_of_the_upgrade_comes_back_and_the_newer_is_kept(notes):
     assert (folder / "db").read_text() == "as of 1.0" and not (folder / "albums/b.png").exists()
     assert (folder / "page").read_text() == "page 2.0\n" and box.app(APP)["version"] == "2.0"
     assert (folder / "notes.conf").read_text() == "mine since 2.0\n", "no snapshot had that file"
+    records = box.root / lab.VOLUME / ".qpkg/.appcenter/records"
+    record = json.loads((records / str(folder.stat().st_ino)).read_text())
+    assert "page" in json.dumps(record["tree"]) and "albums" not in json.dumps(record["tree"])
     newer, old = listed(box)
     assert newer["transaction"] == done["id"] and old["id"] == one["id"]
     put_away = snapshots_dir(box) / f"{done['id']}-{APP}"
