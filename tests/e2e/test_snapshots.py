@@ -300,6 +300,27 @@ def test_a_restore_that_does_not_become_healthy_goes_back(notes):
     assert box.sql("SELECT 1 FROM veto") == []
 
 
+def test_snapshots_that_the_state_does_not_know_are_found_again(notes):
+    box, folder = notes("2.0")
+    done = box.json("upgrade", f"{APP}=2.0", "--yes")
+    before, = listed(box)
+    box.stop()
+    db = sqlite3.connect(box.root / "var/lib/appcenter/state.db")
+    db.execute("DELETE FROM snapshot")
+    db.commit()
+    db.close()
+    half = snapshots_dir(box) / f"99-{APP}~"
+    half.mkdir()
+    (half / "db").write_text("as")
+    (snapshots_dir(box) / "what-is-this").mkdir()
+    box.start()
+    one, = lab.wait_for("the recovery", lambda: listed(box), 20)
+    assert (one["app"], one["transaction"], one["version"]) == (APP, done["id"], "unknown")
+    assert one["files"] == before["files"] and not half.exists()
+    box.ctl("snapshot", "restore", str(one["id"]), "--yes")
+    assert (folder / "db").read_text() == "as of 1.0"
+
+
 def test_state_of_the_schema_before_is_taken_over(make_nas, nas):
     nas.stop()
     db = sqlite3.connect(nas.root / "var/lib/appcenter/state.db")
