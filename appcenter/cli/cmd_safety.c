@@ -30,10 +30,10 @@ static void print_app(const json_t *app)
     putchar('\n');
     json_array_foreach(json_object_get(app, "findings"), i, one)
     {
-        if (!is_damage(render_string(one, "finding")))
-            continue;
-        printf("  %-8s %s\n", render_string(one, "finding"), render_string(one, "path"));
-        named++;
+        const char *finding = render_string(one, "finding");
+        if (is_damage(finding) || g_str_equal(finding, "config"))
+            printf("  %-8s %s\n", finding, render_string(one, "path"));
+        named += is_damage(finding);
     }
     if (named < damage)
         printf("  and %" G_GINT64_FORMAT " more\n", damage - named);

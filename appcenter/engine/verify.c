@@ -1,6 +1,8 @@
 /* verify.c - installed apps compared with what was recorded of them. */
 #include "engine/internal.h"
 
+#include <fcntl.h>
+
 #define NAMED_MAX 200 /* of each app's findings; the rest is counted */
 
 static const char *const finding_names[] = {[VOLUME_FOUND_MISSING] = "missing",
@@ -23,13 +25,19 @@ static void note(VolumeFinding finding, const char *path, gpointer user_data)
                               json_pack("{s:s, s:s}", "path", path, "finding", finding_names[finding]));
 }
 
-/* Config files elsewhere are the owner's as soon as they are there. */
+/* Config files elsewhere: edited is the owner's right, gone is not. */
 static void note_configs_elsewhere(const Engine *engine, const Manifest *manifest, Findings *findings)
 {
     for (gsize i = 0; i < manifest_length(manifest); i++) {
         const ManifestEntry *entry = manifest_get(manifest, i);
-        if (entry->path[0] == '/' && !root_dir_exists(engine->root, entry->path))
+        if (entry->path[0] != '/')
+            continue;
+        g_auto(Fd) fd = root_dir_openat(engine->root, entry->path, O_RDONLY | O_NONBLOCK, 0, NULL);
+        g_autofree char *sha256 = fd < 0 ? NULL : digest_hex_of_fd(DIGEST_SHA256, fd, 0, -1, NULL);
+        if (fd < 0)
             note(VOLUME_FOUND_MISSING, entry->path, findings);
+        else if (g_strcmp0(sha256, entry->sha256) != 0)
+            note(VOLUME_FOUND_CONFIG, entry->path, findings);
     }
 }
 

@@ -201,11 +201,10 @@ static gboolean open_control(Package *package, GError **error)
     return package->config != NULL;
 }
 
-/* QDK's name for it, in this order: what the header checks for; what the caller was told; any machine, if it checks none. */
+/* What the header checks for; any machine, if it checks none; and only where nobody knows that check, what was told. */
 static gboolean settle_arch(Package *package, const char *told, GError **error)
 {
-    const QpkgLayout *layout = package->layout;
-    package->arch = g_strdup(layout->has_check && layout->arch ? layout->arch : told ? told : layout->arch);
+    package->arch = g_strdup(package->layout->arch ? package->layout->arch : told);
     return package->arch ||
            error_set(error, APPCENTER_ERROR_CORRUPT,
                      "header: a check of the machine that is none of QDK's; tell its architecture (--arch)");

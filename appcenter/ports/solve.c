@@ -362,6 +362,7 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     case REQUEST_RESTORE:
         break;
     }
-    error_set(error, APPCENTER_ERROR_INTERNAL, "wanted a request to solve, found one that the solver has no part in");
+    error_set(error, APPCENTER_ERROR_INTERNAL,
+              "wanted a request to solve, found one that the solver has no part in");
     return NULL;
 }

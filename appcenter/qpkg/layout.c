@@ -184,11 +184,11 @@ static gboolean scan_lines(Header *header, const char *text, gsize len, GError *
 /* A check that QDK does not write is no reason to refuse: the architecture can be told. */
 static void arch_from_header(const Header *header, QpkgLayout *layout)
 {
-    layout->has_check = header->machine || header->rejected_platform;
+    gboolean has_check = header->machine || header->rejected_platform;
     const char *known = header->machine && header->rejected_platform
                             ? qpkg_arch_of_check(header->machine, header->rejected_platform)
                             : NULL;
-    layout->arch = g_strdup(layout->has_check ? known : "all");
+    layout->arch = g_strdup(has_check ? known : "all");
 }
 
 static gboolean read_header(int fd, QpkgLayout *layout, GError **error)

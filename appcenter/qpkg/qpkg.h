@@ -29,7 +29,6 @@ typedef struct {
     gint64 area_bytes;    /* A, at N; 0 when absent */
     QpkgCompression compression;
     char *arch;      /* from the header's check; NULL when that is none of QDK's, "all" when it has none */
-    gboolean has_check; /* the header looks at the machine */
     GArray *records; /* QpkgRecord, in file order */
     char tail_model[11], tail_firmware[11], tail_name[21], tail_version[11]; /* trimmed */
     gboolean tail_size_matches; /* the encrypt field fits the file size */

@@ -416,6 +416,12 @@ def test_config_files_elsewhere_are_on_record(box, install):
     recorded = box.sql("SELECT path, sha256 FROM app_file WHERE is_config ORDER BY path")
     one = hashlib.sha256(b"one").hexdigest()
     assert recorded == [(INI, one), ("notes.conf", one)]
+    mine = next(path for path in (box.root / "etc/config").iterdir() if path.name == "notes.ini")
+    assert box.ctl("verify", "Notes").stdout.count("/etc/config/") == 0
+    mine.write_text("mine")
+    assert "config   /etc/config/notes.ini" in box.ctl("verify", "Notes").stdout
+    mine.unlink()
+    assert "missing  /etc/config/notes.ini" in box.ctl("verify", "Notes", expect=1).stdout
 
 
 @pytest.mark.parametrize("path", ["/etc/config/qpkg.conf", "/etc/appcenter/appcenter.conf", "/var/lib/appcenter/state.db"])

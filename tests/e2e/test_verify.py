@@ -52,6 +52,7 @@ def test_what_the_user_did_is_no_damage(box):
     app = verify(box)["QVPN"]
     assert app["ok"] and (app["config"], app["missing"], app["changed"]) == (1, 0, 0)
     assert ("etc/qvpn.conf", "config") in findings(app) and ("photos", "extra") in findings(app)
+    assert "config   etc/qvpn.conf" in box.ctl("verify").stdout
     assert not any(path.startswith("photos/") for path, _ in findings(app))  # what is the user's is not looked into
 
 

@@ -27,7 +27,7 @@ static const Line lines[] = {
     {"update", NULL, "refresh asks the repositories, upgrade installs", NULL},
     {"upgarde", NULL, "did you mean upgrade?", NULL},
     {"statsu", NULL, "did you mean status?", NULL},
-    {"doctor", NULL, "no command \"doctor\"", NULL},
+    {"doctr", NULL, "no command \"doctr\"", NULL},
     {"frobnicate", NULL, "see appctl --help", NULL},
     {"", NULL, "what shall be done?", NULL},
     {"--json", NULL, "what shall be done?", NULL},
