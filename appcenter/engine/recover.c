@@ -78,18 +78,52 @@ static gboolean clear_removed(Engine *engine, GError **error)
     return kept != NULL;
 }
 
-/* Snapshots that never became whole. What has a name and no row (an older state.db was put back) stays: it may hold what is
- * nowhere else. */
-static gboolean clear_partial_snapshots(Engine *engine, GError **error)
+static gboolean is_known(const GPtrArray *snapshots, const char *tree)
+{
+    for (guint i = 0; i < snapshots->len; i++)
+        if (g_str_equal(((StoreSnapshot *)snapshots->pdata[i])->tree, tree))
+            return TRUE;
+    return FALSE;
+}
+
+/* An older state.db was put back: what it does not know may hold what is nowhere else, and gets its time from now on. */
+static gboolean record_snapshot(Engine *engine, const char *tree, GError **error)
+{
+    VolumeCopied found;
+    const char *app = strchr(tree, '-');
+    VolumeCopySpec all = {.what = VOLUME_COPY_ALL};
+    if (txn_of_stage(tree) == 0 || !app_name_is_valid(app + 1))
+        return TRUE; /* not ours */
+    g_auto(Fd) fd = volume_snapshot_open(engine->volume, tree, error);
+    if (fd < 0 || !volume_measure(fd, &all, &found, error))
+        return FALSE;
+    StoreSnapshot row = {.app = (char *)app + 1,
+                         .version = (char *)"unknown",
+                         .tree = (char *)tree,
+                         .txn_id = txn_of_stage(tree),
+                         .made_at = engine_now(engine),
+                         .size_bytes = found.bytes,
+                         .files = found.files,
+                         .is_whole = TRUE};
+    log_warning("recover", "snapshot %s was not recorded, and is now", tree);
+    return store_snapshot_add(engine->store, &row, error);
+}
+
+/* Those that never became whole go. */
+static gboolean settle_snapshots(Engine *engine, GError **error)
 {
     g_autoptr(GPtrArray) open = store_txn_open_list(engine->store, error);
-    g_auto(GStrv) names = open ? volume_snapshot_names(engine->volume, error) : NULL;
+    g_autoptr(GPtrArray) known = open ? store_snapshots(engine->store, NULL, error) : NULL;
+    g_auto(GStrv) names = known ? volume_snapshot_names(engine->volume, error) : NULL;
     for (char **name = names; name && *name; name++) {
         gsize len = strlen(*name);
-        if ((*name)[len - 1] != '~' || is_open(open, txn_of_stage(*name)))
+        gboolean is_partial = (*name)[len - 1] == '~';
+        if (is_open(open, txn_of_stage(*name)) || (!is_partial && is_known(known, *name)))
             continue;
-        (*name)[len - 1] = '\0';
-        if (!volume_snapshot_drop_partial(engine->volume, *name, error))
+        if (is_partial)
+            (*name)[len - 1] = '\0';
+        if (!(is_partial ? volume_snapshot_drop_partial(engine->volume, *name, error)
+                         : record_snapshot(engine, *name, error)))
             return FALSE;
     }
     return names != NULL;
@@ -123,7 +157,7 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error)
     if (n)
         *n = n_recovered;
     return clear_staging(engine, error) && volume_records_clear(engine->volume, error) &&
-           clear_partial_snapshots(engine, error) && engine_tidy(engine, error) &&
+           settle_snapshots(engine, error) && engine_tidy(engine, error) &&
            engine_write_registration(engine, NULL, FALSE, error);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "engine/walk.h"
 
+#define CHEAP_FILES_MAX 100000 /* more take the app down for many seconds, shared blocks or not */
+
 void snapshot_choice_clear(SnapshotChoice *choice)
 {
     g_clear_pointer(&choice->why_not, g_free);
@@ -57,7 +59,8 @@ static gboolean choose_named(const SnapshotSubject *subject, SnapshotChoice *cho
 {
     choice->scope = PLAN_SNAPSHOT_NONE;
     choice->bytes = choice->copy_bytes = 0;
-    if (!subject->migrates || !*subject->migrates)
+    if (!subject->migrates || !*subject->migrates ||
+        !volume_app_exists(subject->engine->volume, subject->app))
         return TRUE;
     return measure(subject, PLAN_SNAPSHOT_NAMED, choice, error) &&
            (has_room(subject, choice) || no_space(subject, choice, "what it converts", error));
@@ -68,8 +71,15 @@ static gboolean choose_whole(const SnapshotSubject *subject, SnapshotChoice *cho
 {
     const SettingsValues *settings = settings_values(subject->engine->settings);
     gboolean must = settings->snapshot == SNAPSHOT_REQUIRED && !*settings->snapshot_command;
-    if (!measure(subject, PLAN_SNAPSHOT_WHOLE, choice, error))
+    g_autoptr(GError) failed = NULL;
+    if (!measure(subject, PLAN_SNAPSHOT_WHOLE, choice, &failed) && must) {
+        g_propagate_error(error, g_steal_pointer(&failed));
         return FALSE;
+    }
+    if (failed) {
+        choice->why_not = g_strdup(failed->message);
+        return choose_named(subject, choice, error);
+    }
     if (choice->copy_bytes > settings->data_copy_max_bytes) {
         g_autofree char *size = units_format_size(choice->copy_bytes);
         g_autofree char *limit = units_format_size(settings->data_copy_max_bytes);
@@ -77,6 +87,10 @@ static gboolean choose_whole(const SnapshotSubject *subject, SnapshotChoice *cho
                                           size, limit, settings->volume);
         if (must)
             return error_set(error, APPCENTER_ERROR_REFUSED, "a snapshot is required: %s", choice->why_not);
+        return choose_named(subject, choice, error);
+    }
+    if (choice->files > CHEAP_FILES_MAX && !must) {
+        choice->why_not = g_strdup_printf("its data is %" G_GINT64_FORMAT " files", choice->files);
         return choose_named(subject, choice, error);
     }
     if (has_room(subject, choice))

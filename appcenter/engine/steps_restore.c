@@ -35,11 +35,28 @@ static gboolean bring_content(Walk *walk, WalkApp *app, int stage_fd, GError **e
     return volume_stage_drop(volume, app->extract, error);
 }
 
+/* What is installed stays the same: what was written of the live tree beside the database holds for the new one. */
+static gboolean hand_record_on(Walk *walk, const WalkApp *app, GError **error)
+{
+    const Volume *volume = walk->engine->volume;
+    g_autoptr(GError) failed = NULL;
+    g_autoptr(GBytes) record = volume_record_read(volume, app->app, &failed);
+    if (!record && error_kind(failed) == APPCENTER_ERROR_NOT_FOUND)
+        return TRUE; /* installed before there were records */
+    if (!record) {
+        g_propagate_error(error, g_steal_pointer(&failed));
+        return FALSE;
+    }
+    g_autofree char *text = g_strndup(g_bytes_get_data(record, NULL), g_bytes_get_size(record));
+    return volume_record_write(volume, app->stage, text, error);
+}
+
 /* The manifest of the new tree names all that is in it: the way back then carries only what was written meanwhile. */
 gboolean walk_restore_unpack(Walk *walk, WalkApp *app, GError **error)
 {
     g_auto(Fd) stage = volume_stage_create(walk->engine->volume, app->stage, error);
     if (stage < 0 || !copy_package(walk, app, stage, error) || !bring_content(walk, app, stage, error) ||
+        !hand_record_on(walk, app, error) ||
         !walk_app_set_new(walk, app, app->old->config_text, app->old->routines, error))
         return FALSE;
     g_clear_pointer(&app->new_manifest, manifest_free);

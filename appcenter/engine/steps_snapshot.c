@@ -130,7 +130,8 @@ gboolean step_snapshot_back(Walk *walk, WalkApp *app, GError **error)
     const Volume *volume = walk->engine->volume;
     char **migrates = migrates_of(app);
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    if (migrates && *migrates) {
+    g_auto(Fd) snapshot = volume_snapshot_open(volume, app->stage, NULL);
+    if (snapshot >= 0 && migrates && *migrates) {
         g_auto(Fd) live = volume_app_open(volume, app->app, error);
         if (live < 0 ||
             !volume_snapshot_put_back(volume, live, app->stage, (const char *const *)migrates, notes, error))

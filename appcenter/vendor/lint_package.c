@@ -55,6 +55,7 @@ static const char *const known_keys[] = {"QPKG_NAME",
                                          "QDK_*",
                                          "QNAP_*",
                                          "APPCENTER_HEALTH",
+                                         "APPCENTER_MIGRATES",
                                          NULL};
 
 static gboolean key_is_known(const char *key)

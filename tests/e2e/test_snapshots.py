@@ -105,6 +105,9 @@ def test_content_as_of_the_upgrade_comes_back_and_the_newer_is_kept(notes):
     assert (folder / "db").read_text() == "as of 1.0" and not (folder / "albums/b.png").exists()
     assert (folder / "page").read_text() == "page 2.0\n" and box.app(APP)["version"] == "2.0"
     assert (folder / "notes.conf").read_text() == "mine since 2.0\n", "no snapshot had that file"
+    records = box.root / lab.VOLUME / ".qpkg/.appcenter/records"
+    record = json.loads((records / str(folder.stat().st_ino)).read_text())
+    assert "page" in json.dumps(record["tree"]) and "albums" not in json.dumps(record["tree"])
     newer, old = listed(box)
     assert newer["transaction"] == done["id"] and old["id"] == one["id"]
     put_away = snapshots_dir(box) / f"{done['id']}-{APP}"
@@ -199,6 +202,25 @@ def test_required_refuses_before_anything_stops(notes):
     assert len(listed(box)) == 1
 
 
+def test_what_cannot_be_copied_is_told_and_keeps_no_upgrade_back(notes):
+    box, folder = notes("2.0")
+    deep = folder / "albums"
+    for _ in range(230):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "x.png").write_bytes(b"x")
+    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert "no snapshot of its data" in told(box) and "deep" in told(box)
+    assert (deep / "x.png").read_bytes() == b"x" and list(snapshots_dir(box).iterdir()) == []
+
+
+def test_an_app_whose_folder_is_gone_is_upgraded_all_the_same(notes):
+    box, folder = notes("5.0")
+    shutil.rmtree(folder)
+    box.ctl("upgrade", f"{APP}=5.0", "--yes")
+    assert box.app(APP)["version"] == "5.0" and listed(box) == []
+
+
 COMMAND = """#!/bin/sh
 echo "$APPCENTER_TRANSACTION $APPCENTER_APPS $APPCENTER_VOLUME" >> "$0.calls"
 cat > "$0.input"
@@ -276,6 +298,27 @@ def test_a_restore_that_does_not_become_healthy_goes_back(notes):
     assert {p.name for p in folder.iterdir() if ".local" in p.name or ".newer" in p.name} == set(), done.stderr
     assert [s["id"] for s in listed(box)] == [one["id"]]
     assert box.sql("SELECT 1 FROM veto") == []
+
+
+def test_snapshots_that_the_state_does_not_know_are_found_again(notes):
+    box, folder = notes("2.0")
+    done = box.json("upgrade", f"{APP}=2.0", "--yes")
+    before, = listed(box)
+    box.stop()
+    db = sqlite3.connect(box.root / "var/lib/appcenter/state.db")
+    db.execute("DELETE FROM snapshot")
+    db.commit()
+    db.close()
+    half = snapshots_dir(box) / f"99-{APP}~"
+    half.mkdir()
+    (half / "db").write_text("as")
+    (snapshots_dir(box) / "what-is-this").mkdir()
+    box.start()
+    one, = lab.wait_for("the recovery", lambda: listed(box), 20)
+    assert (one["app"], one["transaction"], one["version"]) == (APP, done["id"], "unknown")
+    assert one["files"] == before["files"] and not half.exists()
+    box.ctl("snapshot", "restore", str(one["id"]), "--yes")
+    assert (folder / "db").read_text() == "as of 1.0"
 
 
 def test_state_of_the_schema_before_is_taken_over(make_nas, nas):
@@ -411,19 +454,22 @@ def test_where_blocks_are_shared_any_size_is_kept_at_no_cost(vendor, web, archiv
 
 # --- space ---
 
-def test_the_copy_counts_as_space_and_the_refusal_names_volume_need_and_have(notes):
-    box, folder = notes("2.0")
+@pytest.mark.parametrize("version, big, mode", [("2.0", "film", "auto"), ("5.0", "db", "off")])
+def test_the_copy_counts_as_space_and_the_refusal_names_volume_need_and_have(notes, version, big, mode):
+    box, folder = notes(version, safety__snapshot=mode)
     if shares_blocks(folder):
         pytest.skip("the file system here shares blocks")
-    (folder / "film").write_bytes(os.urandom(30 << 20))
+    (folder / big).write_bytes(os.urandom(100 << 20))
     free = os.statvfs(folder)
-    reserve = free.f_bavail * free.f_frsize - (20 << 20)
+    reserve = free.f_bavail * free.f_frsize - (60 << 20)  # others may write and delete here meanwhile
     config = box.root / "etc/appcenter/appcenter.conf"
     config.write_text(config.read_text().replace("reserve = 1M", f"reserve = {reserve}"))
-    refused = box.ctl("upgrade", f"{APP}=2.0", "--yes", expect=6).stderr
+    refused = box.ctl("upgrade", f"{APP}={version}", "--yes", expect=6).stderr
     assert f"/{lab.VOLUME}: need " in refused and " in reserve, have " in refused and " free" in refused
-    (folder / "film").unlink()
-    box.ctl("upgrade", f"{APP}=2.0", "--yes")
+    assert "STOP" not in all_steps(box, box.json("history")["transactions"][0]["id"])
+    config.write_text(config.read_text().replace(f"reserve = {reserve}", "reserve = 1M"))
+    box.ctl("upgrade", f"{APP}={version}", "--yes")
+    assert len(listed(box)) == 1
 
 
 # --- later ---
