@@ -88,6 +88,7 @@ gboolean cmd_audit(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_list(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_add(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_repo_remove(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_config_set(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_config_show(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_completion(Cli *cli, int *exit_code, GError **error);
 

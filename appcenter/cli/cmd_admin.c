@@ -95,6 +95,20 @@ gboolean cmd_repo_remove(Cli *cli, int *exit_code, GError **error)
     return TRUE;
 }
 
+gboolean cmd_config_set(Cli *cli, int *exit_code, GError **error)
+{
+    (void)exit_code;
+    g_autoptr(json_t) setting = json_pack("{s:s, s:s}", "name", cli->words[0], "value", cli->words[1]);
+    g_autoptr(json_t) answer = client_request(cli->client, "PUT", "/v1/config", setting, error);
+    if (!answer)
+        return FALSE;
+    if (cli_has(cli, "json"))
+        render_json(setting);
+    else if (!cli_has(cli, "quiet"))
+        printf("%s = %s\n", cli->words[0], cli->words[1]);
+    return TRUE;
+}
+
 gboolean cmd_config_show(Cli *cli, int *exit_code, GError **error)
 {
     (void)exit_code;

@@ -122,6 +122,8 @@ const CliCommand cli_commands[] = {
      cmd_repo_add},
     {"repo remove", "NAME", "forget a repository; its apps stay", 1, 1, NULL, FALSE, cmd_repo_remove},
     {"config show", "", "every setting and its value", 0, 0, config_show_options, FALSE, cmd_config_show},
+    {"config set", "KEY VALUE", "change one setting in appcenter.conf; comments stay", 2, 2, NULL, FALSE,
+     cmd_config_set},
     {"completion bash", "", "completion script for bash", 0, 0, NULL, FALSE, cmd_completion},
     {NULL, NULL, NULL, 0, 0, NULL, FALSE, NULL},
 };

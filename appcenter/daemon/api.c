@@ -193,6 +193,7 @@ const ApiRoute api_routes[] = {
     {"DELETE", "/v1/skips", PEER_GROUP, API_BODY_NONE, api_delete_skip},
     {"GET", "/v1/snapshots", PEER_GROUP, API_BODY_NONE, get_snapshots},
     {"GET", "/v1/config", PEER_GROUP, API_BODY_NONE, get_config},
+    {"PUT", "/v1/config", PEER_ROOT, API_BODY_JSON, api_put_setting},
     {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories},
     {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository},
     {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository},

@@ -69,6 +69,7 @@ gboolean api_post_files(Daemon *daemon, const ApiRequest *request, ApiReply *rep
 gboolean api_delete_job(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_delete_hold(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
+gboolean api_put_setting(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_accept_damage(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_put_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);
 gboolean api_delete_skip(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/api.h"
+#include "daemon/run.h"
 
 #define API_MAX_ROOT_BYTES 512000
 
@@ -25,6 +26,17 @@ static gboolean app_is_known(Daemon *daemon, const char *name, GError **error)
         return FALSE;
     return releases->len > 0 || error_set(error, APPCENTER_ERROR_NOT_FOUND,
                                           "%s is neither installed nor offered by a repository", name);
+}
+
+gboolean api_put_setting(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    g_autoptr(JsonReader) reader = json_reader_new(request->body, "setting");
+    const char *name = json_reader_string(reader, "name", 100);
+    const char *value = json_reader_string(reader, "value", 4000);
+    if (!api_body_finish(reader, error) || !system_set_setting(daemon->root, name, value, error))
+        return FALSE;
+    daemon_reload(daemon);
+    return done(daemon, reply);
 }
 
 /* An admin has looked at what the restored state says. */

@@ -72,4 +72,7 @@ typedef struct {
 /* i from 0; FALSE past the end. Strings live as long as settings. */
 gboolean settings_view(const Settings *settings, gsize i, SettingView *view);
 
+/* A configuration file's text with one value changed: in its place, or at the end of its section. Nothing is checked; g_free. */
+char *settings_edit_text(const char *text, const char *section, const char *key, const char *value);
+
 #endif

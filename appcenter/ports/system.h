@@ -25,6 +25,10 @@ gboolean system_space(int fd, SystemSpace *space, GError **error) G_GNUC_WARN_UN
  * names file and line. warnings: char*, may be NULL. */
 Settings *system_load_settings(const RootDir *root, GPtrArray *warnings,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Sets one value in appcenter.conf; comments stay. name: "updates.security", or the key alone where it is in one section only.
+ * INVALID for no such setting, CORRUPT for a value that it cannot have, REFUSED when a drop-in sets it later. */
+gboolean system_set_setting(const RootDir *root, const char *name, const char *value,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
     char *name;

@@ -47,6 +47,19 @@ static gboolean apply_file(const RootDir *root, const char *file, Settings *sett
     return settings_apply_text(settings, file, data != NULL ? data : "", len, warnings, error);
 }
 
+/* Takes settings, with appcenter.conf in them. */
+static Settings *add_drop_ins(const RootDir *root, Settings *taken, GPtrArray *warnings, GError **error)
+{
+    g_autoptr(Settings) settings = taken;
+    g_auto(GStrv) names = list_config_files(root, CONFIG_DIR "/" DROP_INS, error);
+    for (gsize i = 0; names != NULL && names[i] != NULL; i++) {
+        g_autofree char *file = g_strdup_printf(DROP_INS "/%s", names[i]);
+        if (!apply_file(root, file, settings, warnings, error))
+            return NULL;
+    }
+    return names != NULL && settings_check(settings, error) ? g_steal_pointer(&settings) : NULL;
+}
+
 Settings *system_load_settings(const RootDir *root, GPtrArray *warnings, GError **error)
 {
     g_autoptr(Settings) settings = settings_new();
@@ -56,13 +69,68 @@ Settings *system_load_settings(const RootDir *root, GPtrArray *warnings, GError 
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
-    g_auto(GStrv) names = list_config_files(root, CONFIG_DIR "/" DROP_INS, error);
-    for (gsize i = 0; names != NULL && names[i] != NULL; i++) {
-        g_autofree char *file = g_strdup_printf(DROP_INS "/%s", names[i]);
-        if (!apply_file(root, file, settings, warnings, error))
-            return NULL;
+    return add_drop_ins(root, g_steal_pointer(&settings), warnings, error);
+}
+
+/* --- one value --- */
+
+static gboolean find_setting(const Settings *settings, const char *name, SettingView *found, GError **error)
+{
+    guint n = 0;
+    SettingView view;
+    for (gsize i = 0; settings_view(settings, i, &view); i++) {
+        g_autofree char *whole = g_strdup_printf("%s.%s", view.section, view.key);
+        if (strcmp(name, whole) != 0 && strcmp(name, view.key) != 0)
+            continue;
+        *found = view;
+        n++;
     }
-    return names != NULL && settings_check(settings, error) ? g_steal_pointer(&settings) : NULL;
+    return n == 1 || error_set(error, APPCENTER_ERROR_INVALID,
+                               n == 0 ? "no setting \"%s\"; see appctl config show"
+                                      : "\"%s\" is in several sections: wanted SECTION.KEY",
+                               name);
+}
+
+static char *read_settings_file(const RootDir *root, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GBytes) bytes = root_dir_read(root, CONFIG_DIR "/" SETTINGS_FILE, CONFIG_BYTES_MAX, &failure);
+    if (bytes != NULL)
+        return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    if (error_kind(failure) == APPCENTER_ERROR_NOT_FOUND)
+        return g_strdup("");
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
+/* What the files would mean with that text in the place of appcenter.conf. */
+static gboolean check_edited(const RootDir *root, const char *text, const char *name, GError **error)
+{
+    SettingView after;
+    g_autoptr(Settings) edited = settings_new();
+    if (!settings_apply_text(edited, SETTINGS_FILE, text, strlen(text), NULL, error))
+        return FALSE;
+    g_autoptr(Settings) whole = add_drop_ins(root, g_steal_pointer(&edited), NULL, error);
+    if (whole == NULL || !find_setting(whole, name, &after, error))
+        return FALSE;
+    return !g_str_has_prefix(after.origin, DROP_INS) ||
+           error_set(error, APPCENTER_ERROR_REFUSED, "%s is set later by %s: change it there", name,
+                     after.origin);
+}
+
+gboolean system_set_setting(const RootDir *root, const char *name, const char *value, GError **error)
+{
+    SettingView found;
+    g_autoptr(Settings) defaults = settings_new();
+    if (strpbrk(value, "\r\n") != NULL)
+        return error_set(error, APPCENTER_ERROR_INVALID, "%s: wanted a value on one line", name);
+    g_autofree char *text =
+        find_setting(defaults, name, &found, error) ? read_settings_file(root, error) : NULL;
+    if (text == NULL)
+        return FALSE;
+    g_autofree char *edited = settings_edit_text(text, found.section, found.key, value);
+    return check_edited(root, edited, name, error) && root_dir_make_dirs(root, CONFIG_DIR, 0755, error) &&
+           root_dir_write_atomic(root, CONFIG_DIR "/" SETTINGS_FILE, edited, strlen(edited), 0644, error);
 }
 
 /* --- repositories --- */

@@ -43,7 +43,8 @@ static void test_each_role_may_what_the_matrix_says(void)
         "GET /v1/system;GET /v1/apps;GET /v1/apps/{name};GET /v1/apps/{name}/why;GET /v1/search;"
         "GET /metrics;";
     static const char root[] =
-        "POST /v1/files;PUT /v1/repositories;DELETE /v1/repositories/{name};POST /v1/doctor/accept;";
+        "POST /v1/files;PUT /v1/repositories;DELETE /v1/repositories/{name};POST /v1/doctor/accept;"
+        "PUT /v1/config;";
     for (gsize i = 0; i < api_n_routes; i++) {
         g_autofree char *name = g_strdup_printf("%s %s;", api_routes[i].method, api_routes[i].pattern);
         gboolean may[N_LEVELS] = {strstr(any, name) != NULL, strstr(root, name) == NULL, TRUE};
