@@ -59,6 +59,7 @@ gboolean cmd_list(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_search(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_info(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_check(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_why_not(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_why(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_next(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_refresh(Cli *cli, int *exit_code, GError **error);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/follow.h"
 #include "cli/render.h"
+#include "model/model.h"
 
 #define EXIT_UPDATES   100
 #define EXIT_SECURITY  101
@@ -320,12 +322,8 @@ gboolean cmd_check(Cli *cli, int *exit_code, GError **error)
     return TRUE;
 }
 
-gboolean cmd_why(Cli *cli, int *exit_code, GError **error)
+static gboolean show_explanation(Cli *cli, const json_t *explanation)
 {
-    (void)exit_code;
-    g_autoptr(json_t) explanation = get_app(cli, cli->words[0], "/why", error);
-    if (!explanation)
-        return FALSE;
     if (cli_has(cli, "json")) {
         render_json(explanation);
         return TRUE;
@@ -335,14 +333,63 @@ gboolean cmd_why(Cli *cli, int *exit_code, GError **error)
     const char *app = render_string(explanation, "app");
     if (json_array_size(json_object_get(explanation, "problems")) == 0)
         printf("%s %s is the newest that is offered\n", app, render_string(explanation, "installed"));
+    const char *installed = render_string(explanation, "installed");
     json_array_foreach(json_object_get(explanation, "problems"), i, one)
-        printf("%s %s -> %s: %s\n", app, render_string(explanation, "installed"),
+        printf("%s %s%s%s: %s\n", app, installed, *installed ? " -> " : "",
                render_string(explanation, "version"), render_string(one, "message"));
     json_array_foreach(json_object_get(explanation, "solutions"), i, one)
     {
         g_autofree char *steps = render_list(one);
         printf("  to change that: %s\n", steps);
     }
+    return TRUE;
+}
+
+gboolean cmd_why(Cli *cli, int *exit_code, GError **error)
+{
+    (void)exit_code;
+    g_autoptr(json_t) explanation = get_app(cli, cli->words[0], "/why", error);
+    return explanation && show_explanation(cli, explanation);
+}
+
+/* What would happen if it were asked for: the plan, or what speaks against one. */
+static json_t *explain_wish(Cli *cli, const char *name, const char *version, GError **error)
+{
+    g_autoptr(json_t) result = NULL;
+    g_autoptr(json_t) body = json_pack("{s:s, s:[{s:s, s:s?}], s:{s:b}}", "action", "install", "apps", "name",
+                                       name, "version", version, "options", "allow_downgrade", 1);
+    if (!follow_post(cli, "/v1/plan", body, FALSE, &result, error))
+        return NULL;
+    const char *code = render_string(result, "code"), *message = render_string(result, "message");
+    AppcenterError kind = error_kind_from_code(code);
+    gboolean is_fine = g_str_equal(code, "ok");
+    if (!is_fine && kind != APPCENTER_ERROR_CONFLICT && kind != APPCENTER_ERROR_REFUSED) {
+        error_set(error, kind, "%s", message);
+        return NULL;
+    }
+    json_t *problems = json_array();
+    if (!is_fine)
+        json_array_append_new(problems, json_pack("{s:s, s:s}", "rule", code, "message", message));
+    return json_pack("{s:s, s:s, s:s?, s:o, s:[]}", "schema", "appctl.explanation/1", "app", name, "version",
+                     version, "problems", problems, "solutions");
+}
+
+gboolean cmd_why_not(Cli *cli, int *exit_code, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(cli->words[0], "=", 2);
+    if (!app_name_is_valid(parts[0]) || (parts[1] && !version_is_valid(parts[1])))
+        return error_set(error, APPCENTER_ERROR_INVALID, "wanted APP or APP=VERSION, found \"%s\"",
+                         cli->words[0]);
+    g_autoptr(GError) unknown = NULL;
+    g_autoptr(json_t) installed = get_app(cli, parts[0], "", &unknown);
+    if (installed && !parts[1])
+        return cmd_why(cli, exit_code, error);
+    g_autoptr(json_t) explanation = explain_wish(cli, parts[0], parts[1], error);
+    if (!explanation)
+        return FALSE;
+    if (json_array_size(json_object_get(explanation, "problems")) > 0 || cli_has(cli, "json"))
+        return show_explanation(cli, explanation);
+    printf("nothing speaks against it: appctl install %s\n", cli->words[0]);
     return TRUE;
 }
 

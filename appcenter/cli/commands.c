@@ -81,7 +81,7 @@ const CliCommand cli_commands[] = {
     {"info", "APP", "all about one app", 1, 1, NULL, FALSE, cmd_info},
     {"check", "", "exit 100, 101 or 103 when updates wait", 0, 0, NULL, FALSE, cmd_check},
     {"why", "APP", "why its update is not installed yet", 1, 1, NULL, FALSE, cmd_why},
-    {"why-not", "APP", "why its update is not installed yet", 1, 1, NULL, FALSE, cmd_why},
+    {"why-not", "APP[=VERSION]", "what speaks against installing it", 1, 1, NULL, FALSE, cmd_why_not},
     {"next", "", "what will happen by itself, and when", 0, 0, NULL, FALSE, cmd_next},
     {"refresh", "", "ask the repositories now", 0, 0, NULL, TRUE, cmd_refresh},
     {"install", "APP[=VERSION]|FILE.qpkg...", "install apps with what they need", 1, MANY, install_options,

@@ -127,3 +127,19 @@ def test_a_script_that_goes_back_says_that_it_means_it(session, vendor, box):
     assert box.app("QVPN")["version"] == "3.0"
     box.ctl("rollback", "QVPN")  # to 3.1, which is forward
     assert box.app("QVPN")["version"] == "3.1"
+
+
+def test_why_not_says_what_speaks_against_a_version(session, vendor, box):
+    vendor.add(session.packages["PhotoStation", "6.1.2"])
+    vendor.publish()
+    box.ctl("refresh")
+    told = json.loads(box.ctl("why-not", "PhotoStation=6.1.2", "--json").stdout)
+    assert told["schema"] == "appctl.explanation/1" and (told["app"], told["version"]) == ("PhotoStation", "6.1.2")
+    problem, = told["problems"]
+    assert problem["rule"] == "conflict" and "MediaLibrary >= 2.0" in problem["message"]
+    assert "MediaLibrary >= 2.0" in box.ctl("why-not", "PhotoStation=6.1.2").stdout
+    assert box.ctl("why-not", "PhotoStation=6.1.1").stdout == "nothing speaks against it: appctl install PhotoStation=6.1.1\n"
+    assert json.loads(box.ctl("why-not", "PhotoStation=6.1.1", "--json").stdout)["problems"] == []
+    assert "Nobody" in box.ctl("why-not", "Nobody", expect=3).stderr
+    assert "QVPN 3.0" in box.ctl("why-not", "QVPN").stdout
+    assert box.json("history")["transactions"][0]["changes"][0]["app"] != "PhotoStation"  # nothing was done
