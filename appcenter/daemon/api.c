@@ -170,9 +170,9 @@ static gboolean get_metrics(Daemon *daemon, const ApiRequest *request, ApiReply 
 const ApiRoute api_routes[] = {
     {"GET", "/v1/system", PEER_ANY, API_BODY_NONE, get_system},
     {"GET", "/v1/apps", PEER_ANY, API_BODY_NONE, get_apps},
-    {"GET", "/v1/apps/{name}", PEER_ANY, API_BODY_NONE, get_app},
-    {"GET", "/v1/apps/{name}/why", PEER_ANY, API_BODY_NONE, get_why},
-    {"GET", "/v1/search", PEER_ANY, API_BODY_NONE, get_search},
+    {"GET", "/v1/apps/{name}", PEER_GROUP, API_BODY_NONE, get_app},
+    {"GET", "/v1/apps/{name}/why", PEER_GROUP, API_BODY_NONE, get_why},
+    {"GET", "/v1/search", PEER_GROUP, API_BODY_NONE, get_search},
     {"POST", "/v1/apps", PEER_GROUP, API_BODY_JSON, api_post_apps},
     {"POST", "/v1/plan", PEER_GROUP, API_BODY_JSON, api_post_plan},
     {"POST", "/v1/refresh", PEER_GROUP, API_BODY_JSON, api_post_refresh},
@@ -199,7 +199,7 @@ const ApiRoute api_routes[] = {
     {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository},
     {"GET", "/v1/doctor", PEER_GROUP, API_BODY_NONE, get_doctor},
     {"POST", "/v1/doctor/accept", PEER_ROOT, API_BODY_JSON, api_accept_damage},
-    {"GET", "/metrics", PEER_ANY, API_BODY_NONE, get_metrics},
+    {"GET", "/metrics", PEER_GROUP, API_BODY_NONE, get_metrics},
 };
 const gsize api_n_routes = G_N_ELEMENTS(api_routes);
 
