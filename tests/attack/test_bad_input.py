@@ -49,6 +49,7 @@ WRONG = {
     "notify.on": ["x", "failure;stale", "failure,,stale", "Failure", "failure stale"],
     "notify.mail": ["x", "a b@c", "-oProxy@x", "a@b|c", "<a@b>", "a@b;c"],
     "notify.command": ["notify", "./notify", "~/notify", "/" + "x" * 2000],
+    "safety.snapshot_command": ["snapshot", "./snapshot", "~/snapshot", "/" + "x" * 2000],
     "metrics.textfile": ["metrics", "/a/../b", "/a//b", "/a/./b"],
     "host.volume": ["", "share", "/share/..", "/share//x", "/./share"],
     "host.os_version": ["x y", "../5", "5.1;id", "v" * 200],
