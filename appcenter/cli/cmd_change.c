@@ -53,14 +53,15 @@ static gsize print_plan(Cli *cli, const json_t *plan)
     return n;
 }
 
-static gboolean has_downgrade(const json_t *plan)
+/* The first change that goes back; NULL where none does. */
+static const json_t *find_downgrade(const json_t *plan)
 {
     gsize s, c;
     json_t *set, *change;
     json_array_foreach(json_object_get(plan, "sets"), s, set)
         json_array_foreach(json_object_get(set, "changes"), c,
-                           change) if (g_str_equal(render_string(change, "op"), "downgrade")) return TRUE;
-    return FALSE;
+                           change) if (g_str_equal(render_string(change, "op"), "downgrade")) return change;
+    return NULL;
 }
 
 /* A result that is a failure, as the error that it is. */
@@ -120,9 +121,12 @@ static gboolean check_no_way_back(Cli *cli, json_t *body, GError **error)
     g_autoptr(json_t) plan = ask_plan(cli, question, error);
     if (!plan)
         return FALSE;
-    return !has_downgrade(plan) ||
+    const json_t *change = find_downgrade(plan);
+    return !change ||
            error_set(error, APPCENTER_ERROR_INVALID,
-                     "this goes back to an older version: without a question on a terminal it needs --yes");
+                     "%s goes back from %s to %s: without a question on a terminal that needs --yes",
+                     render_string(change, "app"), render_string(change, "from"),
+                     render_string(change, "to"));
 }
 
 /* On a terminal the plan is shown and asked about; elsewhere what destroys or goes back needs --yes. FALSE without error:
@@ -151,7 +155,7 @@ static gboolean may_go_on(Cli *cli, json_t *body, gboolean *go_on, GError **erro
         *go_on = FALSE;
         return TRUE;
     }
-    *go_on = confirm(has_downgrade(plan) ? "This goes back to an older version. Continue?" : "Continue?");
+    *go_on = confirm(find_downgrade(plan) ? "This goes back to an older version. Continue?" : "Continue?");
     if (!*go_on)
         puts("nothing was changed");
     return TRUE;
