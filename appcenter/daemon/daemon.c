@@ -7,6 +7,7 @@
 #include "daemon/run.h"
 #include "daemon/server.h"
 #include "daemon/spool.h"
+#include "daemon/views.h"
 
 #define DAEMON_SPOOL_AGE_S (24 * 3600)
 
@@ -206,6 +207,18 @@ void daemon_queue_auto(Daemon *daemon, Request *request)
         log_error("schedule", "%s", error->message);
 }
 
+/* For a node exporter, which reads whole files only: written anew whenever something could have changed. */
+static void write_textfile(Daemon *daemon)
+{
+    const char *path = settings_values(daemon->settings)->metrics_textfile;
+    g_autoptr(GError) error = NULL;
+    if (!path || !*path)
+        return;
+    g_autofree char *text = view_metrics(daemon, &error);
+    if (!text || !root_dir_write_atomic(daemon->root, path, text, strlen(text), 0644, &error))
+        log_warning("metrics", "%s: %s", path, error->message);
+}
+
 static gboolean on_wake(gpointer user_data)
 {
     Daemon *daemon = user_data;
@@ -214,6 +227,7 @@ static gboolean on_wake(gpointer user_data)
     daemon->wake_source = 0;
     if (daemon->is_stopping || !jobs_is_idle(daemon->jobs)) /* asked again when the job is done */
         return G_SOURCE_REMOVE;
+    write_textfile(daemon);
     if (!daemon_decide(daemon, &decision, &error)) {
         log_error("schedule", "%s", error->message);
         daemon->wake_source = g_timeout_add_seconds(SCHEDULE_MAX_SLEEP_S, on_wake, daemon);

@@ -72,3 +72,16 @@ def test_a_box_without_a_file_gets_one(box):
     (box.root / "etc/appcenter/appcenter.conf").unlink()
     box.ctl("config", "set", "updates.other", "auto")
     assert conf(box) == "[updates]\nother = auto\n"
+
+
+def test_a_textfile_for_a_node_exporter_is_kept_up_to_date(box):
+    (box.root / "metrics").mkdir()
+    box.ctl("config", "set", "metrics.textfile", "/metrics/appcenter.prom")
+    file = box.root / "metrics/appcenter.prom"
+    lab.wait_for("the metrics", file.exists, 20)
+    text = file.read_text()
+    assert "appcenter_protected 1\n" in text and "appcenter_apps_installed 0\n" in text and file.stat().st_mode & 0o444 == 0o444
+    file.unlink()
+    box.ctl("config", "set", "updates.other", "off")  # whatever changes
+    lab.wait_for("the metrics again", file.exists, 20)
+    assert [path.name for path in file.parent.iterdir()] == ["appcenter.prom"]
