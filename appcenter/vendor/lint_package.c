@@ -82,6 +82,17 @@ static void check_keys(const Lint *lint)
     }
 }
 
+/* What QDK puts beside its installer; pack writes no such archive. */
+static void check_extra(const Lint *lint)
+{
+    const PackageInfo *info = lint->info;
+    g_auto(GStrv) files = qpkg_config_get_list(info->package->config, "QDK_EXTRA_FILE");
+    if (*files && info->package->layout->extra_bytes == 0)
+        lint_warning(lint, "extra", "put it into shared/, or build the package with QDK",
+                     "QDK_EXTRA_FILE: %s: the package has no extra archive, its hooks will not find it",
+                     *files);
+}
+
 static void check_names(const Lint *lint)
 {
     const QpkgIdentity *identity = lint->info->package->identity;
@@ -291,6 +302,7 @@ gboolean lint_package(const Lint *lint, GError **error)
 {
     GBytes *routines = lint->info->package->routines;
     check_keys(lint);
+    check_extra(lint);
     check_names(lint);
     check_dependencies(lint);
     check_sizes(lint);

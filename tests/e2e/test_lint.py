@@ -68,6 +68,7 @@ def test_an_error_is_named_with_what_to_do(tree, what):
 
 WARNINGS = {
     "a key that nobody knows": ("key", "QPKG_SERVIS_PORT", lambda t: config(t, QPKG_SERVIS_PORT="1")),
+    "an extra file": ("extra", "no extra archive", lambda t: config(t, QDK_EXTRA_FILE="extra.txt")),
     "a long name": ("name", "QTS cuts names", lambda t: config(t, QPKG_NAME="A" * 30)),
     "a long version": ("version", "QTS cuts versions", lambda t: config(t, QPKG_VER="3.1.20261123.1")),
     "a conflict with itself": ("conflicts", "conflicts with itself", lambda t: config(t, QPKG_CONFLICT="QVPN < 3")),
