@@ -2,6 +2,7 @@
 before an admin has looked."""
 import json
 import shutil
+import sqlite3
 
 import nas as lab
 import pytest
@@ -71,7 +72,7 @@ def test_the_backup_is_taken_and_nothing_changes_before_somebody_agrees(box, how
     assert box.json("status")["read_only"] is True  # it does not heal by itself
     box.ctl("doctor", "--accept")
     assert box.json("status")["read_only"] is False
-    box.ctl("upgrade", "QVPN", "--yes") if "QVPN" in versions(box) else None
+    box.ctl("upgrade", "QVPN", "--yes")
     box.ctl("hold", "QVPN")
 
 
@@ -133,18 +134,12 @@ def test_both_backups_damaged_is_like_none(box):
 
 def test_a_newer_programs_state_is_no_damage(box):
     box.stop()
-    path = box.root / STATE / "state.db"
-    box_sql(path, "PRAGMA user_version = 99")
+    db = sqlite3.connect(box.root / STATE / "state.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
     done = lab.run([lab.program("appcenterd"), "--root", box.root, "--once"], expect=None, env=box.env)
     assert done.returncode == 9 and "newer program" in done.stderr
     assert not (box.root / STATE / "state.db.damaged-1").exists()
-
-
-def box_sql(path, text):
-    import sqlite3
-    db = sqlite3.connect(path)
-    db.execute(text)
-    db.close()
 
 
 def test_nothing_happens_by_itself_while_it_is_damaged(session, vendor, box):
