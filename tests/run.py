@@ -60,25 +60,43 @@ def run_unit(binary, tally):
     print(f"{binary.name}: {passed} passed, {failed} failed", flush=True)
 
 
-def run_pytest(arguments, tally):
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        code = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
-                               "--durations=5", f"--junitxml={report}", *arguments], cwd=TOP, stdin=subprocess.DEVNULL).returncode
-        if not report.exists():
+def start_pytest(arguments, report, output=None):
+    return subprocess.Popen([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=5",
+                             f"--junitxml={report}", *arguments], cwd=TOP, stdin=subprocess.DEVNULL, stdout=output,
+                            stderr=subprocess.STDOUT if output else None)
+
+
+def read_report(report, code, tally):
+    if not report.exists():
+        tally["failed"] += 1
+        tally["failures"].append(f"pytest ended with {code}")
+        return
+    for case in xml.parse(report).getroot().iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        skip = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
             tally["failed"] += 1
-            tally["failures"].append(f"pytest ended with {code}")
-            return
-        for case in xml.parse(report).getroot().iter("testcase"):
-            name = f"{case.get('classname')}::{case.get('name')}"
-            skip = case.find("skipped")
-            if case.find("failure") is not None or case.find("error") is not None:
-                tally["failed"] += 1
-                tally["failures"].append(name)
-            elif skip is not None:
-                tally["skipped"].append(f"{name}: {skip.get('message')}")
-            else:
-                tally["passed"] += 1
+            tally["failures"].append(name)
+        elif skip is not None:
+            tally["skipped"].append(f"{name}: {skip.get('message')}")
+        else:
+            tally["passed"] += 1
+
+
+def run_pytest(groups, tally):
+    """Groups of test folders beside each other, as most of these tests wait for something; the first one is seen as it goes."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = []
+        for i, arguments in enumerate(groups):
+            report, output = Path(folder) / f"report-{i}.xml", (Path(folder) / f"output-{i}").open("w+") if i else None
+            running.append((start_pytest(arguments, report, output), report, output))
+        for process, report, output in running:
+            code = process.wait()
+            if output:
+                output.seek(0)
+                sys.stdout.write(output.read())
+                output.close()
+            read_report(report, code, tally)
 
 
 def take_reports(folder, tally):
@@ -105,7 +123,7 @@ def torture(tally):
     """The attacks, the corpus and the checks of room trust, with every point of their sweeps."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(APPCENTER_TORTURE="1", APPCENTER_TALLY=str(Path(folder) / "tally"))
-        run_pytest(["tests/attack", "tests/corpus", "tests/trust/test_planted.py"], tally)
+        run_pytest([["tests/attack", "tests/corpus", "tests/trust/test_planted.py"]], tally)
         close(tally)
         print_sweeps(Path(folder) / "tally")
 
@@ -138,7 +156,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest(["tests/e2e", "tests/attack", "tests/corpus", "tests/trust"], tally)
+        run_pytest([["tests/e2e"], ["tests/attack", "tests/corpus", "tests/trust"]], tally)
     if options.reports:
         take_reports(options.reports, tally)
     close(tally)
