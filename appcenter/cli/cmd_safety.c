@@ -107,12 +107,8 @@ static void print_finding(const json_t *finding)
 static gboolean accept_damage(Cli *cli, GError **error)
 {
     g_autoptr(json_t) body = json_object();
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(json_t) answer = client_request(cli->client, "POST", "/v1/doctor/accept", body, &failure);
-    if (!failure)
-        return TRUE; /* there is nothing to be answered */
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
+    g_autoptr(json_t) answer = client_request(cli->client, "POST", "/v1/doctor/accept", body, error);
+    return answer != NULL;
 }
 
 gboolean cmd_doctor(Cli *cli, int *exit_code, GError **error)
