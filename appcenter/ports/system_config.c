@@ -106,7 +106,7 @@ static char *read_settings_file(const RootDir *root, GError **error)
 /* What the files would mean with that text in the place of appcenter.conf. */
 static gboolean check_edited(const RootDir *root, const char *text, const char *name, GError **error)
 {
-    SettingView after;
+    SettingView after = {0};
     g_autoptr(Settings) edited = settings_new();
     if (!settings_apply_text(edited, SETTINGS_FILE, text, strlen(text), NULL, error))
         return FALSE;
@@ -120,7 +120,7 @@ static gboolean check_edited(const RootDir *root, const char *text, const char *
 
 gboolean system_set_setting(const RootDir *root, const char *name, const char *value, GError **error)
 {
-    SettingView found;
+    SettingView found = {0};
     g_autoptr(Settings) defaults = settings_new();
     if (strpbrk(value, "\r\n") != NULL)
         return error_set(error, APPCENTER_ERROR_INVALID, "%s: wanted a value on one line", name);
