@@ -381,8 +381,9 @@ gboolean cmd_why_not(Cli *cli, int *exit_code, GError **error)
         return error_set(error, APPCENTER_ERROR_INVALID, "wanted APP or APP=VERSION, found \"%s\"",
                          cli->words[0]);
     g_autoptr(GError) unknown = NULL;
-    g_autoptr(json_t) installed = get_app(cli, parts[0], "", &unknown);
-    if (installed && !parts[1])
+    g_autoptr(json_t) app = get_app(cli, parts[0], "", &unknown);
+    gboolean is_installed = app && !g_str_equal(render_string(app, "state"), "available");
+    if (is_installed && !parts[1])
         return cmd_why(cli, exit_code, error);
     g_autoptr(json_t) explanation = explain_wish(cli, parts[0], parts[1], error);
     if (!explanation)

@@ -178,14 +178,16 @@ static void finish(Walk *walk, const char *result, const char *code, const char 
         log_warning("walk", "backup of the state: %s", error->message);
 }
 
-/* A version that made its app sick here waits, longer each time. */
+/* A version that made its app sick here waits, longer each time. One that is installed already (repair, restore) is no
+ * offer that could wait. */
 static void add_vetoes(Walk *walk, const char *cause)
 {
     gint64 now = engine_now(walk->engine);
     for (guint i = 0; i < walk->apps->len; i++) {
         const WalkApp *app = walk->apps->pdata[i];
         g_autoptr(GError) error = NULL;
-        if (!app->is_blamed || !app->to_version || app->kept_id || app->op == CHANGE_RESTORE)
+        if (!app->is_blamed || !app->to_version || app->kept_id ||
+            g_strcmp0(app->from_version, app->to_version) == 0)
             continue;
         g_autoptr(StoreVeto) known = store_veto_get(walk->engine->store, app->app, app->to_version);
         gint64 until = now + policy_veto_backoff_s(known ? known->n_failures + 1 : 1);

@@ -55,7 +55,7 @@ static PlanChange *go_back(Engine *engine, const InstalledApp *app, const char *
     return new_change(op, app->name, app->version, to, reason);
 }
 
-GPtrArray *plan_rollback(Planning *planning, GError **error)
+GPtrArray *plan_of_installed(Planning *planning, PlanOfApp make, GError **error)
 {
     g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
     for (guint i = 0; i < planning->request->apps->len; i++) {
@@ -65,12 +65,22 @@ GPtrArray *plan_rollback(Planning *planning, GError **error)
             error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
             return NULL;
         }
-        PlanChange *change = go_back(planning->engine, app, asked->version, "asked for", error);
+        PlanChange *change = make(planning, app, asked->version, error);
         if (!change)
             return NULL;
         g_ptr_array_add(changes, change);
     }
     return g_steal_pointer(&changes);
+}
+
+static PlanChange *roll_back(Planning *planning, const InstalledApp *app, const char *version, GError **error)
+{
+    return go_back(planning->engine, app, version, "asked for", error);
+}
+
+GPtrArray *plan_rollback(Planning *planning, GError **error)
+{
+    return plan_of_installed(planning, roll_back, error);
 }
 
 /* ---- undo ---- */

@@ -21,6 +21,10 @@ Release *plan_read_file(Engine *engine, const Request *request, GError **error) 
 /* Rollback and undo: flat lists of changes that go back to kept trees. */
 GPtrArray *plan_rollback(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *plan_undo(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* One change for each app that is asked for; NOT_FOUND when one is not installed. version: the one asked for, or NULL. */
+typedef PlanChange *(*PlanOfApp)(Planning *planning, const InstalledApp *app, const char *version,
+                                 GError **error);
+GPtrArray *plan_of_installed(Planning *planning, PlanOfApp make, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The archives that are installed, once more. */
 GPtrArray *plan_repair(Planning *planning, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The content of a snapshot comes back into the version that is installed. */

@@ -24,8 +24,13 @@ static Release *find_release(Planning *planning, const InstalledApp *app, GError
     return NULL;
 }
 
-static PlanChange *repair(Planning *planning, const InstalledApp *app, GError **error)
+static PlanChange *repair(Planning *planning, const InstalledApp *app, const char *version, GError **error)
 {
+    if (version && version_compare(version, app->version) != 0) {
+        error_set(error, APPCENTER_ERROR_INVALID, "%s %s is installed: %s cannot be repaired", app->name,
+                  app->version, version);
+        return NULL;
+    }
     g_autoptr(Release) release = find_release(planning, app, error);
     if (!release)
         return NULL;
@@ -43,18 +48,5 @@ static PlanChange *repair(Planning *planning, const InstalledApp *app, GError **
 
 GPtrArray *plan_repair(Planning *planning, GError **error)
 {
-    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
-    for (guint i = 0; i < planning->request->apps->len; i++) {
-        const RequestApp *asked = g_ptr_array_index(planning->request->apps, i);
-        const InstalledApp *app = installed_find(planning->view->installed, asked->name);
-        if (!app) {
-            error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s is not installed", asked->name);
-            return NULL;
-        }
-        PlanChange *change = repair(planning, app, error);
-        if (!change)
-            return NULL;
-        g_ptr_array_add(changes, change);
-    }
-    return g_steal_pointer(&changes);
+    return plan_of_installed(planning, repair, error);
 }

@@ -14,7 +14,10 @@
 
 #define DAMAGE_KEY       "damage"
 #define BACKUP_MAX_BYTES (G_GINT64_CONSTANT(1) << 40)
-#define ASIDE_MAX        100
+#define MARK_FILE                                                                                            \
+    STORE_STATE_FILE ".restoring" /* from before the first rename until the damage is on record */
+#define MARK_MAX_BYTES 4096
+#define ASIDE_MAX      100
 
 static const char *const backups[] = {STORE_STATE_FILE ".bak1", STORE_STATE_FILE ".bak2"};
 static const char *const parts[] = {"", "-wal", "-shm", "-journal"};
@@ -25,8 +28,7 @@ static gboolean is_there(int dir_fd, const char *name)
     return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* state.db.damaged-N and what belongs to it: an admin, or somebody who is asked, may still read something out of it. The
- * main file goes last: until then the next start finds the damage again. */
+/* state.db.damaged-N and what belongs to it: an admin, or somebody who is asked, may still read something out of it. */
 static gboolean set_aside(int dir_fd, GError **error)
 {
     guint n = 1;
@@ -94,14 +96,44 @@ static gboolean note_damage(Store *store, const char *why, const char *from, gin
     return store_damage_set(store, damage, error);
 }
 
+static gboolean drop_mark(int dir_fd, GError **error)
+{
+    if (unlinkat(dir_fd, MARK_FILE, 0) != 0)
+        return error_set_errno(error, "remove %s", MARK_FILE);
+    return files_fsync(dir_fd, STORE_STATE_DIR, error);
+}
+
+/* A crash on the way leaves the mark, and the next start does it all again: a backup must never pass for the state that was
+ * lost, nor a leftover log be read into it. */
 static Store *restore(const RootDir *root, int dir_fd, const char *why, gint64 now, GError **error)
 {
     const char *from;
     log_error("store", "%s; it is set aside, and the last good backup is taken", why);
-    if (!set_aside(dir_fd, error))
+    if (!files_write_atomic_at(dir_fd, MARK_FILE, why, MIN(strlen(why), MARK_MAX_BYTES), 0600, error) ||
+        !set_aside(dir_fd, error))
         return NULL;
     g_autoptr(Store) store = open_restored(root, dir_fd, &from, error);
-    return store && note_damage(store, why, from, now, error) ? g_steal_pointer(&store) : NULL;
+    return store && note_damage(store, why, from, now, error) && drop_mark(dir_fd, error)
+               ? g_steal_pointer(&store)
+               : NULL;
+}
+
+/* Why the state cannot be opened as it lies there; NULL: it can be tried. */
+static char *find_loss(const RootDir *root, int dir_fd)
+{
+    struct stat st;
+    gboolean was_there = fstatat(dir_fd, STORE_STATE_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+    g_autoptr(GBytes) mark = root_dir_read(root, STORE_STATE_DIR "/" MARK_FILE, MARK_MAX_BYTES, NULL);
+    if (mark) {
+        g_autofree char *why = g_strndup(g_bytes_get_data(mark, NULL), g_bytes_get_size(mark));
+        return g_utf8_make_valid(why, -1);
+    }
+    if (is_there(dir_fd, MARK_FILE))
+        return g_strdup("a restore was cut short");
+    if (!was_there && (is_there(dir_fd, backups[0]) || is_there(dir_fd, backups[1]) ||
+                       is_there(dir_fd, STORE_STATE_FILE "-wal")))
+        return g_strdup(STORE_STATE_FILE " is gone, though what belongs to it is there");
+    return NULL;
 }
 
 Store *store_open_or_restore(const RootDir *root, gint64 now, GError **error)
@@ -112,10 +144,9 @@ Store *store_open_or_restore(const RootDir *root, gint64 now, GError **error)
                          : -1;
     if (dir < 0)
         return NULL;
-    struct stat st;
-    gboolean was_there = fstatat(dir, STORE_STATE_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
-    if (!was_there && (is_there(dir, backups[0]) || is_there(dir, backups[1])))
-        return restore(root, dir, STORE_STATE_FILE " is gone, though there are backups of it", now, error);
+    g_autofree char *loss = find_loss(root, dir);
+    if (loss)
+        return restore(root, dir, loss, now, error);
     Store *store = store_open(root, &failure);
     if (store)
         return store;

@@ -2,7 +2,9 @@
  *
  * Hides where the files lie and the strict little reader of repos.d/NAME.conf, which tells file, line and key.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ports/system.h"
 
@@ -103,6 +105,14 @@ static char *read_settings_file(const RootDir *root, GError **error)
     return NULL;
 }
 
+/* As the admin has it: a proxy's password may be in the file. */
+static mode_t settings_file_mode(const RootDir *root)
+{
+    struct stat st;
+    g_auto(Fd) fd = root_dir_openat(root, CONFIG_DIR "/" SETTINGS_FILE, O_RDONLY, 0, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 ? st.st_mode & 0777 : 0644;
+}
+
 /* What the files would mean with that text in the place of appcenter.conf. */
 static gboolean check_edited(const RootDir *root, const char *text, const char *name, GError **error)
 {
@@ -130,7 +140,8 @@ gboolean system_set_setting(const RootDir *root, const char *name, const char *v
         return FALSE;
     g_autofree char *edited = settings_edit_text(text, found.section, found.key, value);
     return check_edited(root, edited, name, error) && root_dir_make_dirs(root, CONFIG_DIR, 0755, error) &&
-           root_dir_write_atomic(root, CONFIG_DIR "/" SETTINGS_FILE, edited, strlen(edited), 0644, error);
+           root_dir_write_atomic(root, CONFIG_DIR "/" SETTINGS_FILE, edited, strlen(edited),
+                                 settings_file_mode(root), error);
 }
 
 /* --- repositories --- */

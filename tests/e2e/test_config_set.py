@@ -68,6 +68,13 @@ def test_a_drop_in_that_sets_it_later_is_named(box):
     assert conf(box) == before
 
 
+def test_who_may_read_the_file_stays(box):
+    file = box.root / "etc/appcenter/appcenter.conf"
+    file.chmod(0o600)
+    box.ctl("config", "set", "updates.other", "auto")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_box_without_a_file_gets_one(box):
     (box.root / "etc/appcenter/appcenter.conf").unlink()
     box.ctl("config", "set", "updates.other", "auto")

@@ -122,6 +122,29 @@ def test_a_folder_that_nobody_knows_is_told_and_left_alone(box):
     assert "Stranger is in no backup either" in notes and (strange / "data").read_text() == "x"
 
 
+def test_a_restore_that_was_cut_short_begins_again(box):
+    """The power fails when the backup lies in its place and nobody has written yet that it is one."""
+    state = box.root / STATE
+    box.stop()
+    for part in ("state.db-wal", "state.db-shm"):
+        (state / part).unlink(missing_ok=True)
+    shutil.copy(state / "state.db.bak1", state / "state.db")
+    (state / "state.db.restoring").write_text("state.db: file is not a database")
+    box.start()
+    assert box.json("status")["read_only"] is True and not (state / "state.db.restoring").exists()
+    assert versions(box) == {"QVPN": "3.0", "HybridBackup": "1.0"}
+    found = [one["message"] for one in json.loads(box.ctl("doctor", "--json", expect=1).stdout)["findings"]]
+    assert any("file is not a database" in message for message in found)
+
+
+def test_a_log_without_its_state_is_never_read_into_another(box):
+    stop_and_damage(box, "gone", backups=False)
+    (box.root / STATE / "state.db-wal").write_bytes(b"x" * 5000)
+    box.start()
+    assert box.json("status")["read_only"] is True and versions(box) == {"QVPN": "3.0", "HybridBackup": "1.0"}
+    assert (box.root / STATE / "state.db.damaged-1-wal").exists()
+
+
 def test_both_backups_damaged_is_like_none(box):
     state = box.root / STATE
     stop_and_damage(box, "pages")

@@ -140,6 +140,7 @@ def test_why_not_says_what_speaks_against_a_version(session, vendor, box):
     assert "MediaLibrary >= 2.0" in box.ctl("why-not", "PhotoStation=6.1.2").stdout
     assert box.ctl("why-not", "PhotoStation=6.1.1").stdout == "nothing speaks against it: appctl install PhotoStation=6.1.1\n"
     assert json.loads(box.ctl("why-not", "PhotoStation=6.1.1", "--json").stdout)["problems"] == []
+    assert box.ctl("why-not", "MediaLibrary").stdout == "nothing speaks against it: appctl install MediaLibrary\n"  # only offered
     assert "Nobody" in box.ctl("why-not", "Nobody", expect=3).stderr
     assert "QVPN 3.0" in box.ctl("why-not", "QVPN").stdout
     assert box.json("history")["transactions"][0]["changes"][0]["app"] != "PhotoStation"  # nothing was done
