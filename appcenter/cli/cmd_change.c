@@ -172,6 +172,14 @@ static char *how_long(const json_t *transaction)
     return g_strdup_printf(" in %" G_GINT64_FORMAT " s", MAX(end - start, 0));
 }
 
+/* Of a repair nothing is kept: the damaged tree is gone. */
+static gboolean is_repair(const json_t *transaction)
+{
+    const json_t *change = json_array_get(json_object_get(transaction, "changes"), 0);
+    return g_str_equal(render_string(change, "op"), "upgrade") &&
+           g_str_equal(render_string(change, "from"), render_string(change, "to"));
+}
+
 static void print_transaction(Cli *cli, const json_t *transaction)
 {
     gint64 id = json_integer_value(json_object_get(transaction, "id"));
@@ -180,6 +188,8 @@ static void print_transaction(Cli *cli, const json_t *transaction)
     const char *message = render_string(json_object_get(transaction, "error"), "message");
     if (g_str_equal(result, "done") && cli_has(cli, "purge"))
         printf("done: transaction %" G_GINT64_FORMAT "%s; the data is erased\n", id, time);
+    else if (g_str_equal(result, "done") && is_repair(transaction))
+        printf("done: transaction %" G_GINT64_FORMAT "%s; repaired\n", id, time);
     else if (g_str_equal(result, "done"))
         printf("done: transaction %" G_GINT64_FORMAT "%s; undo with: appctl undo %" G_GINT64_FORMAT "\n", id,
                time, id);

@@ -70,7 +70,7 @@ def test_damage_is_named_and_repaired(box):
     assert "QVPN 3.0: NOT as installed" in done.stdout and "QVPN.sh" in done.stdout
     kept = box.sql("SELECT count(*) FROM kept")
     done = box.ctl("verify", "--repair", "--yes")
-    assert "done: transaction" in done.stdout
+    assert "done: transaction" in done.stdout and "repaired" in done.stdout and "undo" not in done.stdout
     assert verify(box)["QVPN"]["ok"]
     assert (folder / "photos/one.jpg").read_text() == "mine" and (folder / "etc/qvpn.conf").read_text().endswith("# mine\n")
     assert box.app("QVPN")["state"] == "running" and box.app("QVPN")["version"] == "3.0"
