@@ -28,6 +28,12 @@ static const ReasonRow rows[REASON_COUNT] = {
     [REASON_BLACKOUT] = {"blackout", VERDICT_AT, VERDICT_WAIT, "after the blackout, {at}{latest}", NULL},
     [REASON_MIN_AGE] = {"min-age", VERDICT_AT, VERDICT_WAIT, "once it has been out for {min_age}, {at}",
                         NULL},
+    [REASON_STARTING] = {"starting", VERDICT_AT, VERDICT_WAIT, "the NAS has just started; {at}{latest}",
+                         NULL},
+    [REASON_INHIBITED] = {"inhibited", VERDICT_AT, VERDICT_WAIT, "waits: {inhibitor}; until {at}{latest}",
+                          NULL},
+    [REASON_METERED] = {"metered", VERDICT_AT, VERDICT_WAIT, "at its deadline, {at}: metered = yes",
+                        "waits for you: metered = yes"},
     [REASON_VETO] = {"veto", VERDICT_AT, VERDICT_WAIT, "rolled back: {veto}; next try {at}", NULL},
     [REASON_PHASE] = {"phase", VERDICT_AT, VERDICT_WAIT, "offered to this NAS from {at}",
                       "not offered to this NAS yet"},
@@ -221,6 +227,12 @@ static char *word_brake(const Speech *speech)
     return brake && brake->reason && *brake->reason ? g_strdup_printf(": %s", brake->reason) : g_strdup("");
 }
 
+static char *word_inhibitor(const Speech *speech)
+{
+    const char *reason = speech->facts->box->inhibited_by;
+    return g_strdup(reason && *reason ? reason : "something must not be disturbed");
+}
+
 static char *word_problem(const Speech *speech)
 {
     const char *problem = speech->facts->problem;
@@ -242,6 +254,7 @@ static const struct {
     {"closes", word_closes},
     {"emergency", word_emergency},
     {"feature", word_feature},
+    {"inhibitor", word_inhibitor},
     {"installed", word_installed},
     {"latest", word_latest},
     {"min_age", word_min_age},

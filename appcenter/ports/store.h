@@ -266,8 +266,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreOffer, store_offer_free)
 /* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*. */
 gboolean store_offers_replace(Store *store, GPtrArray *offers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Decides every offer afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes the rows whose
- * verdict changed, returns all; StoreOffer*, by app. now: trusted now. */
-GPtrArray *store_ledger(Store *store, const Settings *settings, gint64 now, GError **error);
+ * verdict changed, returns all; StoreOffer*, by app. box: what holds the box back. now: trusted now. */
+GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                        GError **error);
 
 /* --- jobs and events --- */
 typedef struct {

@@ -61,6 +61,8 @@ int main(int argc, char **argv)
     window_tests();
     policy_tests();
     reason_tests();
+    poll_tests();
+    clock_tests();
     plan_tests();
     plan_check_tests();
     request_tests();

@@ -16,6 +16,8 @@ void settings_tests(void);
 void window_tests(void);
 void policy_tests(void);
 void reason_tests(void);
+void poll_tests(void);
+void clock_tests(void);
 void plan_tests(void);
 void plan_check_tests(void);
 void request_tests(void);
