@@ -141,6 +141,11 @@ static json_t *choices(const StoreOffer *offer)
     case REASON_PUBLISHER:
         break; /* nothing that a command changes */
     case REASON_SKIPPED:
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl unskip %s=%s", offer->app, version)));
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
+        break;
     case REASON_VETO:
         json_array_append_new(list,
                               json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
