@@ -9,6 +9,9 @@
 
 #include "model/settings.h"
 
+/* What was heard longer ago is asked for again before an automatic install: a brake may have been pulled. */
+#define POLL_FRESH_S 600
+
 typedef struct {
     gint64 last_at;        /* when it was asked last; 0: never */
     guint n_failures;      /* in a row */
