@@ -66,7 +66,7 @@ TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
 all: $(PROGRAMS) $(TOOLS)
 
-.PHONY: all deps demo test fuzz fuzzers units unit e2e bench sim conformance planted check-asan lint install clean help
+.PHONY: all deps demo test fuzz fuzzers units unit e2e bench sim reasons conformance planted check-asan lint install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -169,6 +169,19 @@ UNITS += $(SIM) $(SIM_WITH)
 sim: deps $(SIM)
 	@$(SIM) --folder docs
 
+# docs/reasons.md, from the table in the product.
+REASONS := $(B)/tests/reasons
+$(B)/obj/tests/reasons/main.o: tests/reasons/main.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+-include $(B)/obj/tests/reasons/main.d
+$(REASONS): $(B)/obj/tests/reasons/main.o $(call down,model)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(call down,model) $(LIBS_ALL) -o $@
+UNITS += $(REASONS)
+reasons: $(REASONS)
+	$(REASONS) > docs/reasons.md
+
 deps:
 	@sh tests/deps.sh yes build test
 
@@ -242,7 +255,7 @@ fuzz:
 	    -malloc_limit_mb=6000 -max_len=40000 -print_final_stats=1 -verbosity=0 -artifact_prefix=build-fuzz/found/$$target- \
 	    build-fuzz/corpus/$$target build-fuzz/seeds/$$target || exit 1; done
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch] tests/sim/*.[ch])
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch] tests/sim/*.[ch] tests/reasons/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh

@@ -45,6 +45,15 @@ typedef enum {
 const char *reason_code_name(ReasonCode code); /* "emergency", "window-open", ... stable in JSON */
 gboolean reason_code_from_name(const char *name, ReasonCode *code);
 
+/* A row of the table of reasons, for docs/reasons.md. Sentences with {words} to be filled in. */
+typedef struct {
+    const char *code;
+    Verdict verdict, verdict_untimed; /* with and without a time in it */
+    const char *sentence, *sentence_untimed;
+    const char *stands_on, *changed_by; /* Markdown */
+} ReasonView;
+void reason_view(ReasonCode code, ReasonView *view);
+
 typedef struct {
     char *app;    /* NULL: all apps */
     gint64 until; /* 0: without end */
