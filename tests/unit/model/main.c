@@ -61,6 +61,7 @@ int main(int argc, char **argv)
     window_tests();
     policy_tests();
     reason_tests();
+    reason_change_tests();
     poll_tests();
     clock_tests();
     plan_tests();

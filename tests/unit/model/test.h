@@ -16,6 +16,7 @@ void settings_tests(void);
 void window_tests(void);
 void policy_tests(void);
 void reason_tests(void);
+void reason_change_tests(void);
 void poll_tests(void);
 void clock_tests(void);
 void plan_tests(void);
