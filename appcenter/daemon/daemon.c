@@ -102,8 +102,10 @@ static void cool_down(Daemon *daemon, const char *action, json_t *request, int e
 {
     gint64 now = daemon_now(daemon);
     gint64 until = now + schedule_cooldown_s(settings_values(daemon->settings));
-    if (g_str_equal(action, "refresh"))
+    if (g_str_equal(action, "refresh")) {
+        daemon->cooldown.refreshed_at = now;
         daemon->cooldown.refresh_until = exit_code == 0 ? now + 1 : until;
+    }
     g_autoptr(Request) tried = g_str_equal(action, "auto") ? request_from_json(request, NULL) : NULL;
     if (tried)
         schedule_cooldown_add(&daemon->cooldown, tried, until, now);
@@ -232,7 +234,7 @@ static void write_textfile(Daemon *daemon)
 static void look_at_clock(Daemon *daemon)
 {
     ClockReading reading = system_read_clocks();
-    if (clock_look(&daemon->clock, &reading))
+    if (clock_look(&daemon->clock, &reading, time_floor(daemon)))
         log_info("schedule", "the box slept or its clock was set");
 }
 

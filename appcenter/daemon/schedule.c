@@ -88,7 +88,8 @@ static gboolean all_are_local(GPtrArray *configs)
 
 gint64 schedule_refresh_at(const ScheduleFacts *facts, const StoreRepo *repo, gint64 now)
 {
-    PollFacts poll = {.last_at = repo->last_refresh_at,
+    gint64 ours = facts->cooldown->refreshed_at <= now ? facts->cooldown->refreshed_at : 0;
+    PollFacts poll = {.last_at = MAX(repo->last_refresh_at, ours),
                       .n_failures = repo->n_failures,
                       .retry_after_at = repo->retry_after_at,
                       .all_local = all_are_local(facts->configs),

@@ -18,6 +18,8 @@
 typedef struct {
     GHashTable *until;    /* "APP=VERSION" -> gint64* */
     gint64 refresh_until; /* the polls */
+    gint64
+        refreshed_at; /* the last poll as we saw it: with a lost clock jobs know only the floor; 0: none yet */
 } ScheduleCooldown;
 
 /* What the decision stands on; all borrowed. */

@@ -5,17 +5,29 @@
 
 void clock_start(Clock *clock, const ClockReading *reading, gint64 floor_at)
 {
-    *clock =
-        (Clock){.floor_at = floor_at, .start = *reading, .last = *reading, .awake_uptime = reading->uptime_s};
+    *clock = (Clock){.floor_at = floor_at,
+                     .floor_uptime = reading->uptime_s,
+                     .last = *reading,
+                     .awake_uptime = reading->uptime_s};
 }
 
-gboolean clock_look(Clock *clock, const ClockReading *reading)
+/* The floor that we last saw, and what has passed since. */
+static gint64 lived_to(const Clock *clock, const ClockReading *reading)
+{
+    return clock->floor_at + reading->uptime_s - clock->floor_uptime;
+}
+
+gboolean clock_look(Clock *clock, const ClockReading *reading, gint64 floor_at)
 {
     gint64 passed_s = reading->uptime_s - clock->last.uptime_s;
     gint64 slept_s = passed_s - (reading->running_s - clock->last.running_s);
     gint64 step_s = reading->wall_at - clock->last.wall_at - passed_s;
     gboolean is_woken = slept_s > STEP_S || ABS(step_s) > STEP_S;
     clock->last = *reading;
+    if (floor_at > lived_to(clock, reading)) {
+        clock->floor_at = floor_at;
+        clock->floor_uptime = reading->uptime_s;
+    }
     if (is_woken)
         clock->awake_uptime = reading->uptime_s;
     return is_woken;
@@ -25,7 +37,7 @@ gint64 clock_now(const Clock *clock, const ClockReading *reading, gint64 floor_a
 {
     if (reading->wall_at >= floor_at)
         return reading->wall_at;
-    return MAX(floor_at, clock->floor_at + reading->uptime_s - clock->start.uptime_s);
+    return MAX(floor_at, lived_to(clock, reading));
 }
 
 gint64 clock_awake_since(const Clock *clock, const ClockReading *reading, gint64 floor_at)

@@ -15,19 +15,20 @@ typedef struct {
 } ClockReading;
 
 typedef struct {
-    gint64 floor_at;     /* the floor when we started */
-    ClockReading start;  /* the readings then */
+    gint64 floor_at;     /* the floor when it was last looked at and found to be ahead */
+    gint64 floor_uptime; /* the machine's uptime then */
     ClockReading last;   /* the readings of the last look */
     gint64 awake_uptime; /* since when we are awake, on the machine's uptime */
 } Clock;
 
 void clock_start(Clock *clock, const ClockReading *reading, gint64 floor_at);
 
-/* Notices a sleep and a clock that was set, more than a minute each; TRUE when there was one. */
-gboolean clock_look(Clock *clock, const ClockReading *reading);
+/* To be called often, and whenever the floor may have risen. Notices a sleep and a clock that was set, more than a minute
+ * each; TRUE when there was one. */
+gboolean clock_look(Clock *clock, const ClockReading *reading, gint64 floor_at);
 
-/* The wall clock, unless it is behind the floor (newest time known to be past) and so wrong for certain: then the floor,
- * or the one of our start and what has passed since. A clock that was wrong is believed again once it is right. */
+/* The wall clock, unless it is behind the floor (newest time known to be past) and so wrong for certain: then the floor and
+ * what has passed since it was there. A clock that was wrong is believed again once it is right. */
 gint64 clock_now(const Clock *clock, const ClockReading *reading, gint64 floor_at);
 
 /* Start, end of the last sleep, or when the clock was last set, in terms of clock_now. */

@@ -169,6 +169,21 @@ static void test_a_box_that_has_just_started_asks_nobody(void)
     g_assert_true(decision.refresh_is_due);
 }
 
+/* With a lost clock the jobs record the floor, which stands still, while the daemon's time goes on. */
+static void test_a_lost_clock_does_not_make_a_box_ask_without_end(void)
+{
+    g_auto(World) world = {0};
+    ScheduleDecision decision;
+    world_init(&world, "https://repo.example/", NOW - 24 * HOUR);
+    world.facts.awake_since = NOW - 48 * HOUR;
+    world.cooldown.refreshed_at = NOW - 60;
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_false(decision.refresh_is_due);
+    world.cooldown.refreshed_at = NOW + 24 * HOUR; /* the clock was set back since: it says nothing */
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_true(decision.refresh_is_due);
+}
+
 static void test_without_repositories_nothing_is_polled(void)
 {
     g_auto(World) world = {0};
@@ -330,6 +345,8 @@ void schedule_tests(void)
                     test_a_poll_that_did_not_take_is_not_tried_at_once);
     g_test_add_func("/schedule/a_box_that_has_just_started_asks_nobody",
                     test_a_box_that_has_just_started_asks_nobody);
+    g_test_add_func("/schedule/a_lost_clock_does_not_make_a_box_ask_without_end",
+                    test_a_lost_clock_does_not_make_a_box_ask_without_end);
     g_test_add_func("/schedule/without_repositories_nothing_is_polled",
                     test_without_repositories_nothing_is_polled);
     g_test_add_func("/schedule/only_verdicts_of_now_are_installed", test_only_verdicts_of_now_are_installed);

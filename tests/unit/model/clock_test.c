@@ -36,6 +36,20 @@ static void a_lost_clock_goes_on_from_the_floor(void)
     g_assert_cmpint(clock_now(&clock, &later, floor_at + HOUR / 2), ==, floor_at + HOUR);
 }
 
+/* A box that knew only its build date hears of today: time goes on from there, too. */
+static void time_goes_on_from_a_floor_that_rises(void)
+{
+    gint64 built_at = today() - 90 * DAY;
+    Clock clock = started(10, built_at);
+    ClockReading heard = after(110, 100, 0), later = after(110 + HOUR, 100 + HOUR, 0);
+    g_assert_false(clock_look(&clock, &heard, today()));
+    g_assert_cmpint(clock_now(&clock, &heard, today()), ==, today());
+    g_assert_cmpint(clock_now(&clock, &later, today()), ==, today() + HOUR);
+    /* looking again at the same floor does not hold it up */
+    g_assert_false(clock_look(&clock, &later, today()));
+    g_assert_cmpint(clock_now(&clock, &later, today()), ==, today() + HOUR);
+}
+
 static void a_clock_that_was_ahead_is_believed_again_once_it_is_right(void)
 {
     gint64 ahead = at("2038-01-19T03:14:08Z");
@@ -53,10 +67,10 @@ static void a_clock_step_of_a_day_is_noticed_once(void)
         ClockReading before = after(today() + 100, 100, 0);
         ClockReading behind = after(today() + 200 + steps_s[i], 200, 0);
         ClockReading later = after(today() + 500 + steps_s[i], 500, 0);
-        g_assert_false(clock_look(&clock, &before));
+        g_assert_false(clock_look(&clock, &before, 0));
         g_assert_cmpint(clock_awake_since(&clock, &before, 0), ==, today());
-        g_assert_true(clock_look(&clock, &behind));
-        g_assert_false(clock_look(&clock, &later));
+        g_assert_true(clock_look(&clock, &behind, 0));
+        g_assert_false(clock_look(&clock, &later, 0));
         g_assert_cmpint(clock_awake_since(&clock, &later, 0), ==, today() + 200 + steps_s[i]);
     }
 }
@@ -66,14 +80,15 @@ static void a_sleep_is_noticed_and_small_corrections_are_not(void)
     Clock clock = started(today(), 0);
     ClockReading nudged = after(today() + 130, 100, 0);
     ClockReading woken = after(today() + 8 * HOUR + 230, 200, 8 * HOUR);
-    g_assert_false(clock_look(&clock, &nudged));
-    g_assert_true(clock_look(&clock, &woken));
+    g_assert_false(clock_look(&clock, &nudged, 0));
+    g_assert_true(clock_look(&clock, &woken, 0));
     g_assert_cmpint(clock_awake_since(&clock, &woken, 0), ==, woken.wall_at);
 }
 
 void clock_tests(void)
 {
     g_test_add_func("/clock/a_lost_clock_goes_on_from_the_floor", a_lost_clock_goes_on_from_the_floor);
+    g_test_add_func("/clock/time_goes_on_from_a_floor_that_rises", time_goes_on_from_a_floor_that_rises);
     g_test_add_func("/clock/a_clock_that_was_ahead_is_believed_again_once_it_is_right",
                     a_clock_that_was_ahead_is_believed_again_once_it_is_right);
     g_test_add_func("/clock/a_clock_step_of_a_day_is_noticed_once", a_clock_step_of_a_day_is_noticed_once);
