@@ -87,15 +87,34 @@ static gboolean load_repositories(PlanView *view, GError **error)
 
 /* ---- releases ---- */
 
+static gboolean is_withdrawn_somewhere(const PlanView *view, const InstalledApp *app)
+{
+    GHashTableIter iter;
+    gpointer repository;
+    g_hash_table_iter_init(&iter, view->repositories);
+    while (g_hash_table_iter_next(&iter, NULL, &repository)) {
+        const BrakeEntry *entry =
+            brake_find(((const ViewRepository *)repository)->brake, app->name, app->version, app->arch);
+        if (entry && entry->action == BRAKE_WITHDRAW)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Beside the names asked for: what may have to go back. */
 static GPtrArray *load_closure(const PlanView *view, const char *const *names, GError **error)
 {
-    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
-    for (guint i = 0; i < view->installed->len; i++)
-        g_strv_builder_add(all, ((const InstalledApp *)g_ptr_array_index(view->installed, i))->name);
-    if (names)
-        g_strv_builder_addv(all, (const char **)names);
-    g_auto(GStrv) wanted = g_strv_builder_end(all);
-    return store_catalogue_closure(view->engine->store, (const char *const *)wanted, error);
+    g_autoptr(GPtrArray) asked = g_ptr_array_new();
+    for (guint i = 0; names && names[i]; i++)
+        g_ptr_array_add(asked, (gpointer)names[i]);
+    for (guint i = 0; i < view->installed->len; i++) {
+        InstalledApp *app = g_ptr_array_index(view->installed, i);
+        if (is_withdrawn_somewhere(view, app))
+            g_ptr_array_add(asked, app->name);
+    }
+    g_ptr_array_add(asked, NULL);
+    CatalogueReach reach = {.installed = view->installed, .asked = (const char *const *)asked->pdata};
+    return store_catalogue_closure(view->engine->store, &reach, error);
 }
 
 static gboolean is_own_publisher(const PlanView *view, const Release *release)
