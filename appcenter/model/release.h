@@ -135,7 +135,7 @@ const BrakeEntry *brake_find(const Brake *brake, const char *name, const char *v
 typedef struct {
     char *introduced; /* "0" or a version; */
     char *fixed;      /* or NULL: not fixed */
-    char *os_line;    /* our member ecosystem_specific.os_line, e.g. "5.1", or NULL: every line */
+    char *os_line; /* our member ecosystem_specific.os_line, e.g. "5.1", or of "QTS:5.1"; NULL: every line */
 } AffectedRange;
 typedef struct {
     char *id;
