@@ -67,6 +67,8 @@ static void load_advisories(PlanView *view, const StoreRepo *repo)
         log_warning("plan", "%s: %s", repo->name, error->message);
         return;
     }
+    for (guint i = 0; i < advisories->len; i++)
+        ((Advisory *)g_ptr_array_index(advisories, i))->repository = g_strdup(repo->name);
     g_ptr_array_extend_and_steal(view->advisories, g_steal_pointer(&advisories));
 }
 
@@ -181,6 +183,7 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     if (!view->installed || !load_repositories(view, error) || !load_releases(view, names, error))
         return NULL;
     fill_provides(view);
+    plan_view_lend_urgency(view);
     return g_steal_pointer(&view);
 }
 

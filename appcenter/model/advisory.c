@@ -35,6 +35,7 @@ void advisory_free(Advisory *advisory)
 {
     if (!advisory)
         return;
+    g_free(advisory->repository);
     g_free(advisory->id);
     g_strfreev(advisory->aliases);
     g_free(advisory->summary);
@@ -141,7 +142,7 @@ static void read_affected_details(JsonReader *reader, const char *ecosystem_line
 
 static UrgencyClass read_class(JsonReader *reader)
 {
-    UrgencyClass cls = CLASS_NORMAL;
+    UrgencyClass cls = CLASS_IMPORTANT;
     if (!json_reader_enter_optional(reader, "database_specific"))
         return cls;
     const char *name = json_reader_string_or(reader, "class", ID_BYTES_MAX, NULL);

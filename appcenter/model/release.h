@@ -138,11 +138,12 @@ typedef struct {
     char *os_line; /* our member ecosystem_specific.os_line, e.g. "5.1", or of "QTS:5.1"; NULL: every line */
 } AffectedRange;
 typedef struct {
+    char *repository; /* whose it is; set by the reader of the repositories, else NULL */
     char *id;
     char **aliases;
     char *summary;
     char *app;
-    UrgencyClass cls; /* database_specific.class; NORMAL when absent */
+    UrgencyClass cls; /* database_specific.class; IMPORTANT when absent: it is about a hole */
     gint64 published_at;
     gboolean withdrawn;
     GPtrArray *ranges; /* AffectedRange* */

@@ -28,7 +28,7 @@ static const char *class_of(const json_t *record)
 {
     const char *name =
         json_string_value(json_object_get(json_object_get(record, "database_specific"), "class"));
-    return name ? name : urgency_class_name(CLASS_NORMAL);
+    return name ? name : urgency_class_name(CLASS_IMPORTANT);
 }
 
 static json_t *find(const AdvisoryRequest *request, GError **error)

@@ -133,10 +133,21 @@ def older_line(session):
     """PhotoStation 6.0.22, made for boxes up to OS 4.5."""
     def change(folder):
         cfg = folder / "qpkg.cfg"
-        text = re.sub(r'(?m)^QPKG_VER=.*$', 'QPKG_VER="6.0.22"', cfg.read_text())
-        text = re.sub(r'(?m)^QTS_MINI_VERSION=.*$', 'QTS_MINI_VERSION="4.3"', text)
+        text = re.sub(r'(?m)^QTS_MINI_VERSION=.*$', 'QTS_MINI_VERSION="4.3"', cfg.read_text())
         cfg.write_text(text + 'QTS_MAX_VERSION="4.5"\n')
-    return session.pack("PhotoStation", "6.1.2", change, "PhotoStation_6.0.22.qpkg")
+    return packed(session, "PhotoStation", "6.1.2", "6.0.22", change)
+
+
+def packed(session, name, version, as_version, change=None):
+    """A sample app under another version number; made once a session."""
+    def rename(folder):
+        cfg = folder / "qpkg.cfg"
+        cfg.write_text(re.sub(r'(?m)^QPKG_VER=.*$', f'QPKG_VER="{as_version}"', cfg.read_text()))
+        if change:
+            change(folder)
+    if (name, as_version) not in session.packages:
+        session.packages[name, as_version] = session.pack(name, version, rename, f"{name}_{as_version}.qpkg")
+    return session.packages[name, as_version]
 
 
 def test_urgent_is_refused_while_an_os_line_has_no_fix(session, vendor, tmp_path):
@@ -290,3 +301,134 @@ def test_an_advisory_is_exported_as_csaf(vendor, tmp_path):
     assert {p.name for p in (tmp_path / "csaf").iterdir()} == {"qsa-22-24.json", "qsa_26_1.json"}
     history = check_csaf(json.loads((tmp_path / "csaf/qsa_26_1.json").read_text()))["document"]["tracking"]["revision_history"]
     assert [item["summary"] for item in history] == ["Published.", "Withdrawn."]
+
+
+# --- the box ---
+
+def add_os_line(vendor, session, tmp_path, record):
+    vendor.add(session.packages["PhotoStation", "6.1.2"], session.packages["MediaLibrary", "2.0"])
+    add_advisory(vendor, tmp_path, record)
+    vendor.publish()
+
+
+def test_an_advisory_without_a_mark_makes_the_fix_an_emergency(nas, session, vendor, tmp_path, photo_url):
+    """Nobody ran `urgent`: the record alone makes the fix install itself, and audit tell before and after."""
+    nas.ctl("install", "PhotoStation=6.1.1", "--yes")
+    nas.ctl("config", "set", "updates.emergency", "notify")
+    assert nas.json("audit")["findings"] == []
+    add_os_line(vendor, session, tmp_path, photo_record())
+    nas.ctl("refresh")
+    finding, = nas.json("audit", expect=103)["findings"]
+    assert {k: finding[k] for k in ("app", "version", "advisory", "fixed_version", "status")} == {
+        "app": "PhotoStation", "version": "6.1.1", "advisory": "QSA-22-24", "fixed_version": "6.1.2", "status": "fix-available"}
+    status = nas.json("status")
+    assert status["protected"] is False and ["QSA-22-24"] in [e["advisories"] for e in status["emergencies"] if e["app"] == "PhotoStation"]
+    candidate = nas.app("PhotoStation")["candidate"]
+    assert (candidate["version"], candidate["class"], candidate["verdict"], candidate["advisories"]) == ("6.1.2", "emergency", "ask", ["QSA-22-24"])
+    assert candidate["deadline"] is not None
+    nas.ctl("check", expect=103)
+    listed, = nas.json("advisory", "list")["advisories"]
+    assert listed["affects_installed"] == ["PhotoStation"] and listed["class"] == "emergency" and listed["aliases"] == ["CVE-2022-27593"]
+    assert "QSA-22-24" in nas.ctl("advisory", "show", "CVE-2022-27593").stdout
+    nas.ctl("advisory", "show", "CVE-0000-0000", expect=3)
+    nas.ctl("config", "set", "updates.emergency", "install")
+    lab.wait_for("6.1.2", lambda: nas.app("PhotoStation")["version"] == "6.1.2", 60, every=0.5)
+    assert nas.json("history")["transactions"][0]["trigger"] == "emergency"
+    assert nas.json("audit")["findings"] == [] and nas.json("status")["protected"] is True
+
+
+def test_an_open_hole_without_a_fix_is_no_protection_until_the_advisory_is_withdrawn(nas, vendor, tmp_path):
+    nas.ctl("install", "QVPN=3.0", "--yes")
+    add_advisory(vendor, tmp_path, osv("QSA-30-1", entry("QVPN", None)))
+    vendor.publish()
+    nas.ctl("refresh")
+    finding, = nas.json("audit", expect=103)["findings"]
+    assert (finding["status"], finding["fixed_version"]) == ("no-fix", None)
+    assert nas.json("status")["protected"] is False
+    assert "protected: NO" in nas.ctl("status").stdout
+    vendor("advisory", vendor.repo, "withdraw", "QSA-30-1")
+    vendor.publish()
+    nas.ctl("refresh")
+    assert nas.json("audit")["findings"] == [] and nas.json("status")["protected"] is True
+
+
+def test_an_archive_that_an_advisory_names_is_malicious(nas, session, vendor, tmp_path):
+    """Whatever its version, and only that archive."""
+    nas.ctl("install", "QVPN=3.0", "HybridBackup=1.0", "--yes")
+    digest = lab.sha256(session.packages["QVPN", "3.0"])
+    one = entry("QVPN", None, archive_sha256=[digest])
+    two = entry("HybridBackup", None, archive_sha256=["ab" * 32])
+    del one["ranges"], two["ranges"]
+    add_advisory(vendor, tmp_path, osv("MAL-26-1", one, two))
+    vendor.publish()
+    nas.ctl("refresh")
+    finding, = nas.json("audit", expect=103)["findings"]
+    assert (finding["app"], finding["status"], finding["fixed_version"]) == ("QVPN", "malicious", None)
+    assert "malicious" in nas.ctl("audit", expect=103).stdout
+    assert nas.json("status")["protected"] is False
+
+
+@pytest.mark.parametrize("os_version, fixed", [("5.0.3", "3.1"), ("4.5", "3.0.1")])
+def test_each_os_line_is_offered_its_own_fix(make_nas, session, vendor, web, tmp_path, os_version, fixed):
+    """An advisory for two lines; the fix of the newer line does not run on the older one, the older fix is none on the newer."""
+    def bounds(lowest, highest=""):
+        def change(folder):
+            cfg = folder / "qpkg.cfg"
+            cfg.write_text(re.sub(r"(?m)^QTS_M\w+_VERSION=.*\n", "", cfg.read_text()) + f'QTS_MINI_VERSION="{lowest}"\nQTS_MAX_VERSION="{highest}"\n')
+        return change
+    nas = make_nas(host__os_version=os_version, updates__emergency="notify", updates__other="notify")
+    nas.start()
+    add_repository(nas, vendor, web)
+    vendor.add(packed(session, "QVPN", "3.0", "2.9", bounds("4.3")))
+    vendor.publish()
+    nas.ctl("refresh")
+    nas.ctl("install", "QVPN=2.9", "--yes")
+    vendor.add(packed(session, "QVPN", "3.0", "3.0.1", bounds("4.3", "4.5")), session.packages["QVPN", "3.1"])
+    add_advisory(vendor, tmp_path, osv("QSA-22-24", entry("QVPN", "3.1", "5.0"), entry("QVPN", "3.0.1", "4.5")))
+    vendor.publish()
+    nas.ctl("refresh")
+    candidate = nas.app("QVPN")["candidate"]
+    assert (candidate["version"], candidate["class"]) == (fixed, "emergency")
+    assert nas.json("audit", expect=103)["findings"][0]["fixed_version"] == fixed
+
+
+@pytest.mark.parametrize("cls, code", [(None, 101), ("critical", 101), ("normal", 100)])
+def test_audit_exits_as_grave_as_what_it_finds(nas, session, vendor, tmp_path, cls, code):
+    nas.ctl("install", "QVPN=3.0", "--yes")
+    record = osv("QSA-30-3", entry("QVPN", "3.1"), cls=cls)
+    if cls is None:
+        del record["database_specific"]
+    add_advisory(vendor, tmp_path, record)
+    vendor.add(session.packages["QVPN", "3.1"])
+    vendor.publish()
+    nas.ctl("refresh")
+    nas.ctl("audit", expect=code)
+    nas.ctl("check", expect=code)
+    assert nas.json("status")["protected"] is True
+
+
+def test_a_withdrawn_version_is_offered_its_predecessor_or_its_successor(make_nas, session, vendor, web):
+    """The predecessor where that is all there is; the fix that came after it where there is one."""
+    nas = make_nas(updates__withdrawn="notify", updates__security="notify", updates__other="notify")
+    nas.start()
+    add_repository(nas, vendor, web)
+    vendor.add(session.packages["QVPN", "3.1"])
+    vendor.publish()
+    nas.ctl("refresh")
+    nas.ctl("install", "QVPN=3.1", "--yes")
+    vendor("withdraw", vendor.repo, "QVPN=3.1", "--go-back-to", "3.0", "--reason", "eats tunnels")
+    vendor.publish()
+    nas.ctl("refresh")
+    candidate = nas.app("QVPN")["candidate"]
+    assert (candidate["version"], candidate["verdict"], candidate["reason"]["code"]) == ("3.0", "ask", "withdrawn-ask")
+    vendor.add(packed(session, "QVPN", "3.1", "3.2"))
+    vendor("urgent", vendor.repo, "QVPN=3.2", "--class", "important", "--curve", "0m:100%")
+    vendor.publish()
+    nas.ctl("refresh")
+    candidate = nas.app("QVPN")["candidate"]
+    assert (candidate["version"], candidate["class"], candidate["verdict"]) == ("3.2", "important", "ask")
+    vendor("resume", vendor.repo, "QVPN=3.1")
+    vendor("halt", vendor.repo, "QVPN=3.2")
+    vendor.publish()
+    nas.ctl("refresh")
+    assert nas.app("QVPN")["candidate"]["reason"]["code"] == "halted"
