@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "daemon/notify.h"
 #include "daemon/run.h"
 #include "daemon/server.h"
 #include "daemon/spool.h"
@@ -181,6 +182,8 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
                            .cooldown = &daemon->cooldown,
                            .seed = daemon->seed,
                            .since = daemon->clock_start};
+    notify_look(daemon->store, facts.settings, offers, repos, now);
+    courier_go(daemon->courier, facts.settings);
     schedule_decide(&facts, now, decision);
     if (decision->request && !store_refuse_if_damaged(daemon->store, NULL)) {
         g_clear_pointer(&decision->request, request_free); /* nothing by itself before an admin has looked */
@@ -292,6 +295,7 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     daemon->clock_start = trusted_now(daemon);
     daemon->clock_start_us = g_get_monotonic_time();
     daemon->events = events_new(daemon->store, run_server, daemon);
+    daemon->courier = courier_new(daemon->root, daemon->store, COURIER_LIMIT_S);
     JobsListener listener = {on_job_event, on_job_done, daemon};
     daemon->jobs = jobs_new(daemon->store, root_dir_path(daemon->root), &listener, error);
     daemon->seed = poll_seed(daemon->store);
@@ -305,6 +309,7 @@ void daemon_close(Daemon *daemon)
         g_source_remove(daemon->wake_source);
     server_stop(daemon->server);
     jobs_free(daemon->jobs);
+    courier_free(daemon->courier);
     events_free(daemon->events);
     schedule_cooldown_clear(&daemon->cooldown);
     g_clear_pointer(&daemon->warnings, g_ptr_array_unref);

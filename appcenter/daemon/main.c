@@ -167,6 +167,8 @@ static int once(Daemon *daemon, gboolean json)
         g_clear_pointer(&decision.request, request_free);
         run_until_idle(daemon);
     }
+    while (!courier_is_idle(daemon->courier) && !daemon->is_stopping)
+        g_main_context_iteration(NULL, TRUE);
     if (!print_ledger(daemon, json, &error))
         return fail("", error);
     return daemon->exit_code;
