@@ -160,7 +160,9 @@ static void print_advisories(const json_t *list)
     json_array_foreach(json_object_get(list, "advisories"), i, one)
     {
         g_autofree char *affects = render_list(json_object_get(one, "affects_installed"));
-        const char *cells[] = {render_string(one, "id"), render_string(one, "class"), affects,
+        gboolean is_withdrawn = json_is_true(json_object_get(one, "withdrawn"));
+        const char *cells[] = {render_string(one, "id"),
+                               is_withdrawn ? "withdrawn" : render_string(one, "class"), affects,
                                render_string(one, "summary")};
         table_add(table, cells);
     }

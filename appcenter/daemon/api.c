@@ -234,8 +234,8 @@ const ApiRoute api_routes[] = {
      "what is wrong with this NAS, and what to do", NULL, 200, "appctl.doctor/1"},
     {"POST", "/v1/doctor/accept", PEER_ROOT, API_BODY_JSON, api_accept_damage,
      "an admin has looked at a damaged state", NULL, 204, NULL},
-    {"GET", "/v1/openapi.json", PEER_ANY, API_BODY_NONE, get_openapi, "this table, as OpenAPI 3.1", NULL, 200,
-     "object"},
+    {"GET", "/v1/openapi.json", PEER_GROUP, API_BODY_NONE, get_openapi, "this table, as OpenAPI 3.1", NULL,
+     200, "object"},
     {"GET", "/metrics", PEER_GROUP, API_BODY_NONE, get_metrics, "numbers for Prometheus", NULL, 200, "text"},
 };
 const gsize api_n_routes = G_N_ELEMENTS(api_routes);

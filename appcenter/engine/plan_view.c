@@ -121,6 +121,15 @@ static GHashTable *best_priorities(const PlanView *view, const GPtrArray *closur
     return best;
 }
 
+/* The advisory that calls the very archive malicious, or NULL. */
+static const Advisory *advisory_of_archive(const PlanView *view, const Release *release)
+{
+    for (guint i = 0; i < view->advisories->len; i++)
+        if (advisory_names_archive(g_ptr_array_index(view->advisories, i), release->name, release->sha256))
+            return g_ptr_array_index(view->advisories, i);
+    return NULL;
+}
+
 static Mark mark_of(const PlanView *view, const Release *release)
 {
     Store *store = view->engine->store;
@@ -128,6 +137,8 @@ static Mark mark_of(const PlanView *view, const Release *release)
     const BrakeEntry *entry = brake_find(repository->brake, release->name, release->version, release->arch);
     if (repository->is_stale)
         return MARK_STALE;
+    if (advisory_of_archive(view, release))
+        return MARK_WITHDRAWN;
     if (entry)
         return entry->action == BRAKE_WITHDRAW ? MARK_WITHDRAWN : MARK_HALTED;
     if (store_is_skipped(store, release->name, release->version))
@@ -227,6 +238,9 @@ char *plan_view_objection(const PlanView *view, const Release *release, Appcente
     case MARK_HALTED:
         return brake_words(view, release, "halted");
     case MARK_WITHDRAWN:
+        if (advisory_of_archive(view, release))
+            return g_strdup_printf("%s calls the archive of %s %s malicious",
+                                   advisory_of_archive(view, release)->id, release->name, release->version);
         return brake_words(view, release, "withdrew");
     case MARK_STALE:
     case MARK_FREE:

@@ -366,6 +366,12 @@ def test_an_archive_that_an_advisory_names_is_malicious(nas, session, vendor, tm
     assert (finding["app"], finding["status"], finding["fixed_version"]) == ("QVPN", "malicious", None)
     assert "malicious" in nas.ctl("audit", expect=103).stdout
     assert nas.json("status")["protected"] is False
+    # nobody gets it again: not from the catalogue, and not as a file, whoever vouches for it
+    nas.ctl("remove", "QVPN", "--yes")
+    assert "MAL-26-1 calls the archive of QVPN 3.0 malicious" in nas.ctl("install", "QVPN=3.0", "--yes", expect=9).stderr
+    done = nas.ctl("install", session.packages["QVPN", "3.0"], "--trust-sha256", digest, "--yes", expect=5)
+    assert "MAL-26-1 of vendor calls this archive malicious" in done.stderr
+    assert nas.app("QVPN") is None and nas.json("audit")["findings"] == []
 
 
 @pytest.mark.parametrize("os_version, fixed", [("5.0.3", "3.1"), ("4.5", "3.0.1")])
