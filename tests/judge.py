@@ -167,7 +167,7 @@ class Judge:
                 if name in self.packages[app, installed[app]].files:
                     places.append(self.nas.app_dir(app) / (name + ".local"))
             else:
-                places = [tree / name for tree in kept.glob(f"*-{app}")]
+                places = [tree / place for tree in kept.glob(f"*-{app}") for place in (name, name + ".local")]
             if not any(place.is_file() and digest(place) == wanted for place in places):
                 self.fault(f"the user's {name} of {app} is lost or changed; looked at {[str(p) for p in places]}")
 
