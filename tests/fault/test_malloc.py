@@ -86,11 +86,12 @@ def box_without_memory(stock, shim, program):
 def requests(stock, shim):
     """How many requests a whole upgrade makes."""
     with box_without_memory(stock, shim, "appcenter-job") as (box, page):
+        before = page.count
         box.ask("upgrade")
         code, words = box.answer()
         assert code == 0 and box.verdict() == "new", words
-        assert page.count > 1000, page.count
-        return page.count
+        assert page.count - before > 1000, page.count
+        return page.count - before
 
 
 def finish(box, code, words):
@@ -107,7 +108,7 @@ def points(name, bound):
 
 
 def test_a_job_without_memory_ends_and_nothing_else(stock, shim, requests):
-    sweep = Sweep("malloc", "job", points("malloc job", requests), sample=3)
+    sweep = Sweep("malloc", "job", points("malloc job", requests), sample=2)
     for number, for_ever in sweep:
         with sweep.at((number, for_ever)), box_without_memory(stock, shim, "appcenter-job") as (box, page):
             page.arm(number, for_ever)
@@ -115,7 +116,7 @@ def test_a_job_without_memory_ends_and_nothing_else(stock, shim, requests):
             code, words = box.answer()
             assert box.nas.daemon.poll() is None, "the daemon went with the job"
             finish(box, code, words)
-            assert page.failed or page.count < requests, "nothing was refused"
+            assert page.failed or number > requests * 0.98, "nothing was refused"  # two runs are not quite the same
     sweep.end()
 
 
@@ -139,7 +140,7 @@ def test_a_recovery_without_memory_is_done_again(stock, shim, requests):
 
 
 def test_a_daemon_without_memory_starts_again_and_finds_old_or_new(stock, shim):
-    sweep = Sweep("malloc", "daemon", points("malloc daemon", UPGRADE_OF_THE_DAEMON), sample=2)
+    sweep = Sweep("malloc", "daemon", points("malloc daemon", UPGRADE_OF_THE_DAEMON), sample=1)
     for number, for_ever in sweep:
         with sweep.at((number, for_ever)), box_without_memory(stock, shim, "appcenterd") as (box, page):
             page.arm(number, for_ever)
