@@ -138,7 +138,7 @@ def test_list_shows_the_veto_and_upgrade_without_a_number_heeds_it(pulse):
     box = sick(pulse, updates__other="auto")
     box.ctl("upgrade", APP, "--yes", expect=10)
     reason = box.app(APP)["candidate"]["reason"]
-    assert reason["code"] == "veto" and "my disk is gone" in reason["text"], reason
+    assert reason["code"] == "veto" and "my disk is gone" in reason["sentence"], reason
     assert "rolled back" in box.ctl("list").stdout
     before = len(box.json("history")["transactions"])
     done = box.ctl("upgrade", APP, "--yes", expect=None)
