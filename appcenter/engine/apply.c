@@ -151,7 +151,8 @@ static GPtrArray *undo_row(Walk *walk, const Step *step, const GPtrArray *apps, 
         if (!ok)
             give_up(walk, apps->pdata[i], step, own, error);
     }
-    if (is_announced && (!step->syncs_undo || undone->len == 0 || volume_sync(walk->engine->volume, &common)) &&
+    if (is_announced &&
+        (!step->syncs_undo || undone->len == 0 || volume_sync(walk->engine->volume, &common)) &&
         journal_undo(walk, undone, step, "undone", &common))
         return g_steal_pointer(&failed);
     const GPtrArray *rest = is_announced ? undone : apps;

@@ -1,6 +1,5 @@
 """What counts as healthy, each way good and bad, and what follows from a bad one: back to the old version, and a veto that waits longer
 each time, that an admin may pass over and a newer version ends."""
-import json
 import re
 import time
 
@@ -78,7 +77,7 @@ def pulse(make_nas, vendor, web, tmp_path):
     def make(keys, start, **settings):
         publish("1.0", keys, start)
         box = make_nas(**{"updates__other": "notify", "network__poll": "1h", "safety__health_settle": "1s",
-                          "safety__health_timeout": "5s", **settings})
+                          "safety__health_timeout": "4s", **settings})
         box.start()
         add_repository(box, vendor, web)
         box.ctl("install", f"{APP}=1.0", "--yes")
@@ -118,7 +117,7 @@ def test_a_good_version_stays_and_a_bad_one_goes_back(pulse, kind):
 def sick(pulse, **settings):
     """1.0 runs, 2.0 is on offer and never becomes healthy."""
     good, bad, _ = KINDS["exec"]
-    box = pulse(*good, **settings)
+    box = pulse(*good, **{"safety__health_timeout": "1s", "safety__health_settle": "0s", **settings})
     pulse.publish("2.0", *bad)
     box.ctl("refresh")
     return box
@@ -138,7 +137,7 @@ def test_list_shows_the_veto_and_upgrade_without_a_number_heeds_it(pulse):
     box = sick(pulse, updates__other="auto")
     box.ctl("upgrade", APP, "--yes", expect=10)
     reason = box.app(APP)["candidate"]["reason"]
-    assert reason["code"] == "veto" and "my disk is gone" in reason["sentence"], reason
+    assert reason["code"] == "veto" and "my disk is gone" in reason["message"], reason
     assert "rolled back" in box.ctl("list").stdout
     before = len(box.json("history")["transactions"])
     done = box.ctl("upgrade", APP, "--yes", expect=None)
@@ -181,10 +180,3 @@ def test_nothing_is_left_of_a_hook_that_is_ended(pulse, tmp_path, how):
     assert "did not end within 1 s" in done.stderr, done.stderr
     assert state(box)[0] == "1.0"
     assert box.app_pids() == [], "something is left of the hook"
-
-
-def test_json_of_history_says_why(pulse):
-    box = sick(pulse)
-    box.ctl("upgrade", APP, "--yes", expect=10)
-    newest = json.loads(box.ctl("history", "--json").stdout)["transactions"][0]
-    assert "my disk is gone" in newest["error"]["message"]
