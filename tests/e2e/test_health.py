@@ -138,7 +138,8 @@ def test_list_shows_the_veto_and_upgrade_without_a_number_heeds_it(pulse):
     box.ctl("upgrade", APP, "--yes", expect=10)
     reason = box.app(APP)["candidate"]["reason"]
     assert reason["code"] == "veto" and "my disk is gone" in reason["message"], reason
-    assert "rolled back" in box.ctl("list").stdout
+    assert "2.0 (rolled back)" in box.ctl("list").stdout
+    assert "my disk is gone" in box.ctl("list", "--updates").stdout
     before = len(box.json("history")["transactions"])
     done = box.ctl("upgrade", APP, "--yes", expect=None)
     assert "my disk is gone" in done.stdout + done.stderr, done
