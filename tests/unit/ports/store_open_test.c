@@ -368,4 +368,5 @@ void store_tests(void)
     store_noun_tests();
     store_catalogue_tests();
     store_ledger_tests();
+    store_closure_tests();
 }
