@@ -11,8 +11,8 @@
 
 #define N_APPS      14
 #define N_VERSIONS  3
-#define CATALOGUES  400
-#define ROUNDS_EACH 10
+#define CATALOGUES  150
+#define ROUNDS_EACH 25
 
 static const char *const operators[] = {"=", "!=", "<", "<=", ">", ">="};
 
