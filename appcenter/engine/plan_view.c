@@ -68,6 +68,8 @@ static void load_advisories(PlanView *view, const StoreRepo *repo)
         log_warning("plan", "%s: %s", repo->name, error->message);
         return;
     }
+    for (guint i = 0; i < advisories->len; i++)
+        ((Advisory *)g_ptr_array_index(advisories, i))->repository = g_strdup(repo->name);
     g_ptr_array_extend_and_steal(view->advisories, g_steal_pointer(&advisories));
 }
 
@@ -142,6 +144,15 @@ static GHashTable *best_priorities(const PlanView *view, const GPtrArray *closur
     return best;
 }
 
+/* The advisory that calls the very archive malicious, or NULL. */
+static const Advisory *advisory_of_archive(const PlanView *view, const Release *release)
+{
+    for (guint i = 0; i < view->advisories->len; i++)
+        if (advisory_names_archive(g_ptr_array_index(view->advisories, i), release->name, release->sha256))
+            return g_ptr_array_index(view->advisories, i);
+    return NULL;
+}
+
 static Mark mark_of(const PlanView *view, const Release *release)
 {
     Store *store = view->engine->store;
@@ -149,6 +160,8 @@ static Mark mark_of(const PlanView *view, const Release *release)
     const BrakeEntry *entry = brake_find(repository->brake, release->name, release->version, release->arch);
     if (repository->is_stale)
         return MARK_STALE;
+    if (advisory_of_archive(view, release))
+        return MARK_WITHDRAWN;
     if (entry)
         return entry->action == BRAKE_WITHDRAW ? MARK_WITHDRAWN : MARK_HALTED;
     if (store_is_skipped(store, release->name, release->version))
@@ -207,6 +220,7 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     if (!view->holds || !load_repositories(view, error) || !load_releases(view, names, error))
         return NULL;
     fill_provides(view);
+    plan_view_lend_urgency(view);
     return g_steal_pointer(&view);
 }
 
@@ -250,6 +264,9 @@ char *plan_view_objection(const PlanView *view, const Release *release, Appcente
     case MARK_HALTED:
         return brake_words(view, release, "halted");
     case MARK_WITHDRAWN:
+        if (advisory_of_archive(view, release))
+            return g_strdup_printf("%s calls the archive of %s %s malicious",
+                                   advisory_of_archive(view, release)->id, release->name, release->version);
         return brake_words(view, release, "withdrew");
     case MARK_STALE:
     case MARK_FREE:

@@ -51,6 +51,9 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* Makes the releases that fix an advisory for what is installed here as urgent as it is (plan_fixes.c). */
+void plan_view_lend_urgency(PlanView *view);
+
 /* --- which newer release is the one to take (plan_choose.c) --- */
 typedef struct {
     const Release *release;             /* NULL: there is none */

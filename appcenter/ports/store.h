@@ -280,8 +280,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreOffer, store_offer_free)
 /* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*. */
 gboolean store_offers_replace(Store *store, GPtrArray *offers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Decides every offer afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes the rows whose
- * verdict changed, returns all; StoreOffer*, by app. now: trusted now. */
-GPtrArray *store_ledger(Store *store, const Settings *settings, gint64 now, GError **error);
+ * verdict changed, returns all; StoreOffer*, by app. box: what holds the box back. now: trusted now. */
+GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                        GError **error);
 
 /* --- jobs and events --- */
 typedef struct {
@@ -314,5 +315,31 @@ void store_event_free(StoreEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreEvent, store_event_free)
 GPtrArray *store_events_after(Store *store, gint64 id, gsize max,
                               GError **error); /* StoreEvent*, ascending */
+
+/* --- notices: what people are told, each thing once --- */
+typedef struct {
+    gint64 id;
+    char *event; /* change, failure, deadline-24h, deadline-1h, stale */
+    gint64 at;
+    char *json_text;
+} StoreNotice;
+void store_notice_free(StoreNotice *notice);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreNotice, store_notice_free)
+/* Was this thing told, or waits to be? TRUE also when that cannot be read. */
+gboolean store_notice_is_known(Store *store, const char *key);
+/* Does nothing when the key is known. is_told: it is only remembered. */
+gboolean store_notice_add(Store *store, const char *key, const char *event, gint64 at, const char *json_text,
+                          gboolean is_told, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The oldest that waits; NULL without error: none. */
+StoreNotice *store_notice_waiting(Store *store, GError **error);
+gboolean store_notice_told(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Forgets what was told before that time. */
+gboolean store_notices_trim(Store *store, gint64 before, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef enum {
+    STORE_NOTICE_TRANSACTIONS, /* that are over, or in effect; key "txn:ID" */
+    STORE_NOTICE_JOBS,         /* automatic ones that failed without a transaction; key "job:ID" */
+} StoreNoticeSource;
+/* Ids (gint64) of what has no notice yet, not older than that, oldest first. */
+GArray *store_notice_new_ids(Store *store, StoreNoticeSource source, gint64 since, gsize max, GError **error);
 
 #endif
