@@ -36,7 +36,7 @@ LDFLAGS_ALL = -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 include $(B)/flags.mk
 endif
-MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench conformance fuzz,$(MAKECMDGOALS)),yes,no)
+MAY_INSTALL := $(if $(filter deps demo test check-asan lint bench sim conformance fuzz,$(MAKECMDGOALS)),yes,no)
 $(B)/flags.mk: Makefile tests/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/deps.sh $(MAY_INSTALL) build
@@ -66,7 +66,7 @@ TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
 all: $(PROGRAMS) $(TOOLS)
 
-.PHONY: all deps demo test fuzz fuzzers units unit e2e bench conformance planted check-asan lint install deb clean help
+.PHONY: all deps demo test fuzz fuzzers units unit e2e bench sim reasons conformance planted check-asan lint install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -148,6 +148,40 @@ $(TUF_CLIENT): $(B)/obj/tests/tuf-client/main.o $(call down,ports)
 PLANTED := $(B)/tests/planted.sh
 UNITS += $(TUF_CLIENT) $(PLANTED)
 
+# The simulator: virtual boxes that ask the product's own policy and scheduler. Its lines (`sim: NAME VALUE UNIT`) and
+# docs/scale.md say the same; the same figures each time.
+SIM := $(B)/tests/sim
+SIM_OBJECTS := $(patsubst tests/sim/%.c,$(B)/obj/tests/sim/%.o,$(sort $(wildcard tests/sim/*.c)))
+$(B)/obj/tests/sim/%.o: tests/sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -Itests/sim -MMD -MP -c $< -o $@
+-include $(SIM_OBJECTS:.o=.d)
+$(SIM): $(SIM_OBJECTS) $(call down,vendor)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(SIM_OBJECTS) $(call down,vendor) $(LIBS_ALL) -o $@
+# The same with one source of room model in another version: `sh sim-with.sh SOURCE PROGRAM`. The command is kept with this
+# build's flags, for the test that the figures are the product's.
+SIM_WITH := $(B)/tests/sim-with.sh
+$(SIM_WITH): $(SIM)
+	$(file >$@,set -e; $(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -c "$$1" -o "$$2.o"; \
+	  $(CC) $(LDFLAGS_ALL) $(SIM_OBJECTS) "$$2.o" $(call down,vendor) $(LIBS_ALL) -o "$$2")
+UNITS += $(SIM) $(SIM_WITH)
+sim: deps $(SIM)
+	@$(SIM) --folder docs
+
+# docs/reasons.md, from the table in the product.
+REASONS := $(B)/tests/reasons
+$(B)/obj/tests/reasons/main.o: tests/reasons/main.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+-include $(B)/obj/tests/reasons/main.d
+$(REASONS): $(B)/obj/tests/reasons/main.o $(call down,model)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $< $(call down,model) $(LIBS_ALL) -o $@
+UNITS += $(REASONS)
+reasons: $(REASONS)
+	$(REASONS) > docs/reasons.md
+
 deps:
 	@sh tests/deps.sh yes build test
 
@@ -221,7 +255,7 @@ fuzz:
 	    -malloc_limit_mb=6000 -max_len=40000 -print_final_stats=1 -verbosity=0 -artifact_prefix=build-fuzz/found/$$target- \
 	    build-fuzz/corpus/$$target build-fuzz/seeds/$$target || exit 1; done
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch])
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch] tests/sim/*.[ch] tests/reasons/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh

@@ -85,6 +85,7 @@ gboolean cmd_disable(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_hold(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_unhold(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_skip(Cli *cli, int *exit_code, GError **error);
+gboolean cmd_unskip(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_history(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_watch(Cli *cli, int *exit_code, GError **error);
 gboolean cmd_advisories(Cli *cli, int *exit_code, GError **error);

@@ -107,19 +107,49 @@ gboolean cmd_unhold(Cli *cli, int *exit_code, GError **error)
     return !cli_has(cli, "json") || print_holds(cli, error);
 }
 
-gboolean cmd_skip(Cli *cli, int *exit_code, GError **error)
+/* APP=VERSION, the only word, in two parts. */
+static char **skip_parts(const Cli *cli, GError **error)
 {
-    (void)exit_code;
     g_auto(GStrv) parts = g_strsplit(cli->words[0], "=", 2);
-    if (!app_name_is_valid(parts[0]) || !parts[1] || !version_is_valid(parts[1]))
-        return error_set(error, APPCENTER_ERROR_INVALID, "wanted APP=VERSION, found \"%s\"", cli->words[0]);
+    if (app_name_is_valid(parts[0]) && parts[1] && version_is_valid(parts[1]))
+        return g_steal_pointer(&parts);
+    error_set(error, APPCENTER_ERROR_INVALID, "wanted APP=VERSION, found \"%s\"", cli->words[0]);
+    return NULL;
+}
+
+static void print_skip(Cli *cli, char **parts, const char *what)
+{
     g_autoptr(json_t) skip = json_pack("{s:s, s:s}", "app", parts[0], "version", parts[1]);
-    g_autoptr(json_t) answer = client_request(cli->client, "PUT", "/v1/skips", skip, error);
-    if (!answer)
-        return FALSE;
     if (cli_has(cli, "json"))
         render_json(skip);
     else if (!cli_has(cli, "quiet"))
-        printf("%s %s is skipped; a newer one is offered again\n", parts[0], parts[1]);
-    return TRUE;
+        printf("%s %s %s\n", parts[0], parts[1], what);
+}
+
+gboolean cmd_skip(Cli *cli, int *exit_code, GError **error)
+{
+    (void)exit_code;
+    g_auto(GStrv) parts = skip_parts(cli, error);
+    if (!parts)
+        return FALSE;
+    g_autoptr(json_t) skip = json_pack("{s:s, s:s}", "app", parts[0], "version", parts[1]);
+    g_autoptr(json_t) answer = client_request(cli->client, "PUT", "/v1/skips", skip, error);
+    if (answer)
+        print_skip(cli, parts, "is skipped; a newer one is offered again");
+    return answer != NULL;
+}
+
+gboolean cmd_unskip(Cli *cli, int *exit_code, GError **error)
+{
+    (void)exit_code;
+    g_auto(GStrv) parts = skip_parts(cli, error);
+    if (!parts)
+        return FALSE;
+    g_autofree char *app = client_escape(parts[0]);
+    g_autofree char *version = client_escape(parts[1]);
+    g_autofree char *path = g_strdup_printf("/v1/skips?app=%s&version=%s", app, version);
+    g_autoptr(json_t) answer = client_request(cli->client, "DELETE", path, NULL, error);
+    if (answer)
+        print_skip(cli, parts, "is no longer skipped");
+    return answer != NULL;
 }

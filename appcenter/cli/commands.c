@@ -105,6 +105,7 @@ const CliCommand cli_commands[] = {
      cmd_hold},
     {"unhold", "[APP...]", "take a hold back", 0, MANY, NULL, FALSE, cmd_unhold},
     {"skip", "APP=VERSION", "never offer this version", 1, 1, NULL, FALSE, cmd_skip},
+    {"unskip", "APP=VERSION", "take a skip back", 1, 1, NULL, FALSE, cmd_unskip},
     {"history list", "", "what was done, newest first", 0, 0, history_options, FALSE, cmd_history},
     {"history show", "ID", "one transaction", 1, 1, NULL, FALSE, cmd_history},
     {"history", "[ID]", "what was done, by whom, with what result", 0, 1, history_options, FALSE,

@@ -12,15 +12,15 @@
 
 #define DAEMON_SPOOL_AGE_S (24 * 3600)
 
-static gint64 trusted_now(const Daemon *daemon)
+static gint64 time_floor(const Daemon *daemon)
 {
-    return policy_trusted_now(system_now(), MAX(store_time_floor(daemon->store), system_build_time()));
+    return MAX(store_time_floor(daemon->store), system_build_time());
 }
 
 gint64 daemon_now(const Daemon *daemon)
 {
-    gint64 passed_us = g_get_monotonic_time() - daemon->clock_start_us;
-    return MAX(trusted_now(daemon), daemon->clock_start + passed_us / G_USEC_PER_SEC);
+    ClockReading reading = system_read_clocks();
+    return clock_now(&daemon->clock, &reading, time_floor(daemon));
 }
 
 /* --- configuration --- */
@@ -103,8 +103,10 @@ static void cool_down(Daemon *daemon, const char *action, json_t *request, int e
 {
     gint64 now = daemon_now(daemon);
     gint64 until = now + schedule_cooldown_s(settings_values(daemon->settings));
-    if (g_str_equal(action, "refresh"))
+    if (g_str_equal(action, "refresh")) {
+        daemon->cooldown.refreshed_at = now;
         daemon->cooldown.refresh_until = exit_code == 0 ? now + 1 : until;
+    }
     g_autoptr(Request) tried = g_str_equal(action, "auto") ? request_from_json(request, NULL) : NULL;
     if (tried)
         schedule_cooldown_add(&daemon->cooldown, tried, until, now);
@@ -157,13 +159,26 @@ static GPtrArray *enabled_repos(Daemon *daemon, GPtrArray *configs)
     return repos;
 }
 
-gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo)
+GPtrArray *daemon_ledger(const Daemon *daemon, gint64 now, GError **error)
 {
-    ScheduleFacts facts = {.settings = settings_values(daemon->settings),
+    g_auto(BoxFacts) box = system_box_facts(daemon->root, now);
+    return store_ledger(daemon->store, daemon->settings, &box, now, error);
+}
+
+static ScheduleFacts schedule_facts(const Daemon *daemon, GPtrArray *configs)
+{
+    ClockReading reading = system_read_clocks();
+    return (ScheduleFacts){.settings = settings_values(daemon->settings),
                            .configs = configs,
                            .cooldown = &daemon->cooldown,
                            .seed = daemon->seed,
-                           .since = daemon->clock_start};
+                           .awake_since = clock_awake_since(&daemon->clock, &reading, time_floor(daemon)),
+                           .quiet_until = system_quiet_until(daemon->root, daemon_now(daemon))};
+}
+
+gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo)
+{
+    ScheduleFacts facts = schedule_facts(daemon, configs);
     return schedule_refresh_at(&facts, repo, daemon_now(daemon));
 }
 
@@ -171,17 +186,13 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
 {
     gint64 now = daemon_now(daemon);
     g_autoptr(GPtrArray) configs = system_load_repositories(daemon->root, error);
-    g_autoptr(GPtrArray) offers = configs ? store_ledger(daemon->store, daemon->settings, now, error) : NULL;
+    g_autoptr(GPtrArray) offers = configs ? daemon_ledger(daemon, now, error) : NULL;
     if (!offers)
         return FALSE;
     g_autoptr(GPtrArray) repos = enabled_repos(daemon, configs);
-    ScheduleFacts facts = {.settings = settings_values(daemon->settings),
-                           .configs = configs,
-                           .repos = repos,
-                           .offers = offers,
-                           .cooldown = &daemon->cooldown,
-                           .seed = daemon->seed,
-                           .since = daemon->clock_start};
+    ScheduleFacts facts = schedule_facts(daemon, configs);
+    facts.repos = repos;
+    facts.offers = offers;
     notify_look(daemon->store, facts.settings, offers, repos, now);
     courier_go(daemon->courier, facts.settings);
     schedule_decide(&facts, now, decision);
@@ -222,12 +233,21 @@ static void write_textfile(Daemon *daemon)
         log_warning("metrics", "%s: %s", path, error->message);
 }
 
+/* After a sleep, or when the clock was set, the polls are spread anew. */
+static void look_at_clock(Daemon *daemon)
+{
+    ClockReading reading = system_read_clocks();
+    if (clock_look(&daemon->clock, &reading, time_floor(daemon)))
+        log_info("schedule", "the box slept or its clock was set");
+}
+
 static gboolean on_wake(gpointer user_data)
 {
     Daemon *daemon = user_data;
     g_autoptr(GError) error = NULL;
     ScheduleDecision decision;
     daemon->wake_source = 0;
+    look_at_clock(daemon);
     if (daemon->is_stopping || !jobs_is_idle(daemon->jobs)) /* asked again when the job is done */
         return G_SOURCE_REMOVE;
     write_textfile(daemon);
@@ -264,12 +284,24 @@ static void run_server(gpointer user_data)
         server_run(daemon->server);
 }
 
-/* Where this box lies in the poll interval: from its cohort, not from its boot time (a town after a power
- * cut). */
-static guint64 poll_seed(Store *store)
+/* Spreads the polls. An id of its own: boxes may share a cohort and a host name. */
+static guint64 box_seed(Store *store)
 {
-    g_autofree char *cohort = store_meta_get(store, "cohort", NULL);
-    return (guint64)g_str_hash(cohort ? cohort : g_get_host_name()) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *id = store_meta_get(store, "poll_id", NULL);
+    if (id)
+        return poll_seed(id);
+    id = g_uuid_string_random();
+    if (!store_meta_set(store, "poll_id", id, &error))
+        log_warning("schedule", "%s",
+                    error->message); /* another one after the next start: it spreads as well */
+    return poll_seed(id);
+}
+
+static void start_clock(Daemon *daemon)
+{
+    ClockReading reading = system_read_clocks();
+    clock_start(&daemon->clock, &reading, time_floor(daemon));
 }
 
 /* Told once a start, here and not by each job that unpacks. */
@@ -292,13 +324,12 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     if (!daemon->store || !load_settings(daemon, error))
         return FALSE;
     tell_weaknesses();
-    daemon->clock_start = trusted_now(daemon);
-    daemon->clock_start_us = g_get_monotonic_time();
+    start_clock(daemon);
     daemon->events = events_new(daemon->store, run_server, daemon);
     daemon->courier = courier_new(daemon->root, daemon->store, COURIER_LIMIT_S);
     JobsListener listener = {on_job_event, on_job_done, daemon};
     daemon->jobs = jobs_new(daemon->store, root_dir_path(daemon->root), &listener, error);
-    daemon->seed = poll_seed(daemon->store);
+    daemon->seed = box_seed(daemon->store);
     daemon->started_at = system_now();
     return daemon->jobs != NULL;
 }

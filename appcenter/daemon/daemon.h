@@ -27,15 +27,17 @@ typedef struct {
     ScheduleCooldown cooldown;
     guint wake_source;
     gint64 started_at;
-    gint64 clock_start, clock_start_us; /* trusted time at the start, and the monotonic clock's word for it */
-    guint64 seed;                       /* spreads this box's polls */
+    Clock clock;
+    guint64 seed; /* spreads this box's polls */
     gboolean is_stopping;
     int exit_code;
 } Daemon;
 
-/* Trusted now: the wall clock, but never below the floor, and never below the start's plus what has passed
- * since: a box whose clock is lost still polls. */
+/* Trusted now: the wall clock, but never below the floor; with a clock that is lost time goes on from there (model/clock.h).
+ */
 gint64 daemon_now(const Daemon *daemon);
+/* The ledger (StoreOffer*), decided afresh for this moment. */
+GPtrArray *daemon_ledger(const Daemon *daemon, gint64 now, GError **error);
 /* When this repository is asked next by the clock. configs: RepositoryConfig*, all of them. */
 gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo);
 /* Something changed (hold, config, finished job): decide again soon. */

@@ -86,14 +86,17 @@ static gboolean all_are_local(GPtrArray *configs)
     return TRUE;
 }
 
-/* A repository that was never asked is looked at as of the start: as of now, its first poll would stay ahead of now for
- * ever. */
 gint64 schedule_refresh_at(const ScheduleFacts *facts, const StoreRepo *repo, gint64 now)
 {
-    gint64 as_of = repo->last_refresh_at > 0 ? now : MIN(facts->since, now);
-    gint64 at = policy_next_refresh(facts->settings, all_are_local(facts->configs), repo->last_refresh_at,
-                                    repo->n_failures, repo->retry_after_at, facts->seed, as_of);
-    return MAX(at, sane_until(facts->cooldown->refresh_until, now));
+    gint64 ours = facts->cooldown->refreshed_at <= now ? facts->cooldown->refreshed_at : 0;
+    PollFacts poll = {.last_at = MAX(repo->last_refresh_at, ours),
+                      .n_failures = repo->n_failures,
+                      .retry_after_at = repo->retry_after_at,
+                      .all_local = all_are_local(facts->configs),
+                      .awake_since = facts->awake_since,
+                      .quiet_until = facts->quiet_until,
+                      .seed = facts->seed};
+    return MAX(poll_next_at(&poll, facts->settings, now), sane_until(facts->cooldown->refresh_until, now));
 }
 
 /* 0: nothing to poll. */
@@ -114,7 +117,7 @@ static gint64 peace_of(const ScheduleFacts *facts, const StoreOffer *offer, gint
     for (guint i = 0; i < facts->repos->len; i++) {
         const StoreRepo *repo = facts->repos->pdata[i];
         if (g_strcmp0(repo->name, offer->release->repository) == 0)
-            return policy_retry_after(repo->retry_after_at, now);
+            return poll_retry_after(repo->retry_after_at, now);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* schedule.h - when is what due: a pure question over the store's facts. The timer that asks it is the
  * daemon's.
  *
- * Polls by model/policy's policy_next_refresh, installs by the ledger's verdicts. Nothing is started twice:
+ * Polls by model/poll, installs by the ledger's verdicts. Nothing is started twice:
  * an app whose automatic job just failed waits for its veto, or a while.
  */
 #ifndef DAEMON_SCHEDULE_H
@@ -18,6 +18,8 @@
 typedef struct {
     GHashTable *until;    /* "APP=VERSION" -> gint64* */
     gint64 refresh_until; /* the polls */
+    gint64
+        refreshed_at; /* the last poll as we saw it: with a lost clock jobs know only the floor; 0: none yet */
 } ScheduleCooldown;
 
 /* What the decision stands on; all borrowed. */
@@ -27,8 +29,9 @@ typedef struct {
     GPtrArray *repos;   /* StoreRepo* of the enabled ones */
     GPtrArray *offers;  /* the ledger, StoreOffer* */
     const ScheduleCooldown *cooldown;
-    guint64 seed; /* spreads boxes over the interval */
-    gint64 since; /* the daemon's start: first polls are spread from then */
+    guint64 seed;       /* poll_seed of this box */
+    gint64 awake_since; /* the daemon's start or the end of a sleep */
+    gint64 quiet_until; /* the machine has just started: nothing is asked before; 0: it has not */
 } ScheduleFacts;
 
 typedef struct {

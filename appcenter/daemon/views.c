@@ -163,7 +163,7 @@ json_t *view_status(Daemon *daemon, GError **error)
 {
     gint64 now = daemon_now(daemon), security = 0, emergency = 0;
     const SettingsValues *values = settings_values(daemon->settings);
-    g_autoptr(GPtrArray) offers = store_ledger(daemon->store, daemon->settings, now, error);
+    g_autoptr(GPtrArray) offers = daemon_ledger(daemon, now, error);
     g_autoptr(GPtrArray) apps = offers ? store_apps(daemon->store, error) : NULL;
     g_autoptr(json_t) repositories = apps ? view_repositories(daemon, error) : NULL;
     g_autoptr(json_t) audit = repositories ? view_audit(daemon, error) : NULL;

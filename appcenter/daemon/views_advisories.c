@@ -132,8 +132,7 @@ json_t *view_audit(Daemon *daemon, GError **error)
 {
     g_autoptr(GPtrArray) advisories = load_advisories(daemon, error);
     g_autoptr(GPtrArray) apps = advisories ? store_apps(daemon->store, error) : NULL;
-    g_autoptr(GPtrArray) offers =
-        apps ? store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error) : NULL;
+    g_autoptr(GPtrArray) offers = apps ? daemon_ledger(daemon, daemon_now(daemon), error) : NULL;
     if (!offers)
         return NULL;
     g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));

@@ -53,7 +53,7 @@ static json_t *view_installed(Daemon *daemon, const StoreApp *app, const StoreOf
 json_t *view_apps(Daemon *daemon, GError **error)
 {
     gint64 now = daemon_now(daemon);
-    g_autoptr(GPtrArray) offers = store_ledger(daemon->store, daemon->settings, now, error);
+    g_autoptr(GPtrArray) offers = daemon_ledger(daemon, now, error);
     g_autoptr(GPtrArray) apps = offers ? store_apps(daemon->store, error) : NULL;
     if (!apps)
         return NULL;
@@ -103,7 +103,7 @@ json_t *view_app(Daemon *daemon, const char *name, GError **error)
     json_t *one;
     if (app) {
         gint64 now = daemon_now(daemon);
-        g_autoptr(GPtrArray) offers = store_ledger(daemon->store, daemon->settings, now, error);
+        g_autoptr(GPtrArray) offers = daemon_ledger(daemon, now, error);
         if (!offers)
             return NULL;
         one = view_installed(daemon, app, find_offer(offers, name), now);
@@ -141,6 +141,11 @@ static json_t *choices(const StoreOffer *offer)
     case REASON_PUBLISHER:
         break; /* nothing that a command changes */
     case REASON_SKIPPED:
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl unskip %s=%s", offer->app, version)));
+        json_array_append_new(list,
+                              json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
+        break;
     case REASON_VETO:
         json_array_append_new(list,
                               json_pack("[o]", json_sprintf("appctl upgrade %s=%s", offer->app, version)));
@@ -162,7 +167,7 @@ json_t *view_why(Daemon *daemon, const char *name, GError **error)
             error_set(error, APPCENTER_ERROR_NOT_FOUND, "no app of that name");
         return NULL;
     }
-    g_autoptr(GPtrArray) offers = store_ledger(daemon->store, daemon->settings, daemon_now(daemon), error);
+    g_autoptr(GPtrArray) offers = daemon_ledger(daemon, daemon_now(daemon), error);
     if (!offers)
         return NULL;
     const StoreOffer *offer = find_offer(offers, name);

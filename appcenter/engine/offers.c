@@ -189,7 +189,9 @@ gboolean engine_make_offers(Engine *engine, GError **error)
     g_ptr_array_sort(offers, compare_apps);
     if (!store_offers_replace(engine->store, offers, error))
         return FALSE;
-    g_autoptr(GPtrArray) ledger = store_ledger(engine->store, engine->settings, engine_now(engine), error);
+    g_auto(BoxFacts) box = system_box_facts(engine->root, engine_now(engine));
+    g_autoptr(GPtrArray) ledger =
+        store_ledger(engine->store, engine->settings, &box, engine_now(engine), error);
     log_summary(offers);
     return ledger != NULL;
 }

@@ -35,12 +35,13 @@ static gboolean check_verdict(const Planning *planning, const RequestApp *asked,
                                                       asked->name, offer->release->version, offer->sentence);
 }
 
-/* Holds, window, brake, consent may have changed since the scheduler decided. */
+/* Holds, window, brake, consent, inhibitors may have changed since the scheduler decided. */
 static gboolean check_verdicts(Planning *planning, GError **error)
 {
     gboolean is_emergency = FALSE;
-    planning->offers =
-        store_ledger(planning->engine->store, planning->engine->settings, planning->view->now, error);
+    const Engine *engine = planning->engine;
+    g_auto(BoxFacts) box = system_box_facts(engine->root, planning->view->now);
+    planning->offers = store_ledger(engine->store, engine->settings, &box, planning->view->now, error);
     if (!planning->offers)
         return FALSE;
     planning->worst = MARK_FREE;

@@ -21,6 +21,7 @@ typedef struct {
     Engine *engine;
     gint64 now;
     GPtrArray *installed; /* InstalledApp*, by name, their provides filled in */
+    GPtrArray *holds;     /* Hold*, those that count now */
     GPtrArray *releases;  /* Release*, of enabled repositories; lower priorities' of the same app left out */
     GHashTable *marks;    /* Release* -> Mark */
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */

@@ -257,7 +257,7 @@ static gboolean is_left_out(const Engine *engine, const StoreRepo *repo, const R
 {
     gint64 now = engine_now(engine);
     return (round->max_age_s > 0 && now - repo->last_success_at < round->max_age_s) ||
-           (round->is_by_clock && policy_retry_after(repo->retry_after_at, now) > 0);
+           (round->is_by_clock && poll_retry_after(repo->retry_after_at, now) > 0);
 }
 
 static gboolean refresh_repositories(Engine *engine, const Round *round, guint *n, GError **error)

@@ -11,7 +11,6 @@
 #define MAX_LOCAL_FILES      1000000
 #define PART_SUFFIX          ".part"
 #define TAG_SUFFIX           ".part.tag"
-#define FRESH_TIMESTAMP_S    600
 #define TAG_BYTES_MAX        1024
 #define STATE_BYTES          (1024 * 1024)
 #define STATE_BYTES_PER_FILE 1024
@@ -504,7 +503,7 @@ static gboolean check_brake(Walk *walk, const WalkApp *app, GError **error)
     const Release *release = app->release;
     if (!release || !release->repository || !is_automatic(walk))
         return TRUE;
-    if (!engine_refresh_if_older(walk->engine, FRESH_TIMESTAMP_S, error))
+    if (!engine_refresh_if_older(walk->engine, POLL_FRESH_S, error))
         return FALSE;
     g_autoptr(StoreRepo) repo = store_repo_get(walk->engine->store, release->repository, error);
     if (!repo)

@@ -2,9 +2,11 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
+#include "model/clock.h"
 #include "model/manifest.h"
 #include "model/plan.h"
 #include "model/policy.h"
+#include "model/poll.h"
 #include "model/release.h"
 #include "model/requirement.h"
 #include "model/settings.h"

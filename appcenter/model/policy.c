@@ -9,11 +9,8 @@
 #include "model/reasons.h"
 #include "model/version.h"
 
-#define HOUR_S          G_GINT64_CONSTANT(3600)
-#define DAY_S           (24 * HOUR_S)
-#define POLL_MIN_S      300 /* where others run the repository */
-#define RETRY_AFTER_MAX DAY_S
-#define BACKOFF_CAP     4 /* in poll intervals */
+#define HOUR_S       G_GINT64_CONSTANT(3600)
+#define BOOT_QUIET_S 600
 
 typedef struct {
     const OfferFacts *facts;
@@ -121,12 +118,25 @@ static Decision time_in_window(const Case *c, gint64 t, gint64 deadline)
     return (Decision){is_deadline_first ? REASON_DEADLINE : REASON_WINDOW, at};
 }
 
+/* Where volume costs, a fix waits for its deadline instead of the window; without one it is not delayed at all. */
+static Decision time_security(const Case *c, gint64 t)
+{
+    if (c->settings->security != CONSENT_AUTO)
+        return ask(c, REASON_CONSENT_SECURITY);
+    gint64 deadline_at = window_after_blackout(c->window, MAX(c->deadline, t));
+    if (c->settings->is_metered && c->deadline != 0 && deadline_at > t)
+        return (Decision){REASON_METERED, deadline_at};
+    return time_in_window(c, t, c->deadline);
+}
+
 /* Ordinary updates wait until others have tried them. */
 static Decision time_other(const Case *c, gint64 t)
 {
     gint64 ripe_at = c->facts->release->published_at + c->settings->min_age_s;
     if (c->settings->other != CONSENT_AUTO)
         return ask(c, REASON_CONSENT_OTHER);
+    if (c->settings->is_metered)
+        return (Decision){REASON_METERED, 0};
     Decision then = time_in_window(c, MAX(t, ripe_at), 0);
     if (ripe_at <= t || then.code == REASON_NO_WINDOW)
         return then;
@@ -142,9 +152,7 @@ static Decision time_by_class(const Case *c, gint64 t)
         return (Decision){REASON_EMERGENCY, 0};
     case CLASS_CRITICAL:
     case CLASS_IMPORTANT:
-        if (c->settings->security != CONSENT_AUTO)
-            return ask(c, REASON_CONSENT_SECURITY);
-        return time_in_window(c, t, c->deadline);
+        return time_security(c, t);
     case CLASS_NORMAL:
         return time_other(c, t);
     case CLASS_FEATURE:
@@ -223,6 +231,22 @@ static gboolean rule_phase(const Case *c, Decision *decision)
     return decided(decision, REASON_PHASE, c->opens_at);
 }
 
+/* What would happen now waits while the box is not ready for it: after its start, where it is no emergency; and while it
+ * must not be disturbed, until its deadline at the latest. */
+static gboolean rule_box(const Case *c, Decision *decision)
+{
+    const BoxFacts *box = c->facts->box;
+    Decision now = time_from(c, c->now);
+    if (!box || reason_verdict(now.code, now.at) != VERDICT_NOW)
+        return FALSE;
+    if (box->quiet_until > c->now && c->facts->cls != CLASS_EMERGENCY)
+        return decided(decision, REASON_STARTING, box->quiet_until);
+    if (box->inhibited_until <= c->now || (c->deadline != 0 && c->deadline <= c->now))
+        return FALSE;
+    gint64 until = c->deadline != 0 ? MIN(box->inhibited_until, c->deadline) : box->inhibited_until;
+    return decided(decision, REASON_INHIBITED, until);
+}
+
 static gboolean rule_timing(const Case *c, Decision *decision)
 {
     *decision = time_from(c, c->now);
@@ -231,9 +255,14 @@ static gboolean rule_timing(const Case *c, Decision *decision)
 
 static gboolean (*const rules[])(const Case *c, Decision *decision) = {
     /* skip before problem: an admin who undid a group has skipped what its members need of each other, too */
-    rule_stale, rule_publisher, rule_brake, rule_skip,   rule_problem,
-    rule_hold,  rule_veto,      rule_phase, rule_timing,
+    rule_stale, rule_publisher, rule_brake, rule_skip, rule_problem,
+    rule_hold,  rule_veto,      rule_phase, rule_box,  rule_timing,
 };
+
+void box_facts_clear(BoxFacts *box)
+{
+    g_clear_pointer(&box->inhibited_by, g_free);
+}
 
 void policy_verdict_clear(PolicyVerdict *verdict)
 {
@@ -270,6 +299,11 @@ gint64 policy_veto_backoff_s(guint n_failures)
     return hours[MIN(index, G_N_ELEMENTS(hours) - 1)] * HOUR_S;
 }
 
+gint64 policy_quiet_until(gint64 uptime_s, gint64 now)
+{
+    return uptime_s < BOOT_QUIET_S ? now + BOOT_QUIET_S - uptime_s : 0;
+}
+
 gint64 policy_trusted_now(gint64 wall_now, gint64 floor)
 {
     return MAX(wall_now, floor);
@@ -280,42 +314,4 @@ gint64 policy_floor_from(gint64 signed_at, gint64 expires_at, gint64 root_expire
 {
     gint64 limit = wall_now >= built_at ? wall_now + 24 * HOUR_S : root_expires_at;
     return MIN(MIN(signed_at, expires_at), limit);
-}
-
-/* A number from low to high that the seed picks. */
-static gint64 pick(guint64 seed, gint64 low, gint64 high)
-{
-    return low + (gint64)(seed % (guint64)(high - low + 1));
-}
-
-/* The first try after a failure comes soon, later ones spread over ever more time: three times more each, up
- * to the cap. */
-static gint64 backoff_s(gint64 interval_s, guint n_failures, guint64 seed)
-{
-    gint64 low = MAX(interval_s / 4, 1);
-    gint64 high = low;
-    for (guint i = 0; i < n_failures && high < BACKOFF_CAP * interval_s; i++)
-        high *= 3;
-    return pick(seed, low, MIN(high, BACKOFF_CAP * interval_s));
-}
-
-gint64 policy_retry_after(gint64 retry_after_at, gint64 now)
-{
-    return retry_after_at > now && retry_after_at <= now + RETRY_AFTER_MAX ? retry_after_at : 0;
-}
-
-gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
-                           guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now)
-{
-    gint64 interval_s = all_local ? settings->poll_s : MAX(settings->poll_s, POLL_MIN_S);
-    gint64 next_at = 0;
-    if (last_refresh_at > now) /* a clock that was set back must not silence us */
-        next_at = now;
-    else if (last_refresh_at <= 0)
-        next_at = now + pick(seed, 0, interval_s - 1);
-    else if (n_failures > 0)
-        next_at = last_refresh_at + backoff_s(interval_s, n_failures, seed);
-    else
-        next_at = last_refresh_at + pick(seed, interval_s - interval_s / 10, interval_s + interval_s / 10);
-    return MAX(next_at, policy_retry_after(retry_after_at, now));
 }

@@ -21,6 +21,9 @@ typedef enum {
     REASON_WINDOW,            /* at: next window */
     REASON_BLACKOUT,          /* at: after the blackout */
     REASON_MIN_AGE,           /* at: let others try it first */
+    REASON_STARTING,          /* at: the NAS has just started */
+    REASON_INHIBITED,         /* at: something that must not be disturbed is running */
+    REASON_METERED,           /* at its deadline, or wait: the connection is paid by volume */
     REASON_VETO,              /* at: failed here before; next try */
     REASON_PHASE,             /* wait/at: this box's phase of the roll-out */
     REASON_NO_WINDOW,         /* wait: automatic, but no window is ever open and no deadline */
@@ -42,6 +45,15 @@ typedef enum {
 const char *reason_code_name(ReasonCode code); /* "emergency", "window-open", ... stable in JSON */
 gboolean reason_code_from_name(const char *name, ReasonCode *code);
 
+/* A row of the table of reasons, for docs/reasons.md. Sentences with {words} to be filled in. */
+typedef struct {
+    const char *code;
+    Verdict verdict, verdict_untimed; /* with and without a time in it */
+    const char *sentence, *sentence_untimed;
+    const char *stands_on, *changed_by; /* Markdown */
+} ReasonView;
+void reason_view(ReasonCode code, ReasonView *view);
+
 typedef struct {
     char *app;    /* NULL: all apps */
     gint64 until; /* 0: without end */
@@ -49,6 +61,15 @@ typedef struct {
     gboolean except_emergency;
     gint64 created_at;
 } Hold;
+
+/* What is true of the box at this moment, whatever the release. */
+typedef struct {
+    gint64 quiet_until;     /* it has just started; 0: it has not */
+    gint64 inhibited_until; /* something must not be disturbed; 0: nothing */
+    char *inhibited_by;     /* its reason, or NULL */
+} BoxFacts;
+void box_facts_clear(BoxFacts *box);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BoxFacts, box_facts_clear)
 
 /* What is known of one pending release; strings are borrowed from the caller. */
 typedef struct {
@@ -69,6 +90,7 @@ typedef struct {
     gboolean publisher_differs;
     guint cohort_permyriad; /* this box's place in this roll-out, 0..9999 */
     gboolean metadata_expired;
+    const BoxFacts *box; /* or NULL: at peace */
 } OfferFacts;
 
 typedef struct {
@@ -94,15 +116,8 @@ gint64 rollout_opens_at(const Rollout *rollout, guint permyriad);
 /* Back-off of the n-th failure of a version (n from 1): 8 h, 12 h, 1 d, 2 d, 4 d, 7 d, 14 d, then 14 d. */
 gint64 policy_veto_backoff_s(guint n_failures);
 
-/* Until when a server asked for peace; 0: it did not, it is over, or the clock was set back since (more than a day ahead is
- * never recorded). */
-gint64 policy_retry_after(gint64 retry_after_at, gint64 now);
-/* Next poll: the first one with full jitter over the poll interval, later ones interval +-10 %, phase from seed; after
- * n_failures in a row decorrelated back-off capped at 4 intervals; never before retry_after_at; at once when the last
- * one lies ahead of now (the clock was set back). Loopback/file-only
- * repositories may poll down to 1 s. Pure: the seed is a hash of cohort and n_polls. */
-gint64 policy_next_refresh(const SettingsValues *settings, gboolean all_local, gint64 last_refresh_at,
-                           guint n_failures, gint64 retry_after_at, guint64 seed, gint64 now);
+/* Until when a machine that has been up for uptime_s does only what cannot wait (recovery, emergencies); 0: it is over. */
+gint64 policy_quiet_until(gint64 uptime_s, gint64 now);
 /* Trusted now: never below the floor. */
 gint64 policy_trusted_now(gint64 wall_now, gint64 floor);
 /* How far a signed time may raise the floor, which never falls again. Who steals an online key may sign any time: so at

@@ -15,42 +15,80 @@ typedef struct {
     Verdict verdict_untimed; /* when no time is known */
     const char *sentence;
     const char *sentence_untimed; /* NULL: the same */
+    const char *stands_on;        /* the thing that it names */
+    const char *changed_by;       /* what changes it */
 } ReasonRow;
 
 static const ReasonRow rows[REASON_COUNT] = {
-    [REASON_EMERGENCY] = {"emergency", VERDICT_NOW, VERDICT_NOW, "now: {why}{latest}", NULL},
-    [REASON_WINDOW_OPEN] = {"window-open", VERDICT_NOW, VERDICT_NOW, "now: the window is open{closes}", NULL},
+    [REASON_EMERGENCY] = {"emergency", VERDICT_NOW, VERDICT_NOW, "now: {why}{latest}", NULL,
+                          "the vendor's mark (emergency), `emergency = install`",
+                          "a hold, a skip, `emergency = notify`"},
+    [REASON_WINDOW_OPEN] = {"window-open", VERDICT_NOW, VERDICT_NOW, "now: the window is open{closes}", NULL,
+                            "the class, the consent of its class, the window",
+                            "the window's end, `window.timer`, a hold"},
     [REASON_DEADLINE] = {"deadline", VERDICT_AT, VERDICT_NOW, "at its deadline, {at}",
-                         "now: its deadline has come{latest}"},
+                         "now: its deadline has come{latest}",
+                         "the vendor's mark and `updates.deadline_CLASS`",
+                         "`updates.deadline_CLASS`, `security = notify`, a window that opens before"},
     [REASON_WITHDRAWN_BACK] = {"withdrawn-back", VERDICT_NOW, VERDICT_NOW,
-                               "now: the vendor withdrew {installed}, back to {version}", NULL},
-    [REASON_WINDOW] = {"window", VERDICT_AT, VERDICT_WAIT, "in the window, {at}{latest}", NULL},
-    [REASON_BLACKOUT] = {"blackout", VERDICT_AT, VERDICT_WAIT, "after the blackout, {at}{latest}", NULL},
-    [REASON_MIN_AGE] = {"min-age", VERDICT_AT, VERDICT_WAIT, "once it has been out for {min_age}, {at}",
-                        NULL},
-    [REASON_VETO] = {"veto", VERDICT_AT, VERDICT_WAIT, "rolled back: {veto}; next try {at}", NULL},
+                               "now: the vendor withdrew {installed}, back to {version}", NULL,
+                               "the vendor's withdrawal of the installed version, `withdrawn = rollback`",
+                               "`withdrawn = notify`, a hold"},
+    [REASON_WINDOW] = {"window", VERDICT_AT, VERDICT_WAIT, "in the window, {at}{latest}", NULL,
+                       "`window.timer`, `window.timezone`", "the window opens; another `window.timer`"},
+    [REASON_BLACKOUT] = {"blackout", VERDICT_AT, VERDICT_WAIT, "after the blackout, {at}{latest}", NULL,
+                         "`window.blackout`", "the blackout's end; another `window.blackout`"},
+    [REASON_MIN_AGE] = {"min-age", VERDICT_AT, VERDICT_WAIT, "once it has been out for {min_age}, {at}", NULL,
+                        "`updates.min_age` and when it was published", "time; a smaller `updates.min_age`"},
+    [REASON_STARTING] = {"starting", VERDICT_AT, VERDICT_WAIT, "the NAS has just started; {at}{latest}", NULL,
+                         "when the machine was started", "ten minutes after its start"},
+    [REASON_INHIBITED] = {"inhibited", VERDICT_AT, VERDICT_WAIT, "waits: {inhibitor}; until {at}{latest}",
+                          NULL, "a file in `/run/appcenter/inhibit.d`",
+                          "the file is deleted or its time is over; the deadline"},
+    [REASON_METERED] = {"metered", VERDICT_AT, VERDICT_WAIT, "at its deadline, {at}: metered = yes",
+                        "waits for you: metered = yes", "`network.metered`", "`metered = no`; the deadline"},
+    [REASON_VETO] = {"veto", VERDICT_AT, VERDICT_WAIT, "rolled back: {veto}; next try {at}", NULL,
+                     "an automatic try of this version that failed",
+                     "time; a newer version; `appctl upgrade APP=VERSION`"},
     [REASON_PHASE] = {"phase", VERDICT_AT, VERDICT_WAIT, "offered to this NAS from {at}",
-                      "not offered to this NAS yet"},
+                      "not offered to this NAS yet", "the release's roll-out and this NAS's place in it",
+                      "time; `appctl upgrade APP`"},
     [REASON_NO_WINDOW] = {"no-window", VERDICT_WAIT, VERDICT_WAIT, "waits for you: no window is ever open",
-                          NULL},
-    [REASON_HELD] = {"held", VERDICT_WAIT, VERDICT_WAIT, "held until {until}{note}", "held{note}"},
-    [REASON_SKIPPED] = {"skipped", VERDICT_WAIT, VERDICT_WAIT, "you skipped this version", NULL},
+                          NULL, "an empty `window.timer` and no deadline",
+                          "a window in `window.timer`; `appctl upgrade APP`"},
+    [REASON_HELD] = {"held", VERDICT_WAIT, VERDICT_WAIT, "held until {until}{note}", "held{note}",
+                     "`appctl hold`", "`appctl unhold`; the hold's end"},
+    [REASON_SKIPPED] = {"skipped", VERDICT_WAIT, VERDICT_WAIT, "you skipped this version", NULL,
+                        "`appctl skip`, or an undo or a rollback", "`appctl unskip`; a newer version"},
     [REASON_CONSENT_EMERGENCY] = {"consent-emergency", VERDICT_ASK, VERDICT_ASK,
-                                  "asks you: {why}; emergency = {emergency}", NULL},
+                                  "asks you: {why}; emergency = {emergency}", NULL, "`updates.emergency`",
+                                  "`emergency = install`; `appctl upgrade APP`"},
     [REASON_CONSENT_SECURITY] = {"consent-security", VERDICT_ASK, VERDICT_ASK,
-                                 "asks you: security = {security}", NULL},
-    [REASON_CONSENT_OTHER] = {"consent-other", VERDICT_ASK, VERDICT_ASK, "asks you: other = {other}", NULL},
-    [REASON_FEATURE] = {"feature", VERDICT_ASK, VERDICT_ASK, "asks you: {feature}", NULL},
-    [REASON_WITHDRAWN_ASK] = {"withdrawn-ask", VERDICT_ASK, VERDICT_ASK,
-                              "asks you: the vendor withdrew {installed}{way_out}", NULL},
-    [REASON_HALTED] = {"halted", VERDICT_REFUSE, VERDICT_REFUSE, "the vendor stopped it{brake}", NULL},
-    [REASON_WITHDRAWN] = {"withdrawn", VERDICT_REFUSE, VERDICT_REFUSE, "the vendor withdrew it{brake}", NULL},
-    [REASON_DEPENDENCY] = {"dependency", VERDICT_REFUSE, VERDICT_REFUSE, "{problem}", NULL},
-    [REASON_OS] = {"os", VERDICT_REFUSE, VERDICT_REFUSE, "{problem}", NULL},
+                                 "asks you: security = {security}", NULL, "`updates.security`",
+                                 "`security = auto`; `appctl upgrade APP`"},
+    [REASON_CONSENT_OTHER] = {"consent-other", VERDICT_ASK, VERDICT_ASK, "asks you: other = {other}", NULL,
+                              "`updates.other`", "`other = auto`; `appctl upgrade APP`"},
+    [REASON_FEATURE] = {"feature", VERDICT_ASK, VERDICT_ASK, "asks you: {feature}", NULL,
+                        "the class: a feature fixes nothing", "the vendor's mark; `appctl upgrade APP`"},
+    [REASON_WITHDRAWN_ASK] =
+        {"withdrawn-ask", VERDICT_ASK, VERDICT_ASK, "asks you: the vendor withdrew {installed}{way_out}",
+         NULL,
+         "the vendor's withdrawal of the installed version, `withdrawn = notify` or no version to go back to",
+         "`withdrawn = rollback`; `appctl upgrade APP=VERSION`"},
+    [REASON_HALTED] = {"halted", VERDICT_REFUSE, VERDICT_REFUSE, "the vendor stopped it{brake}", NULL,
+                       "the vendor's brake", "the vendor resumes it; another version"},
+    [REASON_WITHDRAWN] = {"withdrawn", VERDICT_REFUSE, VERDICT_REFUSE, "the vendor withdrew it{brake}", NULL,
+                          "the vendor's brake", "another version"},
+    [REASON_DEPENDENCY] = {"dependency", VERDICT_REFUSE, VERDICT_REFUSE, "{problem}", NULL,
+                           "what it needs, and what is installed or offered",
+                           "what it needs is installed or offered"},
+    [REASON_OS] = {"os", VERDICT_REFUSE, VERDICT_REFUSE, "{problem}", NULL, "the NAS's system version",
+                   "an upgrade of the system"},
     [REASON_PUBLISHER] = {"publisher", VERDICT_REFUSE, VERDICT_REFUSE,
-                          "comes from another publisher{publisher}", NULL},
+                          "comes from another publisher{publisher}", NULL, "who published the installed app",
+                          "the app is removed and installed anew"},
     [REASON_STALE] = {"stale", VERDICT_WAIT, VERDICT_WAIT, "waits: the repository's metadata has expired",
-                      NULL},
+                      NULL, "the end of the repository's signed metadata", "`appctl refresh`; a right clock"},
 };
 
 const char *verdict_name(Verdict verdict)
@@ -75,6 +113,18 @@ gboolean reason_code_from_name(const char *name, ReasonCode *code)
             return TRUE;
         }
     return FALSE;
+}
+
+void reason_view(ReasonCode code, ReasonView *view)
+{
+    const ReasonRow *row = &rows[code];
+    *view = (ReasonView){.code = row->name,
+                         .verdict = row->verdict,
+                         .verdict_untimed = row->verdict_untimed,
+                         .sentence = row->sentence,
+                         .sentence_untimed = row->sentence_untimed ? row->sentence_untimed : row->sentence,
+                         .stands_on = row->stands_on,
+                         .changed_by = row->changed_by};
 }
 
 Verdict reason_verdict(ReasonCode code, gint64 at)
@@ -221,6 +271,12 @@ static char *word_brake(const Speech *speech)
     return brake && brake->reason && *brake->reason ? g_strdup_printf(": %s", brake->reason) : g_strdup("");
 }
 
+static char *word_inhibitor(const Speech *speech)
+{
+    const char *reason = speech->facts->box->inhibited_by;
+    return g_strdup(reason && *reason ? reason : "something must not be disturbed");
+}
+
 static char *word_problem(const Speech *speech)
 {
     const char *problem = speech->facts->problem;
@@ -242,6 +298,7 @@ static const struct {
     {"closes", word_closes},
     {"emergency", word_emergency},
     {"feature", word_feature},
+    {"inhibitor", word_inhibitor},
     {"installed", word_installed},
     {"latest", word_latest},
     {"min_age", word_min_age},

@@ -30,6 +30,7 @@ typedef struct {
     /* [network] */
     gint64 poll_s;
     char *proxy;
+    gboolean is_metered;
     gint64 rate_limit_bytes;
     gint64 stall_s;
     gboolean allow_http;

@@ -155,6 +155,10 @@ const SettingRow settings_table[] = {
            "How often repositories are asked."),
     TEXT("network", "proxy", is_proxy_or_empty, proxy, "",
          "nothing, or an http://, https://, socks5:// or socks5h:// URL", "The proxy for all transfers."),
+    CHOICE(
+        "network", "metered", yes_no, is_metered, "no", "yes or no",
+        "The connection is paid by volume: ordinary updates wait for you, security fixes for their deadline. "
+        "Emergency fixes and fixes without a deadline are not delayed."),
     NUMBER("network", "rate_limit", SETTING_SIZE, rate_limit_bytes, "0", 0, TERA,
            "a size from 0 to 1T, as 512k", "Bytes per second of a download; 0: unlimited."),
     NUMBER("network", "stall", SETTING_DURATION, stall_s, "20s", 1, HOUR_S, "a time from 1s to 1h",

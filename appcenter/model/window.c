@@ -16,6 +16,7 @@
 #define LOOKAHEAD_DAYS  400
 #define MERGE_MAX       16
 #define ZONE_BYTES_MAX  64
+#define LOCAL_ZONE_FILE "/etc/localtime"
 #define UNIX_EPOCH_DAY  719163 /* 1970-01-01 as GLib counts days */
 #define SHOWN_BYTES_MAX 40
 
@@ -271,16 +272,32 @@ static gboolean read_blackouts(Window *window, const char *blackout, GError **er
     return TRUE;
 }
 
+/* GLib keeps a zone as long as anybody has it, and the local one for ever; a daemon would not see that its file was
+ * replaced. With the colon, which the C library's rules allow, it is a zone of ours alone, read anew for each window. */
+static GTimeZone *read_zone(const char *name)
+{
+    g_autofree char *own_name = g_strconcat(":", name, NULL);
+    return g_time_zone_new_identifier(own_name);
+}
+
+/* TZ may also hold a rule instead of a name. */
+static GTimeZone *read_local_zone(void)
+{
+    const char *name = g_getenv("TZ");
+    GTimeZone *zone = read_zone(!name || !*name ? LOCAL_ZONE_FILE : *name == ':' ? name + 1 : name);
+    return zone ? zone : g_time_zone_new_local();
+}
+
 /* Names are looked up as files by the C library's rules, so only what IANA names are made of gets that far.
  */
 static GTimeZone *open_zone(const char *name, GError **error)
 {
     if (strcmp(name, "local") == 0)
-        return g_time_zone_new_local();
+        return read_local_zone();
     gsize len = strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_+-/");
     GTimeZone *zone = NULL;
     if (g_ascii_isalpha(name[0]) && name[len] == '\0' && len <= ZONE_BYTES_MAX)
-        zone = g_time_zone_new_identifier(name);
+        zone = read_zone(name);
     if (!zone)
         refuse(error, "local or an IANA zone, as Asia/Taipei", name);
     return zone;

@@ -89,8 +89,15 @@ gboolean store_catalogue_commit(Store *store, GError **error) G_GNUC_WARN_UNUSED
 void store_catalogue_rollback(Store *store);
 /* All releases of one app, ascending; Release*. */
 GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error);
-/* All releases that names can reach through requires, conflicts, provides and obsoletes (names themselves included). */
-GPtrArray *store_catalogue_closure(Store *store, const char *const *names, GError **error);
+/* From where a closure sets out. */
+typedef struct {
+    GPtrArray *installed;     /* InstalledApp*; may be NULL */
+    const char *const *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
+} CatalogueReach;
+/* The releases (Release*, in catalogue order) that a change of what is installed or asked for can reach: newer ones of
+ * installed apps, what they require, who provides that, who replaces what is installed; and installed releases that provide
+ * something. What cannot be part of any plan is left out. */
+GPtrArray *store_catalogue_closure(Store *store, const CatalogueReach *reach, GError **error);
 /* Names with a release whose name or summary contains the word (case-insensitive); newest release of each; Release*. */
 GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GError **error);
 /* The vendor catalogue's header of a repository, or NULL without error. */
@@ -266,8 +273,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreOffer, store_offer_free)
 /* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*. */
 gboolean store_offers_replace(Store *store, GPtrArray *offers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Decides every offer afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes the rows whose
- * verdict changed, returns all; StoreOffer*, by app. now: trusted now. */
-GPtrArray *store_ledger(Store *store, const Settings *settings, gint64 now, GError **error);
+ * verdict changed, returns all; StoreOffer*, by app. box: what holds the box back. now: trusted now. */
+GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                        GError **error);
 
 /* --- jobs and events --- */
 typedef struct {

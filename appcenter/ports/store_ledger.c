@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
     Store *store;
     const SettingsValues *settings;
+    const BoxFacts *box;
     Window *window;
     gint64 now;
     GHashTable *repositories; /* name -> RepositoryFacts */
@@ -120,6 +121,7 @@ static void decide(const Ledger *ledger, const StoreOffer *offer, PolicyVerdict 
         .publisher_differs = offer->publisher_differs,
         .cohort_permyriad = offer->cohort_permyriad,
         .metadata_expired = repository->is_expired,
+        .box = ledger->box,
     };
     policy_decide(&facts, ledger->settings, ledger->window, ledger->now, verdict);
 }
@@ -168,9 +170,10 @@ static gboolean write_verdicts(Store *store, GPtrArray *changed, GError **error)
     return store_scope_leave(&scope, error);
 }
 
-GPtrArray *store_ledger(Store *store, const Settings *settings, gint64 now, GError **error)
+GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                        GError **error)
 {
-    g_auto(Ledger) ledger = {.store = store, .settings = settings_values(settings), .now = now};
+    g_auto(Ledger) ledger = {.store = store, .settings = settings_values(settings), .box = box, .now = now};
     if (!ledger_init(&ledger, error))
         return NULL;
     g_auto(Query) query = query_open(&store->state, "offer_list");

@@ -7,6 +7,13 @@
 
 /* Wall clock, seconds UTC. Only mains, the job's entry and the scheduler call it. */
 gint64 system_now(void);
+ClockReading system_read_clocks(void);
+/* Until when only what cannot wait is done, as the machine has just started; 0: it has not. A private NAS does not start with
+ * the machine. */
+gint64 system_quiet_until(const RootDir *root, gint64 now);
+/* The same, and who asked not to be disturbed: files in /run/appcenter/inhibit.d, "LIMIT REASON" (limit: as 4h, at most a day,
+ * counted from the file's last change; without one an hour). Unusable files inhibit nothing. now: trusted now. */
+BoxFacts system_box_facts(const RootDir *root, gint64 now);
 /* Newest time that this binary can vouch for (build date; SOURCE_DATE_EPOCH when built with it). */
 gint64 system_build_time(void);
 

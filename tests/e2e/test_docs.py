@@ -195,3 +195,13 @@ def test_no_private_key_is_in_the_tree():
     assert len(files) > 100
     mark = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
     assert [str(file) for file in files if file.is_file() and mark.search(file.read_bytes())] == []
+
+
+def test_the_list_of_reasons_is_the_products_own_table():
+    """`make reasons` writes docs/reasons.md; every code that the source knows is in it once."""
+    printed = subprocess.run([lab.BUILD / "tests" / "reasons"], capture_output=True, text=True, check=True).stdout
+    assert printed == (lab.TOP / "docs" / "reasons.md").read_text(), "run `make reasons`"
+    codes = re.findall(r"^\| `([a-z-]+)`", printed, re.M)
+    header = (lab.TOP / "appcenter" / "model" / "policy.h").read_text()
+    names = re.findall(r"^    REASON_([A-Z_]+),", header, re.M)
+    assert codes == [name.lower().replace("_", "-") for name in names]

@@ -61,7 +61,7 @@ static void world_init(World *world, const char *url, gint64 last_refresh_at)
                                    .offers = world->offers,
                                    .cooldown = &world->cooldown,
                                    .seed = 12345,
-                                   .since = NOW};
+                                   .awake_since = NOW - 24 * HOUR};
 }
 
 static void world_clear(World *world)
@@ -113,6 +113,7 @@ static void test_a_repository_that_was_never_asked_has_its_turn(void)
     ScheduleDecision decision = {0};
     gint64 now = NOW;
     world_init(&world, "https://repo.example/", 0);
+    world.facts.awake_since = NOW;
     while (!decision.refresh_is_due && now < NOW + 2 * HOUR) {
         schedule_decide(&world.facts, now, &decision);
         g_assert_true(decision.refresh_is_due || decision.wake_at > now);
@@ -149,6 +150,37 @@ static void test_a_poll_that_did_not_take_is_not_tried_at_once(void)
     g_assert_false(decision.refresh_is_due);
     g_assert_cmpint(decision.wake_at, ==, NOW + 60);
     schedule_decide(&world.facts, NOW + 60, &decision);
+    g_assert_true(decision.refresh_is_due);
+}
+
+/* Nor does it wake for that: what is due then is due at its turn behind it. */
+static void test_a_box_that_has_just_started_asks_nobody(void)
+{
+    g_auto(World) world = {0};
+    ScheduleDecision decision;
+    world_init(&world, "https://repo.example/", NOW - 24 * HOUR);
+    world.facts.awake_since = NOW - 10;
+    world.facts.quiet_until = NOW + 590;
+    gint64 at = schedule_refresh_at(&world.facts, world.repos->pdata[0], NOW);
+    g_assert_true(at >= NOW + 590 && at < NOW + 590 + HOUR);
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_false(decision.refresh_is_due);
+    schedule_decide(&world.facts, at, &decision);
+    g_assert_true(decision.refresh_is_due);
+}
+
+/* With a lost clock the jobs record the floor, which stands still, while the daemon's time goes on. */
+static void test_a_lost_clock_does_not_make_a_box_ask_without_end(void)
+{
+    g_auto(World) world = {0};
+    ScheduleDecision decision;
+    world_init(&world, "https://repo.example/", NOW - 24 * HOUR);
+    world.facts.awake_since = NOW - 48 * HOUR;
+    world.cooldown.refreshed_at = NOW - 60;
+    schedule_decide(&world.facts, NOW, &decision);
+    g_assert_false(decision.refresh_is_due);
+    world.cooldown.refreshed_at = NOW + 24 * HOUR; /* the clock was set back since: it says nothing */
+    schedule_decide(&world.facts, NOW, &decision);
     g_assert_true(decision.refresh_is_due);
 }
 
@@ -249,7 +281,8 @@ static void test_a_server_that_asked_for_peace_is_left_in_peace(void)
     StoreRepo *repo = world.repos->pdata[0];
     repo->retry_after_at = NOW + 100;
     add_offer(&world, "A", VERDICT_NOW, REASON_EMERGENCY, CLASS_EMERGENCY, 0);
-    g_assert_cmpint(schedule_refresh_at(&world.facts, repo, NOW), ==, NOW + 100);
+    gint64 refresh_at = schedule_refresh_at(&world.facts, repo, NOW);
+    g_assert_true(refresh_at >= NOW + 100 && refresh_at < NOW + 100 + HOUR);
     schedule_decide(&world.facts, NOW, &decision);
     g_assert_false(decision.refresh_is_due);
     g_assert_null(decision.request);
@@ -264,7 +297,6 @@ static void test_a_server_that_asked_for_peace_is_left_in_peace(void)
     g_assert_cmpstr(((RequestApp *)decision.request->apps->pdata[0])->name, ==, "B");
     request_free(decision.request);
     schedule_decide(&world.facts, NOW + 100, &decision);
-    g_assert_true(decision.refresh_is_due);
     g_assert_cmpuint(decision.request->apps->len, ==, 2);
     request_free(decision.request);
     /* the clock was set back since: nobody is silent for so long */
@@ -311,6 +343,10 @@ void schedule_tests(void)
                     test_a_local_repository_is_asked_at_once_where_the_poll_is_a_second);
     g_test_add_func("/schedule/a_poll_that_did_not_take_is_not_tried_at_once",
                     test_a_poll_that_did_not_take_is_not_tried_at_once);
+    g_test_add_func("/schedule/a_box_that_has_just_started_asks_nobody",
+                    test_a_box_that_has_just_started_asks_nobody);
+    g_test_add_func("/schedule/a_lost_clock_does_not_make_a_box_ask_without_end",
+                    test_a_lost_clock_does_not_make_a_box_ask_without_end);
     g_test_add_func("/schedule/without_repositories_nothing_is_polled",
                     test_without_repositories_nothing_is_polled);
     g_test_add_func("/schedule/only_verdicts_of_now_are_installed", test_only_verdicts_of_now_are_installed);

@@ -364,7 +364,8 @@ char *plan_words(Engine *engine, const Request *request)
 char *offer_words(Engine *engine)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) offers = store_ledger(engine->store, engine->settings, engine_now(engine), &error);
+    g_autoptr(GPtrArray) offers =
+        store_ledger(engine->store, engine->settings, NULL, engine_now(engine), &error);
     g_assert_no_error(error);
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < offers->len; i++) {

@@ -61,6 +61,9 @@ int main(int argc, char **argv)
     window_tests();
     policy_tests();
     reason_tests();
+    reason_change_tests();
+    poll_tests();
+    clock_tests();
     plan_tests();
     plan_check_tests();
     request_tests();

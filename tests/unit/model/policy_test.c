@@ -336,10 +336,11 @@ static Settings *random_settings(GRand *rand)
     static const char *const consents[] = {"auto", "download", "notify", "off"};
     g_autofree char *text =
         g_strdup_printf("[updates]\nemergency = %s\nsecurity = %s\nother = %s\nwithdrawn = "
-                        "%s\ndeadline_critical = %s\nmin_age = %dh\n",
+                        "%s\ndeadline_critical = %s\nmin_age = %dh\n[network]\nmetered = %s\n",
                         g_rand_boolean(rand) ? "install" : "notify", consents[g_rand_int_range(rand, 0, 4)],
                         consents[g_rand_int_range(rand, 0, 4)], g_rand_boolean(rand) ? "rollback" : "notify",
-                        g_rand_boolean(rand) ? "never" : "72h", g_rand_int_range(rand, 0, 200));
+                        g_rand_boolean(rand) ? "never" : "72h", g_rand_int_range(rand, 0, 200),
+                        g_rand_int_range(rand, 0, 4) == 0 ? "yes" : "no");
     Settings *settings = settings_new();
     g_autoptr(GError) error = NULL;
     g_assert_true(settings_apply_text(settings, "random", text, strlen(text), NULL, &error));
@@ -361,8 +362,11 @@ static gboolean verdict_fits(const PolicyVerdict *verdict)
     case REASON_BLACKOUT:
     case REASON_MIN_AGE:
     case REASON_VETO:
+    case REASON_STARTING:
+    case REASON_INHIBITED:
         return verdict->verdict == VERDICT_AT && verdict->at != 0;
     case REASON_PHASE:
+    case REASON_METERED:
         return verdict->verdict == (verdict->at ? VERDICT_AT : VERDICT_WAIT);
     case REASON_NO_WINDOW:
     case REASON_HELD:
@@ -402,6 +406,9 @@ static void every_fact_gets_one_verdict_with_a_sentence(void)
         Hold held;
         BrakeEntry brake;
         random_facts(rand, &facts, &held, &brake, now);
+        BoxFacts box = {.quiet_until = now + g_rand_int_range(rand, -2000, 600),
+                        .inhibited_until = now + g_rand_int_range(rand, -9999, 9999)};
+        facts.box = g_rand_boolean(rand) ? &box : NULL;
         g_auto(PolicyVerdict) verdict = {0};
         policy_decide(&facts, settings_values(settings), window, now, &verdict);
         g_assert_true(verdict_fits(&verdict));

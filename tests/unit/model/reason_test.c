@@ -90,69 +90,6 @@ static void trusted_now_is_never_below_the_floor(void)
     g_assert_cmpint(policy_trusted_now(5, 10), ==, 10);
 }
 
-/* ---- next poll ---- */
-
-static void polls_spread_around_the_interval(void)
-{
-    const SettingsValues settings = {.poll_s = 3600};
-    gint64 now = at("2026-11-23T00:00:00Z"), earliest = G_MAXINT64, latest = 0;
-    for (guint64 seed = 0; seed < 5000; seed++) {
-        gint64 first = policy_next_refresh(&settings, FALSE, 0, 0, 0, seed, now);
-        g_assert_true(first >= now && first < now + 3600);
-        gint64 later = policy_next_refresh(&settings, FALSE, now, 0, 0, seed, now);
-        earliest = MIN(earliest, later);
-        latest = MAX(latest, later);
-    }
-    g_assert_cmpint(earliest, ==, now + 3240);
-    g_assert_cmpint(latest, ==, now + 3960);
-}
-
-static void failures_in_a_row_wait_longer_up_to_four_intervals(void)
-{
-    const SettingsValues settings = {.poll_s = 3600};
-    static const gint64 latest_s[] = {0, 2700, 8100, 14400, 14400};
-    gint64 now = at("2026-11-23T00:00:00Z");
-    for (guint n = 1; n < G_N_ELEMENTS(latest_s); n++) {
-        gint64 latest = 0;
-        for (guint64 seed = 0; seed < 20000; seed++) {
-            gint64 next = policy_next_refresh(&settings, FALSE, now, n, 0, seed, now);
-            g_assert_cmpint(next, >=, now + 900);
-            latest = MAX(latest, next);
-        }
-        g_assert_cmpint(latest, ==, now + latest_s[n]);
-    }
-    gint64 next = policy_next_refresh(&settings, FALSE, now, G_MAXUINT, 0, G_MAXUINT64, now);
-    g_assert_true(next >= now + 900 && next <= now + 14400);
-}
-
-static void fast_polls_are_for_local_repositories(void)
-{
-    const SettingsValues settings = {.poll_s = 1};
-    gint64 now = at("2026-11-23T00:00:00Z");
-    g_assert_cmpint(policy_next_refresh(&settings, TRUE, 0, 0, 0, 77, now), ==, now);
-    g_assert_cmpint(policy_next_refresh(&settings, TRUE, now, 0, 0, 77, now), ==, now + 1);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 0, 0, 30, now), ==, now + 300);
-}
-
-static void retry_after_is_kept_within_a_day(void)
-{
-    const SettingsValues settings = {.poll_s = 3600};
-    gint64 now = at("2026-11-23T00:00:00Z");
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 50000, 0, now), ==, now + 50000);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86400, 0, now), ==, now + 86400);
-    /* nobody may ask for more: the clock was set back since */
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now + 86401, 0, now), ==, now + 900);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now, 1, now - 5, 0, now), ==, now + 900);
-}
-
-static void a_clock_that_was_set_back_does_not_silence_us(void)
-{
-    const SettingsValues settings = {.poll_s = 3600};
-    gint64 now = at("2026-11-23T00:00:00Z");
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 0, 0, 0, now), ==, now);
-    g_assert_cmpint(policy_next_refresh(&settings, FALSE, now + 999999, 3, now + 999999, 9, now), ==, now);
-}
-
 void reason_tests(void)
 {
     g_test_add_func("/reasons/reasons_have_stable_names", reasons_have_stable_names);
@@ -164,11 +101,4 @@ void reason_tests(void)
     g_test_add_func("/policy/trusted_now_is_never_below_the_floor", trusted_now_is_never_below_the_floor);
     g_test_add_func("/policy/a_signed_time_raises_the_floor_on_a_leash",
                     a_signed_time_raises_the_floor_on_a_leash);
-    g_test_add_func("/policy/polls_spread_around_the_interval", polls_spread_around_the_interval);
-    g_test_add_func("/policy/failures_in_a_row_wait_longer_up_to_four_intervals",
-                    failures_in_a_row_wait_longer_up_to_four_intervals);
-    g_test_add_func("/policy/fast_polls_are_for_local_repositories", fast_polls_are_for_local_repositories);
-    g_test_add_func("/policy/retry_after_is_kept_within_a_day", retry_after_is_kept_within_a_day);
-    g_test_add_func("/policy/a_clock_that_was_set_back_does_not_silence_us",
-                    a_clock_that_was_set_back_does_not_silence_us);
 }

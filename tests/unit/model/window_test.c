@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static Window *window_of(const char *timer, const char *zone, const char *blackout)
 {
@@ -186,8 +187,70 @@ static void what_is_no_window_is_refused(void)
     g_string_free(many, TRUE);
 }
 
+/* A time zone database of our own, with one zone that is what Berlin or Taipei is. */
+static void put_zone(const char *folder, const char *like)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *from = g_build_filename("/usr/share/zoneinfo", like, NULL);
+    g_autofree char *to = g_build_filename(folder, "Our", "Zone", NULL);
+    g_autofree char *parent = g_path_get_dirname(to);
+    g_autofree char *bytes = NULL;
+    gsize len = 0;
+    g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
+    g_assert_true(g_file_get_contents(from, &bytes, &len, &error));
+    g_assert_true(g_file_set_contents(to, bytes, (gssize)len,
+                                      &error)); /* a new file in its place, as a package does it */
+}
+
+static void a_zone_file_that_is_replaced_counts_from_then_on(void)
+{
+    static const char *const names[] = {"Our/Zone", "local"};
+    g_autofree char *folder = g_dir_make_tmp("zones-XXXXXX", NULL);
+    g_setenv("TZDIR", folder, TRUE);
+    g_setenv("TZ", "Our/Zone", TRUE);
+    put_zone(folder, "Europe/Berlin");
+    g_autoptr(GTimeZone) held = g_time_zone_new_local(); /* by the log, for one */
+    g_assert_nonnull(held);
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        put_zone(folder, "Europe/Berlin");
+        assert_next("02:00-05:00", names[i], "", "2026-11-23T12:00:00Z", "2026-11-24T01:00:00Z",
+                    "2026-11-24T04:00:00Z");
+        put_zone(folder, "Asia/Taipei");
+        assert_next("02:00-05:00", names[i], "", "2026-11-23T12:00:00Z", "2026-11-23T18:00:00Z",
+                    "2026-11-23T21:00:00Z");
+    }
+    g_unsetenv("TZDIR");
+    g_unsetenv("TZ");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(RootDir) root = root_dir_open(folder, &error);
+    g_assert_true(root_dir_remove_tree(root, "/Our", &error));
+    g_assert_cmpint(rmdir(folder), ==, 0);
+}
+
+/* A clock that is set by a day, to and fro: each answer follows from now alone. */
+static void clock_steps_of_a_day_leave_nothing_behind(void)
+{
+    static const char *const rows[][3] = {
+        {"2026-11-23T03:00:00Z", "2026-11-23T02:00:00Z", "2026-11-23T05:00:00Z"},
+        {"2026-11-24T03:00:00Z", "2026-11-24T02:00:00Z", "2026-11-24T05:00:00Z"},
+        {"2026-11-22T03:00:00Z", "2026-11-22T02:00:00Z", "2026-11-22T05:00:00Z"},
+        {"2026-11-23T03:00:00Z", "2026-11-23T02:00:00Z", "2026-11-23T05:00:00Z"},
+    };
+    g_autoptr(Window) window = window_of("02:00-05:00", "UTC", "");
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        gint64 start = 0, end = 0;
+        g_assert_true(window_next(window, at(rows[i][0]), &start, &end));
+        g_assert_cmpint(start, ==, at(rows[i][1]));
+        g_assert_cmpint(end, ==, at(rows[i][2]));
+    }
+}
+
 void window_tests(void)
 {
+    g_test_add_func("/window/a_zone_file_that_is_replaced_counts_from_then_on",
+                    a_zone_file_that_is_replaced_counts_from_then_on);
+    g_test_add_func("/window/clock_steps_of_a_day_leave_nothing_behind",
+                    clock_steps_of_a_day_leave_nothing_behind);
     g_test_add_func("/window/the_next_window_is_found", the_next_window_is_found);
     g_test_add_func("/window/clock_changes_neither_lose_nor_double_a_window",
                     clock_changes_neither_lose_nor_double_a_window);

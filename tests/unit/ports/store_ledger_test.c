@@ -33,7 +33,7 @@ static GPtrArray *ledger_at(Store *store, gint64 now)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings = settings_new();
-    GPtrArray *offers = store_ledger(store, settings, now, &error);
+    GPtrArray *offers = store_ledger(store, settings, NULL, now, &error);
     g_assert_no_error(error);
     return offers;
 }

@@ -336,8 +336,66 @@ static void test_an_app_runs_when_its_own_process_lives(void)
     g_assert_false(system_app_is_running(scratch.root, "One", NULL, 0));
 }
 
+static void inhibit(Scratch *scratch, const char *text, gint64 changed_at)
+{
+    scratch_write(scratch, "/run/appcenter/inhibit.d/backup", text);
+    const struct timespec times[2] = {{.tv_sec = changed_at}, {.tv_sec = changed_at}};
+    g_autofree char *path =
+        g_strdup_printf("%s/run/appcenter/inhibit.d/backup", root_dir_path(scratch->root));
+    g_assert_cmpint(utimensat(AT_FDCWD, path, times, 0), ==, 0);
+}
+
+static void test_an_inhibitor_has_a_reason_and_ends(void)
+{
+    gint64 now = 1795000000;
+    const struct {
+        const char *text;
+        gint64 changed_at, until;
+        const char *reason;
+    } rows[] = {
+        {"4h a backup is running\n", now - 100, now - 100 + 4 * 3600, "a backup is running"},
+        {"4h\n", now, now + 4 * 3600, "backup"},
+        {"", now, now + 3600, "backup"},
+        {"a scrub\x1b[2J of the volume", now, now + 3600, "a scrub [2J of the volume"},
+        {"90d for ever", now, now + 86400, "for ever"},
+        {"30m over since long", now - 1801, 0, NULL},
+        {"2h written by a clock of the future", now + 365 * 86400, 0, NULL},
+        {"0s done", now, 0, NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(Scratch) scratch = {0};
+        scratch_init(&scratch);
+        inhibit(&scratch, rows[i].text, rows[i].changed_at);
+        g_auto(BoxFacts) box = system_box_facts(scratch.root, now);
+        g_assert_cmpint(box.inhibited_until, ==, rows[i].until);
+        g_assert_cmpstr(box.inhibited_by, ==, rows[i].reason);
+        g_assert_cmpint(box.quiet_until, ==, 0); /* a private NAS does not start with the machine */
+    }
+}
+
+static void test_what_is_no_plain_file_inhibits_nothing_and_the_longest_counts(void)
+{
+    gint64 now = 1795000000;
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_auto(BoxFacts) none = system_box_facts(scratch.root, now);
+    g_assert_cmpint(none.inhibited_until, ==, 0);
+    inhibit(&scratch, "2h long", now);
+    scratch_write(&scratch, "/run/appcenter/inhibit.d/folder/x", "9h never");
+    g_autofree char *link = g_strdup_printf("%s/run/appcenter/inhibit.d/link", root_dir_path(scratch.root));
+    g_autofree char *fifo = g_strdup_printf("%s/run/appcenter/inhibit.d/fifo", root_dir_path(scratch.root));
+    g_assert_cmpint(symlink("folder/x", link), ==, 0);
+    g_assert_cmpint(mkfifo(fifo, 0644), ==, 0);
+    g_auto(BoxFacts) box = system_box_facts(scratch.root, now);
+    g_assert_cmpint(box.inhibited_until, ==, now + 7200);
+    g_assert_cmpstr(box.inhibited_by, ==, "long");
+}
+
 void system_tests(void)
 {
+    g_test_add_func("/system/an_inhibitor_has_a_reason_and_ends", test_an_inhibitor_has_a_reason_and_ends);
+    g_test_add_func("/system/what_is_no_plain_file_inhibits_nothing_and_the_longest_counts",
+                    test_what_is_no_plain_file_inhibits_nothing_and_the_longest_counts);
     g_test_add_func("/system/the_os_version_is_found_where_the_system_keeps_it",
                     test_the_os_version_is_found_where_the_system_keeps_it);
     g_test_add_func("/system/the_architecture_is_a_qdk_name", test_the_architecture_is_a_qdk_name);
