@@ -50,6 +50,10 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* --- the rows of the ledger (offers_other.c) --- */
+/* The offers, emptied into a new list, each with the app's other newer releases behind it. */
+GPtrArray *offers_with_others(const PlanView *view, GPtrArray *offers);
+
 /* --- which newer release is the one to take (plan_choose.c) --- */
 typedef struct {
     const Release *release;             /* NULL: there is none */
