@@ -66,7 +66,7 @@ TOOLS    := $(B)/libexec/tools/getcfg $(B)/libexec/tools/setcfg
 
 all: $(PROGRAMS) $(TOOLS)
 
-.PHONY: all deps demo test fuzz fuzzers units unit e2e bench sim reasons conformance planted check-asan lint install clean help
+.PHONY: all deps demo test fuzz fuzzers units unit e2e bench sim reasons conformance planted check-asan lint install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -282,6 +282,22 @@ install: all
 	install -m 644 $(MAN5) $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8
 	$(B)/bin/appctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/appctl
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
+	  $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/share/appcenter
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' appcenter/dist/appcenterd.service.in \
+	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/appcenterd.service
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' appcenter/dist/appcenterd.init.in > $(DESTDIR)$(PREFIX)/share/appcenter/appcenterd.init
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/appcenterd.service
+	chmod 755 $(DESTDIR)$(PREFIX)/share/appcenter/appcenterd.init
+	install -m 644 appcenter/dist/appcenter.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/appcenter.conf
+	install -m 644 appcenter/dist/appcenter.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/appcenter.conf
+
+# A Debian package, with dpkg's own tools: $(B)/appcenter_VERSION_ARCH.deb. SOURCE_DATE_EPOCH makes it reproducible.
+VERSION = $(shell sed -n 's/^.define APPCENTER_VERSION "\(.*\)"/\1/p' appcenter/base/base.h)
+deb: all
+	rm -rf $(B)/deb
+	$(MAKE) install DESTDIR=$(abspath $(B))/deb PREFIX=/usr
+	sh appcenter/dist/deb.sh $(abspath $(B)) $(VERSION)
 
 clean:
 	rm -rf $(B) build-asan build-clang build-fuzz

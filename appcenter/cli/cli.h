@@ -7,6 +7,11 @@
 #include "base/base.h"
 #include "cli/client.h"
 
+/* What `check` and `audit` exit with when there is something. */
+#define EXIT_UPDATES   100
+#define EXIT_SECURITY  101
+#define EXIT_EMERGENCY 103
+
 typedef enum { OPTION_FLAG, OPTION_VALUE, OPTION_MAYBE_VALUE } OptionKind;
 typedef struct {
     const char *name; /* without dashes; NULL ends a list */

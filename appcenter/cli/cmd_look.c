@@ -7,10 +7,6 @@
 #include "cli/render.h"
 #include "model/model.h"
 
-#define EXIT_UPDATES   100
-#define EXIT_SECURITY  101
-#define EXIT_EMERGENCY 103
-
 static json_t *get(Cli *cli, const char *path, GError **error)
 {
     return client_request(cli->client, "GET", path, NULL, error);

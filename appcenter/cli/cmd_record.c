@@ -5,9 +5,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/render.h"
-
-#define EXIT_SECURITY  101
-#define EXIT_EMERGENCY 103
+#include "model/model.h"
 
 static char *changes_text(const json_t *transaction)
 {
@@ -162,7 +160,9 @@ static void print_advisories(const json_t *list)
     json_array_foreach(json_object_get(list, "advisories"), i, one)
     {
         g_autofree char *affects = render_list(json_object_get(one, "affects_installed"));
-        const char *cells[] = {render_string(one, "id"), render_string(one, "class"), affects,
+        gboolean is_withdrawn = json_is_true(json_object_get(one, "withdrawn"));
+        const char *cells[] = {render_string(one, "id"),
+                               is_withdrawn ? "withdrawn" : render_string(one, "class"), affects,
                                render_string(one, "summary")};
         table_add(table, cells);
     }
@@ -198,9 +198,18 @@ gboolean cmd_advisories(Cli *cli, int *exit_code, GError **error)
     return TRUE;
 }
 
+/* As `check` would exit for the update that closes it. */
+static int exit_of_class(const char *cls)
+{
+    UrgencyClass known = CLASS_IMPORTANT;
+    if (!urgency_class_from_name(cls, &known) || urgency_class_is_security(known))
+        return known == CLASS_EMERGENCY ? EXIT_EMERGENCY : EXIT_SECURITY;
+    return EXIT_UPDATES;
+}
+
 gboolean cmd_audit(Cli *cli, int *exit_code, GError **error)
 {
-    static const char *const headers[] = {"APP", "VERSION", "ADVISORY", "CLASS", "FIXED IN", NULL};
+    static const char *const headers[] = {"APP", "VERSION", "ADVISORY", "CLASS", "STATUS", "FIXED IN", NULL};
     g_autoptr(json_t) audit = client_request(cli->client, "GET", "/v1/audit", NULL, error);
     if (!audit)
         return FALSE;
@@ -210,11 +219,11 @@ gboolean cmd_audit(Cli *cli, int *exit_code, GError **error)
     json_array_foreach(json_object_get(audit, "findings"), i, finding)
     {
         const char *cls = render_string(finding, "class");
-        const char *cells[] = {render_string(finding, "app"), render_string(finding, "version"),
+        const char *cells[] = {render_string(finding, "app"),      render_string(finding, "version"),
                                render_string(finding, "advisory"), cls,
-                               render_string(finding, "fixed_version")};
+                               render_string(finding, "status"),   render_string(finding, "fixed_version")};
         table_add(table, cells);
-        *exit_code = MAX(*exit_code, g_str_equal(cls, "emergency") ? EXIT_EMERGENCY : EXIT_SECURITY);
+        *exit_code = MAX(*exit_code, exit_of_class(cls));
     }
     if (cli_has(cli, "json")) {
         render_json(audit);

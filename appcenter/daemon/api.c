@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "daemon/openapi.h"
 #include "daemon/views.h"
 
 void api_reply_clear(ApiReply *reply)
@@ -159,6 +160,14 @@ static gboolean get_doctor(Daemon *daemon, const ApiRequest *request, ApiReply *
     return answer(reply, view_doctor(daemon, error));
 }
 
+static gboolean get_openapi(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
+{
+    (void)daemon;
+    (void)request;
+    (void)error;
+    return answer(reply, openapi_document());
+}
+
 static gboolean get_metrics(Daemon *daemon, const ApiRequest *request, ApiReply *reply, GError **error)
 {
     (void)request;
@@ -168,38 +177,66 @@ static gboolean get_metrics(Daemon *daemon, const ApiRequest *request, ApiReply 
 }
 
 const ApiRoute api_routes[] = {
-    {"GET", "/v1/system", PEER_ANY, API_BODY_NONE, get_system},
-    {"GET", "/v1/apps", PEER_ANY, API_BODY_NONE, get_apps},
-    {"GET", "/v1/apps/{name}", PEER_GROUP, API_BODY_NONE, get_app},
-    {"GET", "/v1/apps/{name}/why", PEER_GROUP, API_BODY_NONE, get_why},
-    {"GET", "/v1/search", PEER_GROUP, API_BODY_NONE, get_search},
-    {"POST", "/v1/apps", PEER_GROUP, API_BODY_JSON, api_post_apps},
-    {"POST", "/v1/plan", PEER_GROUP, API_BODY_JSON, api_post_plan},
-    {"POST", "/v1/refresh", PEER_GROUP, API_BODY_JSON, api_post_refresh},
-    {"POST", "/v1/verify", PEER_GROUP, API_BODY_JSON, api_post_verify},
-    {"POST", "/v1/files", PEER_ROOT, API_BODY_FILE, api_post_files},
-    {"GET", "/v1/jobs", PEER_GROUP, API_BODY_NONE, get_jobs},
-    {"GET", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, get_job},
-    {"DELETE", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, api_delete_job},
-    {"GET", "/v1/events", PEER_GROUP, API_BODY_STREAM, get_events},
-    {"GET", "/v1/history", PEER_GROUP, API_BODY_NONE, get_history},
-    {"GET", "/v1/history/{id}", PEER_GROUP, API_BODY_NONE, get_transaction},
-    {"GET", "/v1/advisories", PEER_GROUP, API_BODY_NONE, get_advisories},
-    {"GET", "/v1/audit", PEER_GROUP, API_BODY_NONE, get_audit},
-    {"GET", "/v1/holds", PEER_GROUP, API_BODY_NONE, get_holds},
-    {"PUT", "/v1/holds", PEER_GROUP, API_BODY_JSON, api_put_hold},
-    {"DELETE", "/v1/holds", PEER_GROUP, API_BODY_NONE, api_delete_hold},
-    {"PUT", "/v1/skips", PEER_GROUP, API_BODY_JSON, api_put_skip},
-    {"DELETE", "/v1/skips", PEER_GROUP, API_BODY_NONE, api_delete_skip},
-    {"GET", "/v1/snapshots", PEER_GROUP, API_BODY_NONE, get_snapshots},
-    {"GET", "/v1/config", PEER_GROUP, API_BODY_NONE, get_config},
-    {"PUT", "/v1/config", PEER_ROOT, API_BODY_JSON, api_put_setting},
-    {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories},
-    {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository},
-    {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository},
-    {"GET", "/v1/doctor", PEER_GROUP, API_BODY_NONE, get_doctor},
-    {"POST", "/v1/doctor/accept", PEER_ROOT, API_BODY_JSON, api_accept_damage},
-    {"GET", "/metrics", PEER_GROUP, API_BODY_NONE, get_metrics},
+    {"GET", "/v1/system", PEER_ANY, API_BODY_NONE, get_system,
+     "is this NAS protected, what waits, when, with which clock and metadata", NULL, 200, "appctl.status/1"},
+    {"GET", "/v1/apps", PEER_ANY, API_BODY_NONE, get_apps,
+     "installed apps with their candidates and the reason of each", NULL, 200, "appctl.apps/1"},
+    {"GET", "/v1/apps/{name}", PEER_GROUP, API_BODY_NONE, get_app,
+     "one app, installed or only in the catalogue", NULL, 200, "object"},
+    {"GET", "/v1/apps/{name}/why", PEER_GROUP, API_BODY_NONE, get_why,
+     "why the pending release is not installed yet", NULL, 200, "appctl.explanation/1"},
+    {"GET", "/v1/search", PEER_GROUP, API_BODY_NONE, get_search,
+     "apps of the catalogue whose name or summary has a word", "q", 200, "appctl.search/1"},
+    {"POST", "/v1/apps", PEER_GROUP, API_BODY_JSON, api_post_apps, "queues a change", NULL, 202, "job"},
+    {"POST", "/v1/plan", PEER_GROUP, API_BODY_JSON, api_post_plan, "queues a dry run of a change", NULL, 202,
+     "job"},
+    {"POST", "/v1/refresh", PEER_GROUP, API_BODY_JSON, api_post_refresh,
+     "queues a refresh of all repositories", NULL, 202, "job"},
+    {"POST", "/v1/verify", PEER_GROUP, API_BODY_JSON, api_post_verify,
+     "queues a comparison of files with what was recorded", NULL, 202, "job"},
+    {"POST", "/v1/files", PEER_ROOT, API_BODY_FILE, api_post_files,
+     "sends an archive, to be named in a change", NULL, 201, "file"},
+    {"GET", "/v1/jobs", PEER_GROUP, API_BODY_NONE, get_jobs, "jobs, newest first", NULL, 200,
+     "appctl.jobs/1"},
+    {"GET", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, get_job, "one job", NULL, 200, "object"},
+    {"DELETE", "/v1/jobs/{id}", PEER_GROUP, API_BODY_NONE, api_delete_job, "cancels a job", NULL, 202, NULL},
+    {"GET", "/v1/events", PEER_GROUP, API_BODY_STREAM, get_events, "what happens, as it happens", "job", 200,
+     "stream"},
+    {"GET", "/v1/history", PEER_GROUP, API_BODY_NONE, get_history, "transactions, newest first", "limit", 200,
+     "appctl.history/1"},
+    {"GET", "/v1/history/{id}", PEER_GROUP, API_BODY_NONE, get_transaction, "one transaction", NULL, 200,
+     "appctl.transaction/1"},
+    {"GET", "/v1/advisories", PEER_GROUP, API_BODY_NONE, get_advisories,
+     "security advisories and whom they affect here", NULL, 200, "appctl.advisories/1"},
+    {"GET", "/v1/audit", PEER_GROUP, API_BODY_NONE, get_audit, "installed apps against the advisories", NULL,
+     200, "appctl.audit/1"},
+    {"GET", "/v1/holds", PEER_GROUP, API_BODY_NONE, get_holds, "holds", NULL, 200, "appctl.holds/1"},
+    {"PUT", "/v1/holds", PEER_GROUP, API_BODY_JSON, api_put_hold, "makes or replaces a hold", NULL, 204,
+     NULL},
+    {"DELETE", "/v1/holds", PEER_GROUP, API_BODY_NONE, api_delete_hold, "takes a hold away", "app", 204,
+     NULL},
+    {"PUT", "/v1/skips", PEER_GROUP, API_BODY_JSON, api_put_skip, "skips one version of an app", NULL, 204,
+     NULL},
+    {"DELETE", "/v1/skips", PEER_GROUP, API_BODY_NONE, api_delete_skip, "skips it no longer", "app,version",
+     204, NULL},
+    {"GET", "/v1/snapshots", PEER_GROUP, API_BODY_NONE, get_snapshots, "copies of users' content", "app", 200,
+     "appctl.snapshots/1"},
+    {"GET", "/v1/config", PEER_GROUP, API_BODY_NONE, get_config,
+     "every setting, where it comes from and what is allowed", NULL, 200, "appctl.config/1"},
+    {"PUT", "/v1/config", PEER_ROOT, API_BODY_JSON, api_put_setting, "changes one setting", NULL, 204, NULL},
+    {"GET", "/v1/repositories", PEER_GROUP, API_BODY_NONE, get_repositories,
+     "repositories and how their last refresh went", NULL, 200, "appctl.repositories/1"},
+    {"PUT", "/v1/repositories", PEER_ROOT, API_BODY_JSON, api_put_repository, "adds or replaces a repository",
+     NULL, 204, NULL},
+    {"DELETE", "/v1/repositories/{name}", PEER_ROOT, API_BODY_NONE, api_delete_repository,
+     "takes a repository away", NULL, 204, NULL},
+    {"GET", "/v1/doctor", PEER_GROUP, API_BODY_NONE, get_doctor,
+     "what is wrong with this NAS, and what to do", NULL, 200, "appctl.doctor/1"},
+    {"POST", "/v1/doctor/accept", PEER_ROOT, API_BODY_JSON, api_accept_damage,
+     "an admin has looked at a damaged state", NULL, 204, NULL},
+    {"GET", "/v1/openapi.json", PEER_GROUP, API_BODY_NONE, get_openapi, "this table, as OpenAPI 3.1", NULL,
+     200, "object"},
+    {"GET", "/metrics", PEER_GROUP, API_BODY_NONE, get_metrics, "numbers for Prometheus", NULL, 200, "text"},
 };
 const gsize api_n_routes = G_N_ELEMENTS(api_routes);
 

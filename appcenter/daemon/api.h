@@ -45,6 +45,12 @@ typedef struct {
     PeerLevel level;
     ApiBody body;
     ApiHandler handler;
+    /* for GET /v1/openapi.json: */
+    const char *summary;
+    const char *query; /* names of its query parameters, "app,version", or NULL */
+    int status;        /* of a good answer */
+    const char *
+        answer; /* "schema/1" of its object, "object" without one, "job", "file", "stream", "text"; NULL: empty */
 } ApiRoute;
 
 extern const ApiRoute api_routes[];

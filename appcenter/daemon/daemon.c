@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "daemon/notify.h"
 #include "daemon/run.h"
 #include "daemon/server.h"
 #include "daemon/spool.h"
@@ -198,6 +199,8 @@ gboolean daemon_decide(Daemon *daemon, ScheduleDecision *decision, GError **erro
     ScheduleFacts facts = schedule_facts(daemon, configs);
     facts.repos = repos;
     facts.offers = offers;
+    notify_look(daemon->store, facts.settings, offers, repos, now);
+    courier_go(daemon->courier, facts.settings);
     schedule_decide(&facts, now, decision);
     if (decision->request && !store_refuse_if_damaged(daemon->store, NULL)) {
         g_clear_pointer(&decision->request, request_free); /* nothing by itself before an admin has looked */
@@ -329,6 +332,7 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     tell_weaknesses();
     start_clock(daemon);
     daemon->events = events_new(daemon->store, run_server, daemon);
+    daemon->courier = courier_new(daemon->root, daemon->store, COURIER_LIMIT_S);
     JobsListener listener = {on_job_event, on_job_done, daemon};
     daemon->jobs = jobs_new(daemon->store, root_dir_path(daemon->root), &listener, error);
     daemon->seed = box_seed(daemon->store);
@@ -342,6 +346,7 @@ void daemon_close(Daemon *daemon)
         g_source_remove(daemon->wake_source);
     server_stop(daemon->server);
     jobs_free(daemon->jobs);
+    courier_free(daemon->courier);
     events_free(daemon->events);
     schedule_cooldown_clear(&daemon->cooldown);
     g_clear_pointer(&daemon->warnings, g_ptr_array_unref);

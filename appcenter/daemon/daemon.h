@@ -5,6 +5,7 @@
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 
+#include "daemon/courier.h"
 #include "daemon/events.h"
 #include "daemon/jobs.h"
 #include "daemon/schedule.h"
@@ -20,6 +21,7 @@ typedef struct {
     GPtrArray *warnings; /* char*: of the configuration, shown by status */
     Jobs *jobs;
     Events *events;
+    Courier *courier;
     Server *server;
     GMainLoop *loop;
     ScheduleCooldown cooldown;

@@ -37,6 +37,26 @@ static void notify_supervisor(const char *state)
         log_warning("daemon", "cannot notify the supervisor at %s", name);
 }
 
+static gboolean on_watchdog(gpointer user_data)
+{
+    (void)user_data;
+    notify_supervisor("WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+/* sd_watchdog_enabled(3)'s protocol: a sign of life from the main loop, twice as often as it is waited for. */
+static void feed_watchdog(void)
+{
+    const char *interval = g_getenv("WATCHDOG_USEC"), *pid = g_getenv("WATCHDOG_PID");
+    guint64 usec = 0, wanted_pid = 0;
+    if (!interval || !g_ascii_string_to_unsigned(interval, 10, 2000, (guint64)G_MAXUINT * 1000, &usec, NULL))
+        return;
+    if (pid && (!g_ascii_string_to_unsigned(pid, 10, 1, G_MAXINT, &wanted_pid, NULL) ||
+                wanted_pid != (guint64)getpid()))
+        return; /* it was meant for who started us */
+    g_timeout_add((guint)(usec / 2000), on_watchdog, NULL);
+}
+
 /* The running job is asked to finish or undo its step; we end when it has. */
 static void terminate(Daemon *daemon)
 {
@@ -113,6 +133,7 @@ static int serve(Daemon *daemon)
     if (!daemon->server)
         return fail("", error);
     notify_supervisor("READY=1");
+    feed_watchdog();
     log_info("daemon", "serving " SERVER_RUN_DIR "/" SERVER_SOCKET_NAME " below \"%s/\"",
              root_dir_path(daemon->root));
     daemon_kick(daemon);
@@ -167,6 +188,8 @@ static int once(Daemon *daemon, gboolean json)
         g_clear_pointer(&decision.request, request_free);
         run_until_idle(daemon);
     }
+    while (!courier_is_idle(daemon->courier) && !daemon->is_stopping)
+        g_main_context_iteration(NULL, TRUE);
     if (!print_ledger(daemon, json, &error))
         return fail("", error);
     return daemon->exit_code;

@@ -33,15 +33,24 @@ static gboolean take_file(Planning *planning, GError **error)
     return TRUE;
 }
 
+static void add_named_by(GStrvBuilder *names, char *const *items)
+{
+    for (guint i = 0; items && items[i]; i++) {
+        g_autoptr(Requirement) requirement = requirement_parse(items[i], NULL);
+        for (guint j = 0; requirement && j < requirement->terms->len; j++)
+            g_strv_builder_add(names, ((const RequireTerm *)g_ptr_array_index(requirement->terms, j))->name);
+    }
+}
+
+/* A file stands in no catalogue: what it requires and replaces is named here. */
 static char **asked_names(const Planning *planning)
 {
     g_autoptr(GStrvBuilder) names = g_strv_builder_new();
     for (guint i = 0; i < planning->request->apps->len; i++)
         g_strv_builder_add(names, ((const RequestApp *)g_ptr_array_index(planning->request->apps, i))->name);
-    for (guint i = 0; planning->file && planning->file->requires[i]; i++) {
-        g_autoptr(Requirement) requirement = requirement_parse(planning->file->requires[i], NULL);
-        for (guint j = 0; requirement && j < requirement->terms->len; j++)
-            g_strv_builder_add(names, ((const RequireTerm *)g_ptr_array_index(requirement->terms, j))->name);
+    if (planning->file) {
+        add_named_by(names, planning->file->requires);
+        add_named_by(names, planning->file->obsoletes);
     }
     return g_strv_builder_end(names);
 }

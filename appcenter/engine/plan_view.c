@@ -25,6 +25,7 @@ void plan_view_free(PlanView *view)
     if (!view)
         return;
     g_clear_pointer(&view->installed, g_ptr_array_unref);
+    g_clear_pointer(&view->holds, g_ptr_array_unref);
     g_clear_pointer(&view->marks, g_hash_table_unref);
     g_clear_pointer(&view->releases, g_ptr_array_unref);
     g_clear_pointer(&view->repositories, g_hash_table_unref);
@@ -67,6 +68,8 @@ static void load_advisories(PlanView *view, const StoreRepo *repo)
         log_warning("plan", "%s: %s", repo->name, error->message);
         return;
     }
+    for (guint i = 0; i < advisories->len; i++)
+        ((Advisory *)g_ptr_array_index(advisories, i))->repository = g_strdup(repo->name);
     g_ptr_array_extend_and_steal(view->advisories, g_steal_pointer(&advisories));
 }
 
@@ -87,15 +90,34 @@ static gboolean load_repositories(PlanView *view, GError **error)
 
 /* ---- releases ---- */
 
+static gboolean is_withdrawn_somewhere(const PlanView *view, const InstalledApp *app)
+{
+    GHashTableIter iter;
+    gpointer repository;
+    g_hash_table_iter_init(&iter, view->repositories);
+    while (g_hash_table_iter_next(&iter, NULL, &repository)) {
+        const BrakeEntry *entry =
+            brake_find(((const ViewRepository *)repository)->brake, app->name, app->version, app->arch);
+        if (entry && entry->action == BRAKE_WITHDRAW)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Beside the names asked for: what may have to go back. */
 static GPtrArray *load_closure(const PlanView *view, const char *const *names, GError **error)
 {
-    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
-    for (guint i = 0; i < view->installed->len; i++)
-        g_strv_builder_add(all, ((const InstalledApp *)g_ptr_array_index(view->installed, i))->name);
-    if (names)
-        g_strv_builder_addv(all, (const char **)names);
-    g_auto(GStrv) wanted = g_strv_builder_end(all);
-    return store_catalogue_closure(view->engine->store, (const char *const *)wanted, error);
+    g_autoptr(GPtrArray) asked = g_ptr_array_new();
+    for (guint i = 0; names && names[i]; i++)
+        g_ptr_array_add(asked, (gpointer)names[i]);
+    for (guint i = 0; i < view->installed->len; i++) {
+        InstalledApp *app = g_ptr_array_index(view->installed, i);
+        if (is_withdrawn_somewhere(view, app))
+            g_ptr_array_add(asked, app->name);
+    }
+    g_ptr_array_add(asked, NULL);
+    CatalogueReach reach = {.installed = view->installed, .asked = (const char *const *)asked->pdata};
+    return store_catalogue_closure(view->engine->store, &reach, error);
 }
 
 static gboolean is_own_publisher(const PlanView *view, const Release *release)
@@ -107,16 +129,25 @@ static gboolean is_own_publisher(const PlanView *view, const Release *release)
 /* name -> the highest priority among repositories that offer it (of its own publisher, if it is installed). */
 static GHashTable *best_priorities(const PlanView *view, const GPtrArray *closure)
 {
-    GHashTable *best = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    GHashTable *best = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (guint i = 0; i < closure->len; i++) {
         const Release *release = g_ptr_array_index(closure, i);
         const ViewRepository *repository = repository_of(view, release);
         const gint64 *known = g_hash_table_lookup(best, release->name);
         if (repository && is_own_publisher(view, release) && (!known || repository->priority > *known))
-            g_hash_table_insert(best, release->name,
+            g_hash_table_insert(best, g_strdup(release->name),
                                 g_memdup2(&repository->priority, sizeof repository->priority));
     }
     return best;
+}
+
+/* The advisory that calls the very archive malicious, or NULL. */
+static const Advisory *advisory_of_archive(const PlanView *view, const Release *release)
+{
+    for (guint i = 0; i < view->advisories->len; i++)
+        if (advisory_names_archive(g_ptr_array_index(view->advisories, i), release->name, release->sha256))
+            return g_ptr_array_index(view->advisories, i);
+    return NULL;
 }
 
 static Mark mark_of(const PlanView *view, const Release *release)
@@ -126,6 +157,8 @@ static Mark mark_of(const PlanView *view, const Release *release)
     const BrakeEntry *entry = brake_find(repository->brake, release->name, release->version, release->arch);
     if (repository->is_stale)
         return MARK_STALE;
+    if (advisory_of_archive(view, release))
+        return MARK_WITHDRAWN;
     if (entry)
         return entry->action == BRAKE_WITHDRAW ? MARK_WITHDRAWN : MARK_HALTED;
     if (store_is_skipped(store, release->name, release->version))
@@ -143,15 +176,17 @@ static gboolean load_releases(PlanView *view, const char *const *names, GError *
     if (!closure)
         return FALSE;
     g_autoptr(GHashTable) best = best_priorities(view, closure);
+    g_ptr_array_set_free_func(closure, NULL); /* they go to the view, or here */
     for (guint i = 0; i < closure->len; i++) {
         Release *release = g_ptr_array_index(closure, i);
         const ViewRepository *repository = repository_of(view, release);
         const gint64 *priority = g_hash_table_lookup(best, release->name);
-        if (!repository || (priority && repository->priority < *priority))
+        if (!repository || (priority && repository->priority < *priority)) {
+            release_free(release);
             continue;
-        Release *copy = release_copy(release);
-        g_ptr_array_add(view->releases, copy);
-        g_hash_table_insert(view->marks, copy, GINT_TO_POINTER(mark_of(view, copy)));
+        }
+        g_ptr_array_add(view->releases, release);
+        g_hash_table_insert(view->marks, release, GINT_TO_POINTER(mark_of(view, release)));
     }
     return TRUE;
 }
@@ -178,9 +213,11 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)view_repository_free);
     view->advisories = g_ptr_array_new_with_free_func((GDestroyNotify)advisory_free);
     view->installed = store_installed(engine->store, error);
-    if (!view->installed || !load_repositories(view, error) || !load_releases(view, names, error))
+    view->holds = view->installed ? store_holds(engine->store, view->now, error) : NULL;
+    if (!view->holds || !load_repositories(view, error) || !load_releases(view, names, error))
         return NULL;
     fill_provides(view);
+    plan_view_lend_urgency(view);
     return g_steal_pointer(&view);
 }
 
@@ -224,6 +261,9 @@ char *plan_view_objection(const PlanView *view, const Release *release, Appcente
     case MARK_HALTED:
         return brake_words(view, release, "halted");
     case MARK_WITHDRAWN:
+        if (advisory_of_archive(view, release))
+            return g_strdup_printf("%s calls the archive of %s %s malicious",
+                                   advisory_of_archive(view, release)->id, release->name, release->version);
         return brake_words(view, release, "withdrew");
     case MARK_STALE:
     case MARK_FREE:
@@ -310,12 +350,26 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
     return available;
 }
 
+/* The hold that covers the app: its own, else the one on all. */
+static const Hold *find_hold(const GPtrArray *holds, const char *app)
+{
+    const Hold *on_all = NULL;
+    for (guint i = 0; holds && i < holds->len; i++) {
+        const Hold *hold = g_ptr_array_index(holds, i);
+        if (!hold->app)
+            on_all = hold;
+        else if (strcmp(hold->app, app) == 0)
+            return hold;
+    }
+    return on_all;
+}
+
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency)
 {
     GPtrArray *locked = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < view->installed->len; i++) {
         const InstalledApp *app = g_ptr_array_index(view->installed, i);
-        g_autoptr(Hold) hold = store_hold_for(view->engine->store, app->name, view->now);
+        const Hold *hold = find_hold(view->holds, app->name);
         if (hold && !(is_emergency && hold->except_emergency))
             g_ptr_array_add(locked, g_strdup(app->name));
     }

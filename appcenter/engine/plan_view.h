@@ -21,6 +21,7 @@ typedef struct {
     Engine *engine;
     gint64 now;
     GPtrArray *installed; /* InstalledApp*, by name, their provides filled in */
+    GPtrArray *holds;     /* Hold*, those that count now */
     GPtrArray *releases;  /* Release*, of enabled repositories; lower priorities' of the same app left out */
     GHashTable *marks;    /* Release* -> Mark */
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */
@@ -53,6 +54,9 @@ GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 /* --- the rows of the ledger (offers_other.c) --- */
 /* The offers, emptied into a new list, each with the app's other newer releases behind it. */
 GPtrArray *offers_with_others(const PlanView *view, GPtrArray *offers);
+
+/* Makes the releases that fix an advisory for what is installed here as urgent as it is (plan_fixes.c). */
+void plan_view_lend_urgency(PlanView *view);
 
 /* --- which newer release is the one to take (plan_choose.c) --- */
 typedef struct {

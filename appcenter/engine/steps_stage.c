@@ -315,6 +315,22 @@ static gboolean check_signature(Walk *walk, WalkApp *app, GError **error)
                      publisher, signer.publisher);
 }
 
+/* Whatever vouches for it: a file of the admin's own is looked up, too. */
+static gboolean check_not_malicious(const Walk *walk, const Release *release, GError **error)
+{
+    g_autoptr(GPtrArray) repos = store_repos(walk->engine->store, error);
+    for (guint i = 0; repos && i < repos->len; i++) {
+        const StoreRepo *repo = repos->pdata[i];
+        const char *text = repo->advisories ? repo->advisories : "";
+        g_autoptr(GPtrArray) advisories = *text ? advisories_parse(text, strlen(text), NULL) : NULL;
+        for (guint j = 0; advisories && j < advisories->len; j++)
+            if (advisory_names_archive(advisories->pdata[j], release->name, release->sha256))
+                return error_set(error, APPCENTER_ERROR_UNTRUSTED, "%s of %s calls this archive malicious",
+                                 ((const Advisory *)advisories->pdata[j])->id, repo->name);
+    }
+    return repos != NULL;
+}
+
 gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
 {
     g_autofree char *path = engine_download_path(app->release);
@@ -324,7 +340,7 @@ gboolean step_verify(Walk *walk, WalkApp *app, GError **error)
     g_clear_pointer(&app->package, package_free);
     app->package = package_open(fd_steal(&fd), app->release->arch, error);
     return app->package && check_identity(app->release, app->package, error) &&
-           check_signature(walk, app, error);
+           check_not_malicious(walk, app->release, error) && check_signature(walk, app, error);
 }
 
 /* --- UNPACK --- */

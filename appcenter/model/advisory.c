@@ -35,6 +35,7 @@ void advisory_free(Advisory *advisory)
 {
     if (!advisory)
         return;
+    g_free(advisory->repository);
     g_free(advisory->id);
     g_strfreev(advisory->aliases);
     g_free(advisory->summary);
@@ -93,11 +94,15 @@ static void read_ranges(JsonReader *reader, const char *os_line, GPtrArray *rang
     json_reader_leave(reader);
 }
 
-static char *read_package_name(JsonReader *reader)
+/* The app's name; *os_line is the part of the ecosystem behind a colon, as OSV has it for lines ("QTS:5.0.1"), or NULL. */
+static char *read_package(JsonReader *reader, const char **os_line)
 {
     if (!json_reader_enter(reader, "package"))
         return NULL;
     char *name = g_strdup(fields_app_name(reader, "name"));
+    const char *ecosystem = json_reader_string_or(reader, "ecosystem", ID_BYTES_MAX, NULL);
+    const char *colon = ecosystem ? strchr(ecosystem, ':') : NULL;
+    *os_line = colon && version_is_valid(colon + 1) ? colon + 1 : NULL;
     json_reader_leave(reader);
     return name;
 }
@@ -110,19 +115,26 @@ static void check_digests(JsonReader *reader, char *const *digests)
                              i);
 }
 
-/* Fills app's advisory with one `affected` entry: its OS line belongs to its ranges, the digests to the app.
- */
-static void read_affected_details(JsonReader *reader, Advisory *advisory)
+static void add_digests(Advisory *advisory, char *const *digests)
 {
-    const char *os_line = NULL;
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+    g_strv_builder_addv(all, (const char **)advisory->archive_sha256);
+    g_strv_builder_addv(all, (const char **)digests);
+    g_strfreev(advisory->archive_sha256);
+    advisory->archive_sha256 = g_strv_builder_end(all);
+}
+
+/* Fills app's advisory with one `affected` entry: its OS line (our member counts before the ecosystem's) belongs to its
+ * ranges, the digests to the app. */
+static void read_affected_details(JsonReader *reader, const char *ecosystem_line, Advisory *advisory)
+{
+    const char *os_line = ecosystem_line;
     if (json_reader_enter_optional(reader, "ecosystem_specific")) {
-        os_line = fields_version_or_null(reader, "os_line");
+        const char *own = fields_version_or_null(reader, "os_line");
         g_auto(GStrv) digests = fields_lines(reader, "archive_sha256", ID_BYTES_MAX);
         check_digests(reader, digests);
-        if (digests[0]) {
-            g_strfreev(advisory->archive_sha256);
-            advisory->archive_sha256 = g_steal_pointer(&digests);
-        }
+        add_digests(advisory, digests);
+        os_line = own ? own : os_line;
         json_reader_leave(reader);
     }
     read_ranges(reader, os_line, advisory->ranges);
@@ -130,7 +142,7 @@ static void read_affected_details(JsonReader *reader, Advisory *advisory)
 
 static UrgencyClass read_class(JsonReader *reader)
 {
-    UrgencyClass cls = CLASS_NORMAL;
+    UrgencyClass cls = CLASS_IMPORTANT;
     if (!json_reader_enter_optional(reader, "database_specific"))
         return cls;
     const char *name = json_reader_string_or(reader, "class", ID_BYTES_MAX, NULL);
@@ -181,8 +193,9 @@ static gboolean read_record(json_t *value, const char *what, GPtrArray *advisori
     if (json_reader_enter(reader, "affected")) {
         gsize length = json_reader_length(reader, AFFECTED_MAX);
         for (gsize i = 0; i < length && json_reader_enter_index(reader, i); i++) {
-            char *app = read_package_name(reader);
-            read_affected_details(reader, advisory_for_app(advisories, first, record, app));
+            const char *os_line = NULL;
+            char *app = read_package(reader, &os_line);
+            read_affected_details(reader, os_line, advisory_for_app(advisories, first, record, app));
             json_reader_leave(reader);
         }
     }

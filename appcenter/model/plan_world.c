@@ -17,9 +17,17 @@ typedef struct {
     const PlanChange *change; /* NULL: it stays as it is */
 } Resident;
 
+/* One name that a resident answers to. */
+typedef struct {
+    const Resident *resident;
+    const char *name, *version; /* version NULL: answers to every one */
+    Requirement *provided;      /* whose words these are; NULL: its own name */
+} Bearing;
+
 typedef struct {
     const PlanContext *context;
     GArray *residents;   /* of Resident */
+    GHashTable *bearers; /* name -> GArray of Bearing */
     GHashTable *changes; /* app -> PlanChange*, borrowed */
 } World;
 
@@ -53,26 +61,56 @@ static void add_changed(World *world)
     }
 }
 
-/* Does the resident answer to the term, by its own name or by one that it provides? */
-static gboolean resident_matches(const Resident *resident, const RequireTerm *term)
+static void bearing_clear(gpointer bearing)
 {
-    if (require_term_matches(term, resident->name, resident->version))
-        return TRUE;
-    for (guint i = 0; resident->provides && resident->provides[i]; i++) {
-        g_autoptr(Requirement) provided = requirement_parse(resident->provides[i], NULL);
-        const RequireTerm *name = provided ? g_ptr_array_index(provided->terms, 0) : NULL;
-        if (name && require_term_matches(term, name->name, name->version))
-            return TRUE;
+    g_clear_pointer(&((Bearing *)bearing)->provided, requirement_free);
+}
+
+static void add_bearing(World *world, Bearing bearing)
+{
+    GArray *bearings = g_hash_table_lookup(world->bearers, bearing.name);
+    if (!bearings) {
+        bearings = g_array_new(FALSE, FALSE, sizeof(Bearing));
+        g_array_set_clear_func(bearings, bearing_clear);
+        g_hash_table_insert(world->bearers, g_strdup(bearing.name), bearings);
     }
-    return FALSE;
+    g_array_append_val(bearings, bearing);
+}
+
+/* By its own name, and by those that it provides. */
+static void add_bearings(World *world)
+{
+    for (guint i = 0; i < world->residents->len; i++) {
+        const Resident *resident = &g_array_index(world->residents, Resident, i);
+        add_bearing(world, (Bearing){resident, resident->name, resident->version, NULL});
+        for (guint j = 0; resident->provides && resident->provides[j]; j++) {
+            Requirement *provided = requirement_parse(resident->provides[j], NULL);
+            const RequireTerm *term = provided ? g_ptr_array_index(provided->terms, 0) : NULL;
+            if (term)
+                add_bearing(world, (Bearing){resident, term->name, term->version, provided});
+        }
+    }
+}
+
+static const GArray *bearings_of(const World *world, const char *name)
+{
+    static const GArray nobody = {NULL, 0};
+    const GArray *bearings = g_hash_table_lookup(world->bearers, name);
+    return bearings ? bearings : &nobody;
+}
+
+static gboolean bears(const Bearing *bearing, const RequireTerm *term)
+{
+    return require_term_matches(term, bearing->name, bearing->version);
 }
 
 static gboolean term_holds(const World *world, const RequireTerm *term)
 {
     if (strcmp(term->name, PLAN_SYSTEM_NAME) == 0)
         return require_term_matches(term, PLAN_SYSTEM_NAME, world->context->os_version);
-    for (guint i = 0; i < world->residents->len; i++)
-        if (resident_matches(&g_array_index(world->residents, Resident, i), term))
+    const GArray *bearings = bearings_of(world, term->name);
+    for (guint i = 0; i < bearings->len; i++)
+        if (bears(&g_array_index(bearings, Bearing, i), term))
             return TRUE;
     return FALSE;
 }
@@ -104,10 +142,10 @@ static gboolean check_requirement(const World *world, const Resident *resident, 
 }
 
 /* A conflict with the own name forbids upgrades from the versions that it names. */
-static gboolean conflicts_with(const Resident *resident, const RequireTerm *term, const Resident *other)
+static gboolean conflicts_with(const Resident *resident, const RequireTerm *term, const Bearing *other)
 {
-    if (resident != other)
-        return (resident->change || other->change) && resident_matches(other, term);
+    if (resident != other->resident)
+        return (resident->change || other->resident->change) && bears(other, term);
     const PlanChange *change = resident->change;
     return change && change->from_version && require_term_matches(term, change->app, change->from_version);
 }
@@ -124,9 +162,11 @@ static gboolean check_conflict(const World *world, const Resident *resident, con
     if (resident->change && os && require_term_matches(term, PLAN_SYSTEM_NAME, os))
         return plan_broken(error, "%s %s does not go with %s (this NAS: %s)", resident->name,
                            resident->version, item, os);
-    for (guint i = 0; i < world->residents->len; i++) {
-        const Resident *other = &g_array_index(world->residents, Resident, i);
-        if (conflicts_with(resident, term, other))
+    const GArray *bearings = bearings_of(world, term->name);
+    for (guint i = 0; i < bearings->len; i++) {
+        const Bearing *bearing = &g_array_index(bearings, Bearing, i);
+        const Resident *other = bearing->resident;
+        if (conflicts_with(resident, term, bearing))
             return plan_broken(error, "%s %s does not go with %s (found: %s %s)", resident->name,
                                resident->version, item, other->name,
                                resident == other ? resident->change->from_version : other->version);
@@ -193,8 +233,11 @@ static gboolean check_removals(const World *world, GError **error)
 gboolean plan_world_check(GHashTable *changes, const PlanContext *context, GError **error)
 {
     g_autoptr(GArray) residents = g_array_new(FALSE, FALSE, sizeof(Resident));
-    World world = {.context = context, .residents = residents, .changes = changes};
+    g_autoptr(GHashTable) bearers =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
+    World world = {.context = context, .residents = residents, .bearers = bearers, .changes = changes};
     add_unchanged(&world);
     add_changed(&world);
+    add_bearings(&world);
     return check_words(&world, error) && check_removals(&world, error);
 }

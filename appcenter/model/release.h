@@ -135,14 +135,15 @@ const BrakeEntry *brake_find(const Brake *brake, const char *name, const char *v
 typedef struct {
     char *introduced; /* "0" or a version; */
     char *fixed;      /* or NULL: not fixed */
-    char *os_line;    /* our member ecosystem_specific.os_line, e.g. "5.1", or NULL: every line */
+    char *os_line; /* our member ecosystem_specific.os_line, e.g. "5.1", or of "QTS:5.1"; NULL: every line */
 } AffectedRange;
 typedef struct {
+    char *repository; /* whose it is; set by the reader of the repositories, else NULL */
     char *id;
     char **aliases;
     char *summary;
     char *app;
-    UrgencyClass cls; /* database_specific.class; NORMAL when absent */
+    UrgencyClass cls; /* database_specific.class; IMPORTANT when absent: it is about a hole */
     gint64 published_at;
     gboolean withdrawn;
     GPtrArray *ranges; /* AffectedRange* */

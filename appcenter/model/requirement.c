@@ -50,97 +50,135 @@ const char *require_op_text(RequireOp op)
     return "";
 }
 
-static gboolean op_from_text(const char *text, RequireOp *op)
+static gboolean name_is_valid(const char *name)
+{
+    return app_name_is_valid(g_str_has_prefix(name, OPTWARE_PREFIX) ? name + strlen(OPTWARE_PREFIX) : name);
+}
+
+typedef struct {
+    const char *start;
+    gsize len;
+} Word;
+
+#define WORDS_KEPT 3
+
+/* What stands between two '|': its first words, which are all that count. Planning reads items by the thousand, so nothing
+ * is copied before it is known to be wanted. */
+typedef struct {
+    const char *start;
+    gsize len;
+    Word words[WORDS_KEPT]; /* len 0: there is none */
+    guint n_ops;
+} Alternative;
+
+static char *alternative_text(const Alternative *alternative)
+{
+    return g_strdelimit(g_strndup(alternative->start, alternative->len), "\t",
+                        ' '); /* no tab in what is said */
+}
+
+static gboolean is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static gboolean is_op_byte(char byte)
+{
+    return byte != '\0' && strchr(OP_BYTES, byte) != NULL;
+}
+
+static gboolean is_op_word(Word word)
+{
+    return word.len > 0 && is_op_byte(*word.start);
+}
+
+/* Splits at blanks and around runs of operator bytes: "Foo>=1" gives Foo, >=, 1. */
+static Alternative split_words(const char *start, gsize len)
+{
+    Alternative alternative = {.start = start, .len = len};
+    const char *end = start + len;
+    guint n_words = 0;
+    for (const char *p = start; p < end;) {
+        if (is_blank(*p)) {
+            p++;
+            continue;
+        }
+        Word word = {p, 0};
+        gboolean is_op = is_op_byte(*p);
+        while (p < end && !is_blank(*p) && is_op_byte(*p) == is_op)
+            p++;
+        word.len = (gsize)(p - word.start);
+        alternative.n_ops += is_op;
+        if (n_words < WORDS_KEPT)
+            alternative.words[n_words++] = word;
+    }
+    return alternative;
+}
+
+static gboolean op_from_word(Word word, RequireOp *op)
 {
     for (guint i = 0; i < G_N_ELEMENTS(operators); i++)
-        if (strcmp(operators[i].text, text) == 0) {
+        if (strlen(operators[i].text) == word.len && strncmp(operators[i].text, word.start, word.len) == 0) {
             *op = operators[i].op;
             return TRUE;
         }
     return FALSE;
 }
 
-static gboolean name_is_valid(const char *name)
+static gboolean check_one_operator(const Alternative *alternative, GError **error)
 {
-    return app_name_is_valid(g_str_has_prefix(name, OPTWARE_PREFIX) ? name + strlen(OPTWARE_PREFIX) : name);
-}
-
-/* Splits at blanks and around runs of operator bytes: "Foo>=1" gives Foo, >=, 1. */
-static char **split_words(const char *alternative)
-{
-    g_autoptr(GStrvBuilder) words = g_strv_builder_new();
-    const char *p = alternative;
-    while (*p) {
-        gsize len = strspn(p, " \t");
-        if (len == 0) {
-            len = strspn(p, OP_BYTES);
-            if (len == 0)
-                len = strcspn(p, OP_BYTES " \t");
-            g_autofree char *word = g_strndup(p, len);
-            g_strv_builder_add(words, word);
-        }
-        p += len;
-    }
-    return g_strv_builder_end(words);
-}
-
-static gboolean is_op_word(const char *word)
-{
-    return *word != '\0' && strchr(OP_BYTES, *word) != NULL;
-}
-
-static gboolean check_one_operator(char **words, const char *alternative, GError **error)
-{
-    guint n_ops = 0;
-    for (guint i = 0; words[i]; i++)
-        n_ops += is_op_word(words[i]);
-    if (n_ops > 1)
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "wanted one operator in \"%s\", found %u",
-                         alternative, n_ops);
-    return TRUE;
-}
-
-/* words is NAME, then perhaps an operator and a version. A lone second word that is no operator is dropped
- * (in the real world: "QVPN Service"); with a third one behind it, it stands where an operator should. */
-static gboolean read_bound(char **words, RequireTerm *term, const char *alternative, GError **error)
-{
-    if (!words[1])
+    if (alternative->n_ops <= 1)
         return TRUE;
-    if (!op_from_text(words[1], &term->op)) {
-        if (!is_op_word(words[1]) && !words[2])
+    g_autofree char *text = alternative_text(alternative);
+    return error_set(error, APPCENTER_ERROR_CORRUPT, "wanted one operator in \"%s\", found %u", text,
+                     alternative->n_ops);
+}
+
+/* The words are NAME, then perhaps an operator and a version. A lone second word that is no operator is dropped
+ * (in the real world: "QVPN Service"); with a third one behind it, it stands where an operator should. */
+static gboolean read_bound(const Alternative *alternative, RequireTerm *term, GError **error)
+{
+    Word second = alternative->words[1], third = alternative->words[2];
+    if (second.len == 0)
+        return TRUE;
+    if (!op_from_word(second, &term->op)) {
+        if (!is_op_word(second) && third.len == 0)
             return TRUE;
+        g_autofree char *text = alternative_text(alternative);
         return error_set(error, APPCENTER_ERROR_CORRUPT,
-                         "wanted an operator behind \"%s\" in \"%s\", found \"%s\"", words[0], alternative,
-                         words[1]);
+                         "wanted an operator behind \"%s\" in \"%s\", found \"%.*s\"", term->name, text,
+                         (int)second.len, second.start);
     }
-    if (!words[2]) { /* "Foo >=" asks for no version */
+    if (third.len == 0) { /* "Foo >=" asks for no version */
         term->op = REQUIRE_ANY;
         return TRUE;
     }
-    if (!version_is_valid(words[2]))
-        return error_set(error, APPCENTER_ERROR_CORRUPT, "wanted a version in \"%s\", found \"%s\"",
-                         alternative, words[2]);
-    term->version = g_strdup(words[2]);
-    return TRUE;
+    term->version = g_strndup(third.start, third.len);
+    if (version_is_valid(term->version))
+        return TRUE;
+    g_autofree char *text = alternative_text(alternative);
+    return error_set(error, APPCENTER_ERROR_CORRUPT, "wanted a version in \"%s\", found \"%s\"", text,
+                     term->version);
 }
 
-static RequireTerm *parse_term(const char *alternative, GError **error)
+static RequireTerm *parse_term(const char *start, gsize len, GError **error)
 {
-    g_auto(GStrv) words = split_words(alternative);
-    if (!words[0]) {
+    Alternative alternative = split_words(start, len);
+    Word first = alternative.words[0];
+    if (first.len == 0) {
         error_set(error, APPCENTER_ERROR_CORRUPT, "wanted an app name, found nothing");
         return NULL;
     }
-    if (!name_is_valid(words[0])) {
-        error_set(error, APPCENTER_ERROR_CORRUPT, "wanted an app name, found \"%s\"", words[0]);
-        return NULL;
-    }
-    if (!check_one_operator(words, alternative, error))
-        return NULL;
     g_autoptr(RequireTerm) term = g_new0(RequireTerm, 1);
     term->op = REQUIRE_ANY;
-    term->name = g_strdup(words[0]);
-    return read_bound(words, term, alternative, error) ? g_steal_pointer(&term) : NULL;
+    term->name = g_strndup(first.start, first.len);
+    if (!name_is_valid(term->name)) {
+        error_set(error, APPCENTER_ERROR_CORRUPT, "wanted an app name, found \"%s\"", term->name);
+        return NULL;
+    }
+    if (!check_one_operator(&alternative, error) || !read_bound(&alternative, term, error))
+        return NULL;
+    return g_steal_pointer(&term);
 }
 
 /* Untrusted text goes into messages; what could not be a requirement at all is refused without repeating it.
@@ -159,25 +197,29 @@ static gboolean check_item_bytes(const char *item, GError **error)
     return TRUE;
 }
 
+static gboolean check_alternatives(const char *item, GError **error)
+{
+    guint n_alternatives = *item ? 1 : 0;
+    for (const char *p = item; *p; p++)
+        n_alternatives += *p == '|';
+    return (n_alternatives > 0 && n_alternatives <= TERMS_MAX) ||
+           error_set(error, APPCENTER_ERROR_CORRUPT, "wanted 1 to %d alternatives, found %s", TERMS_MAX,
+                     n_alternatives ? "more" : "none");
+}
+
 Requirement *requirement_parse(const char *item, GError **error)
 {
-    if (!check_item_bytes(item, error))
+    if (!check_item_bytes(item, error) || !check_alternatives(item, error))
         return NULL;
     g_autoptr(Requirement) requirement = g_new0(Requirement, 1);
     requirement->terms = g_ptr_array_new_with_free_func((GDestroyNotify)require_term_free);
-    g_autofree char *blanks = g_strdelimit(g_strdup(item), "\t", ' '); /* no tab in what is said or kept */
-    g_auto(GStrv) alternatives = g_strsplit(blanks, "|", TERMS_MAX + 1);
-    guint n_alternatives = g_strv_length(alternatives);
-    if (n_alternatives == 0 || n_alternatives > TERMS_MAX) {
-        error_set(error, APPCENTER_ERROR_CORRUPT, "wanted 1 to %d alternatives, found %s", TERMS_MAX,
-                  n_alternatives ? "more" : "none");
-        return NULL;
-    }
-    for (guint i = 0; i < n_alternatives; i++) {
-        RequireTerm *term = parse_term(alternatives[i], error);
+    for (const char *start = item; start;) {
+        gsize len = strcspn(start, "|");
+        RequireTerm *term = parse_term(start, len, error);
         if (!term)
             return NULL;
         g_ptr_array_add(requirement->terms, term);
+        start = start[len] ? start + len + 1 : NULL;
     }
     return g_steal_pointer(&requirement);
 }

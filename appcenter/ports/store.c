@@ -16,11 +16,11 @@
 #define TIME_FLOOR_KEY       "time_floor"
 
 /* Schema N is made from schema N-1 by the N-th file; append only. */
-static const char *const migrations[] = {"0001_state.sql", "0002_snapshot.sql"};
+static const char *const migrations[] = {"0001_state.sql", "0002_snapshot.sql", "0003_notice.sql"};
 
-static const char *const statement_files[] = {"store.sql", "meta.sql", "repository.sql",
-                                              "app.sql",   "txn.sql",  "hold.sql",
-                                              "offer.sql", "job.sql",  "snapshot.sql"};
+static const char *const statement_files[] = {"store.sql",    "meta.sql",  "repository.sql", "app.sql",
+                                              "txn.sql",      "hold.sql",  "offer.sql",      "job.sql",
+                                              "snapshot.sql", "notice.sql"};
 
 static gboolean check_identity(Database *state, GError **error)
 {

@@ -89,8 +89,15 @@ gboolean store_catalogue_commit(Store *store, GError **error) G_GNUC_WARN_UNUSED
 void store_catalogue_rollback(Store *store);
 /* All releases of one app, ascending; Release*. */
 GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error);
-/* All releases that names can reach through requires, conflicts, provides and obsoletes (names themselves included). */
-GPtrArray *store_catalogue_closure(Store *store, const char *const *names, GError **error);
+/* From where a closure sets out. */
+typedef struct {
+    GPtrArray *installed;     /* InstalledApp*; may be NULL */
+    const char *const *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
+} CatalogueReach;
+/* The releases (Release*, in catalogue order) that a change of what is installed or asked for can reach: newer ones of
+ * installed apps, what they require, who provides that, who replaces what is installed; and installed releases that provide
+ * something. What cannot be part of any plan is left out. */
+GPtrArray *store_catalogue_closure(Store *store, const CatalogueReach *reach, GError **error);
 /* Names with a release whose name or summary contains the word (case-insensitive); newest release of each; Release*. */
 GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GError **error);
 /* The vendor catalogue's header of a repository, or NULL without error. */
@@ -307,5 +314,31 @@ void store_event_free(StoreEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreEvent, store_event_free)
 GPtrArray *store_events_after(Store *store, gint64 id, gsize max,
                               GError **error); /* StoreEvent*, ascending */
+
+/* --- notices: what people are told, each thing once --- */
+typedef struct {
+    gint64 id;
+    char *event; /* change, failure, deadline-24h, deadline-1h, stale */
+    gint64 at;
+    char *json_text;
+} StoreNotice;
+void store_notice_free(StoreNotice *notice);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreNotice, store_notice_free)
+/* Was this thing told, or waits to be? TRUE also when that cannot be read. */
+gboolean store_notice_is_known(Store *store, const char *key);
+/* Does nothing when the key is known. is_told: it is only remembered. */
+gboolean store_notice_add(Store *store, const char *key, const char *event, gint64 at, const char *json_text,
+                          gboolean is_told, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The oldest that waits; NULL without error: none. */
+StoreNotice *store_notice_waiting(Store *store, GError **error);
+gboolean store_notice_told(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Forgets what was told before that time. */
+gboolean store_notices_trim(Store *store, gint64 before, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef enum {
+    STORE_NOTICE_TRANSACTIONS, /* that are over, or in effect; key "txn:ID" */
+    STORE_NOTICE_JOBS,         /* automatic ones that failed without a transaction; key "job:ID" */
+} StoreNoticeSource;
+/* Ids (gint64) of what has no notice yet, not older than that, oldest first. */
+GArray *store_notice_new_ids(Store *store, StoreNoticeSource source, gint64 since, gsize max, GError **error);
 
 #endif

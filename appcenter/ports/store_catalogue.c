@@ -1,8 +1,8 @@
 /* store_catalogue.c - what the repositories offer, in catalogue.db: a cache that is never worth a failure.
  *
  * Whatever is odd about the file (not ours, another schema, damaged), it is thrown away and made anew, and the
- * repositories forget what they had imported, so that the next refresh fills it again. Hides that, and the relations
- * between names that make a closure one query.
+ * repositories forget what they had imported, so that the next refresh fills it again. Hides that. What of
+ * it a request can reach is store_closure.c's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "ports/store_internal.h"
 
 #define CATALOGUE_APPLICATION_ID 0x41504343
-#define CATALOGUE_VERSION        1
+#define CATALOGUE_VERSION        2
 #define RELEASE_JSON_DEPTH       16
 
 /* --- opening --- */
@@ -111,7 +111,7 @@ void store_catalogue_open(Store *store)
 }
 
 /* Another process may have thrown the file away and made a new one: then ours is a ghost. */
-static Database *current_catalogue(Store *store)
+Database *store_catalogue_current(Store *store)
 {
     struct stat info;
     if (store->catalogue_inode == 0 || database_in_transaction(&store->catalogue))
@@ -123,7 +123,7 @@ static Database *current_catalogue(Store *store)
 }
 
 /* TRUE when the failure was damage outside an import, and an empty new cache is in place: try again. */
-static gboolean was_damage(Store *store, GError **error)
+gboolean store_catalogue_was_damage(Store *store, GError **error)
 {
     if (*error == NULL || error_kind(*error) != APPCENTER_ERROR_CORRUPT)
         return FALSE;
@@ -151,7 +151,7 @@ static gboolean clear_repository(Database *catalogue, const char *repository, GE
 
 static gboolean try_begin(Store *store, const char *repository, GError **error)
 {
-    Database *catalogue = current_catalogue(store);
+    Database *catalogue = store_catalogue_current(store);
     if (!database_run(catalogue, "begin", error))
         return FALSE;
     if (clear_repository(catalogue, repository, error))
@@ -164,7 +164,7 @@ gboolean store_catalogue_begin(Store *store, const char *repository, GError **er
 {
     g_autoptr(GError) failure = NULL;
     if (try_begin(store, repository, &failure) ||
-        (was_damage(store, &failure) && try_begin(store, repository, &failure)))
+        (store_catalogue_was_damage(store, &failure) && try_begin(store, repository, &failure)))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
@@ -236,10 +236,9 @@ gboolean store_catalogue_add(Store *store, const Release *release, GError **erro
     query_bind_text(&query, ":version", release->version);
     query_bind_text(&query, ":arch", release->arch);
     query_bind_text(&query, ":words", words);
+    query_bind_boolean(&query, ":has_provides", release->provides[0] != NULL);
     query_bind_text(&query, ":json", text);
-    return query_run(&query, error) && relate(catalogue, release, "requires", release->requires, error) &&
-           relate(catalogue, release, "conflicts", release->conflicts, error) &&
-           relate(catalogue, release, "provides", release->provides, error) &&
+    return query_run(&query, error) && relate(catalogue, release, "provides", release->provides, error) &&
            relate(catalogue, release, "obsoletes", release->obsoletes, error);
 }
 
@@ -292,17 +291,13 @@ typedef struct {
     const char *statement;
     const char *parameter;
     const char *text;
-    char *const *names; /* bound as a list when text is NULL */
-    gint64 max;         /* bound when not 0 */
+    gint64 max; /* bound when not 0 */
 } ReleaseQuestion;
 
 static GPtrArray *try_read(Store *store, const ReleaseQuestion *question, GError **error)
 {
-    g_auto(Query) query = query_open(current_catalogue(store), question->statement);
-    if (question->text != NULL)
-        query_bind_text(&query, question->parameter, question->text);
-    else
-        query_bind_strings(&query, question->parameter, question->names);
+    g_auto(Query) query = query_open(store_catalogue_current(store), question->statement);
+    query_bind_text(&query, question->parameter, question->text);
     if (question->max != 0)
         query_bind_integer(&query, ":max", question->max);
     return query_rows(&query, row_release, (GDestroyNotify)release_free, error);
@@ -313,7 +308,7 @@ static GPtrArray *read_releases(Store *store, const ReleaseQuestion *question, G
 {
     g_autoptr(GError) failure = NULL;
     GPtrArray *releases = try_read(store, question, &failure);
-    if (releases == NULL && was_damage(store, &failure))
+    if (releases == NULL && store_catalogue_was_damage(store, &failure))
         releases = try_read(store, question, &failure);
     if (releases == NULL) {
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -326,13 +321,6 @@ static GPtrArray *read_releases(Store *store, const ReleaseQuestion *question, G
 GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error)
 {
     ReleaseQuestion question = {.statement = "catalogue_app", .parameter = ":name", .text = name};
-    return read_releases(store, &question, error);
-}
-
-GPtrArray *store_catalogue_closure(Store *store, const char *const *names, GError **error)
-{
-    ReleaseQuestion question = {
-        .statement = "catalogue_closure", .parameter = ":names", .names = (char *const *)names};
     return read_releases(store, &question, error);
 }
 
@@ -360,7 +348,7 @@ GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GEr
 static CatalogueHeader *try_header(Store *store, const char *repository, const char *publisher,
                                    GError **error)
 {
-    g_auto(Query) query = query_open(current_catalogue(store), "catalogue_header_get");
+    g_auto(Query) query = query_open(store_catalogue_current(store), "catalogue_header_get");
     query_bind_text(&query, ":repository", repository);
     query_bind_text(&query, ":publisher", publisher);
     g_autofree char *text = query_next(&query) ? query_text(&query) : NULL;
@@ -375,7 +363,7 @@ CatalogueHeader *store_catalogue_header(Store *store, const char *repository, co
 {
     g_autoptr(GError) failure = NULL;
     CatalogueHeader *header = try_header(store, repository, publisher, &failure);
-    if (header == NULL && was_damage(store, &failure))
+    if (header == NULL && store_catalogue_was_damage(store, &failure))
         header = try_header(store, repository, publisher, &failure);
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));

@@ -120,6 +120,10 @@ void ballast_drop_if_low(int dir_fd);
 /* --- store_catalogue.c --- */
 /* Opens the cache, made anew if anything about it is odd; at worst it lives in memory. Never fails. */
 void store_catalogue_open(Store *store);
+/* The cache as it is now: another process may have made it anew. */
+Database *store_catalogue_current(Store *store);
+/* TRUE when the failure was damage outside an import, and an empty new cache is in place: try again. */
+gboolean store_catalogue_was_damage(Store *store, GError **error);
 /* A release as kept in a row (repository, publisher, JSON text); marks the query when it does not parse. */
 Release *store_row_release(Query *query);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vendor/commands.h"
 #include "vendor/draft.h"
 #include "vendor/metadata.h"
 #include "vendor/publish.h"
@@ -88,17 +89,6 @@ static gboolean pack_one(const Repo *repo, const char *role, json_t *draft, GPtr
     return TRUE;
 }
 
-static gboolean write_file(const char *file, const json_t *value, GError **error)
-{
-    g_autofree char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
-    g_autofree char *folder = g_path_get_dirname(file);
-    g_autofree char *base = g_path_get_basename(file);
-    g_auto(Fd) dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return error_set_errno(error, "cannot write %s", file);
-    return files_write_atomic_at(dir, base, text, strlen(text), 0644, error);
-}
-
 /* Roles whose content is the world's: what others may sign for us besides root and targets. */
 static gboolean is_signed_daily(const Repo *repo, const char *role, GError **error)
 {
@@ -123,7 +113,7 @@ gboolean run_export(KeyRequest *request, GError **error)
         return error_set(error, APPCENTER_ERROR_NOT_FOUND, "there is no draft%s%s to export",
                          request->role ? " of " : "", request->role ? request->role : "");
     g_autoptr(json_t) value = json_pack("{s:s, s:O}", "schema", SCHEMA, "drafts", drafts);
-    if (!write_file(request->file, value, error))
+    if (!write_json_file(request->file, value, error))
         return FALSE;
     printf("%s: %zu drafts; sign with: appvendor sign %s --keys DIR\n", request->file,
            json_array_size(drafts), request->file);
@@ -215,7 +205,7 @@ gboolean drafts_sign_file(const char *file, KeySource *source, GError **error)
         return error_set(
             error, APPCENTER_ERROR_UNTRUSTED,
             "%s: wanted a key that counts and has not signed yet, found none in the key folders given", file);
-    if (!write_file(file, value, error))
+    if (!write_json_file(file, value, error))
         return FALSE;
     printf("%s: %u signatures added\n", file, n_new);
     return TRUE;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vendor/advisories.h"
 #include "vendor/commands.h"
 #include "vendor/curve.h"
 #include "vendor/publish.h"
@@ -45,6 +46,24 @@ static gboolean may_mark(const Repo *repo, const char *name, UrgencyClass cls, G
                      "%s is %s's: wanted class critical at most, found emergency", name, who);
 }
 
+/* An advisory that is known must have a fix wherever it affects; one that is not is only a name. */
+static gboolean check_advisories(const Repo *repo, char **ids, const char *name, const char *version,
+                                 GError **error)
+{
+    for (char **id = ids; id && *id; id++) {
+        gboolean is_known = FALSE;
+        if (!advisories_allow_mark(repo, *id, name, version, &is_known, error))
+            return FALSE;
+        if (!is_known)
+            fprintf(
+                stderr,
+                "appvendor: %s has no record here, so nobody knows which OS lines it affects; add it with "
+                "appvendor advisory REPO add FILE.json\n",
+                *id);
+    }
+    return TRUE;
+}
+
 gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
 {
     g_autofree char *class_name = NULL, *within = NULL, *reason = NULL, *curve = NULL, *name = NULL,
@@ -75,7 +94,9 @@ gboolean cmd_urgent(int argc, char **argv, gint64 now, GError **error)
             return error_set(error, APPCENTER_ERROR_INVALID, "--advisory: wanted an id such as QSA-22-24");
     g_autoptr(Repo) repo = repo_open(argv[1], error);
     g_autoptr(GPtrArray) releases = repo ? repo_releases(repo, name, version, error) : NULL;
-    if (!releases || !may_mark(repo, name, cls, error))
+    if (!releases || !may_mark(repo, name, cls, error) ||
+        !check_advisories(repo, advisories, name,
+                          json_string_value(json_object_get(releases->pdata[0], "version")), error))
         return FALSE;
     g_autoptr(json_t) rollout = curve_to_rollout(curve ? curve : CURVE_EMERGENCY, error);
     if (!rollout)

@@ -2,69 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
+#include "vendor/explain.h"
 #include "vendor/metadata.h"
 #include "vendor/publish.h"
-
-/* What somebody who reads the plan before signing wants to know of one release that is new or newly marked. */
-static void explain_release(const Release *release, gint64 now)
-{
-    g_autofree char *size = units_format_size(release->size_bytes);
-    printf("  %s %s %s  %s  class %s\n", release->name, release->version, release->arch, size,
-           urgency_class_name(release_class(release)));
-    if (release->urgency && urgency_class_is_security(release->urgency->cls)) {
-        g_autofree char *ids = g_strjoinv(", ", release->urgency->advisories);
-        g_autofree char *within = units_format_duration(release->urgency->install_within_s);
-        printf("    fixes %s%s%s; boxes install it within %s of the mark\n",
-               *ids ? ids : "(no advisory named)", release->urgency->reason ? ", " : "",
-               release->urgency->reason ? release->urgency->reason : "",
-               release->urgency->install_within_s ? within : "their own deadline");
-    }
-    for (guint i = 0; release->rollout && i < release->rollout->curve->len; i++) {
-        const CurvePoint *point = &g_array_index(release->rollout->curve, CurvePoint, i);
-        g_autofree char *when = units_format_time(MAX(release->rollout->start, now) + point->after_s);
-        printf("    from %s: %u.%02u %% of the boxes\n", when, point->permyriad / 100,
-               point->permyriad % 100);
-    }
-}
-
-static gboolean fill_all(Repo *repo, gint64 now, GError **error)
-{
-    g_auto(GStrv) publishers = repo_publishers(repo);
-    g_autoptr(GBytes) own = publish_catalogue(repo, "vendor", NULL, now, error);
-    for (char **name = publishers; own && *name; name++) {
-        g_autoptr(GBytes) theirs = publish_catalogue(repo, *name, NULL, now, error);
-        if (!theirs)
-            return FALSE;
-    }
-    return own != NULL;
-}
-
-/* Prints what is pending; the world in memory gets its times by that, but is not saved. */
-static gboolean explain(Repo *repo, gint64 now, GError **error)
-{
-    gsize i, n = 0;
-    json_t *object;
-    g_autoptr(GPtrArray) pending = g_ptr_array_new();
-    json_array_foreach(json_object_get(repo->world, "releases"), i,
-                       object) if (!release_was_published(object)) g_ptr_array_add(pending, object);
-    if (!fill_all(repo, now, error))
-        return FALSE;
-    printf("would publish: %u releases that are new or newly marked\n", pending->len);
-    for (n = 0; n < pending->len; n++) {
-        g_autoptr(Release) release = release_from_json(pending->pdata[n], "draft", error);
-        if (!release)
-            return FALSE;
-        release->publisher = g_strdup(repo_publisher_of(repo, release->name));
-        explain_release(release, now);
-    }
-    json_array_foreach(json_object_get(json_object_get(repo->world, "brake"), "entries"), i, object)
-        printf("  brake: %s %s %s\n", json_string_value(json_object_get(object, "action")),
-               json_string_value(json_object_get(object, "name")),
-               json_string_value(json_object_get(object, "version")));
-    return drafts_print(repo, error);
-}
 
 typedef struct {
     Repo *repo;
@@ -116,7 +57,7 @@ gboolean cmd_publish(int argc, char **argv, gint64 now, GError **error)
         return FALSE;
     if (is_dry) {
         g_autoptr(Repo) repo = repo_open_to_read(argv[1], error);
-        return repo && explain(repo, now, error);
+        return repo && explain_publish(repo, now, error);
     }
     g_auto(Signing) signing = {0};
     if (!open_signing(&signing, argv[1], dirs, signer, error) ||

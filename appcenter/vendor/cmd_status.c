@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vendor/advisories.h"
 #include "vendor/bins.h"
 #include "vendor/cmd_draft.h"
 #include "vendor/commands.h"
 #include "vendor/draft.h"
+#include "vendor/explain.h"
 #include "vendor/metadata.h"
 #include "vendor/publish.h"
 
@@ -194,17 +196,22 @@ static gboolean print_people(const Status *status, json_t *roles, GError **error
     json_array_foreach(json_object_get(status->repo->world, "releases"), i, release) n_pending +=
         !release_was_published(release);
     printf("releases: %zu, of which %zu wait for publish\n", i, n_pending);
-    return drafts_print(status->repo, error);
+    return explain_standing(status->repo, status->now, error) && drafts_print(status->repo, error);
 }
 
 static gboolean print_json(const Status *status, json_t *roles, GError **error)
 {
     g_autoptr(json_t) drafts = describe_drafts(status->repo, error);
-    if (!drafts)
+    g_autoptr(json_t) marks = drafts ? explain_marks(status->repo, status->now, error) : NULL;
+    if (!marks)
         return FALSE;
+    json_t *records = advisories_records(status->repo);
+    json_t *world = status->repo->world;
     g_autoptr(json_t) value =
-        json_pack("{s:s, s:O, s:O, s:O}", "schema", "appvendor.status/1", "roles", roles, "drafts", drafts,
-                  "releases", json_object_get(status->repo->world, "releases"));
+        json_pack("{s:s, s:O, s:O, s:O, s:O, s:O, s:o}", "schema", "appvendor.status/1", "roles", roles,
+                  "drafts", drafts, "releases", json_object_get(world, "releases"), "marks", marks, "brake",
+                  json_object_get(json_object_get(world, "brake"), "entries"), "advisories",
+                  records ? json_incref(records) : json_array());
     g_autofree char *text = json_to_text(value);
     puts(text);
     return TRUE;

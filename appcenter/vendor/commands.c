@@ -1,6 +1,7 @@
 /* commands.c - the table of verbs and the parsing that they share. */
 #include "vendor/commands.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "model/model.h"
@@ -17,6 +18,8 @@ const VendorCommand vendor_commands[] = {
     {"halt", "REPO NAME=VERSION", "nobody takes this release any more", cmd_halt},
     {"resume", "REPO NAME=VERSION", "takes back a halt or a withdrawal", cmd_resume},
     {"withdraw", "REPO NAME=VERSION [--go-back-to V]", "halts it, and who has it goes back", cmd_withdraw},
+    {"advisory", "REPO add|list|show|withdraw|export [ID]", "security advisories: OSV in, CSAF out",
+     cmd_advisory},
     {"publisher", "REPO add|rekey|remove|list [NAME]", "who else speaks for which apps", cmd_publisher},
     {"key", "REPO ACTION [FILE]", "who signs what: list, change, rotate, renew; drafts", cmd_key},
     {"publish", "REPO --keys DIR... [--dry-run]", "signs what changed; timestamp last", cmd_publish},
@@ -75,4 +78,15 @@ gboolean parse_key_kind(const char *text, KeyKind *kind, GError **error)
         }
     return error_set(error, APPCENTER_ERROR_INVALID, "--key-type: wanted ed25519, ecdsa or rsa, found \"%s\"",
                      text);
+}
+
+gboolean write_json_file(const char *file, const json_t *value, GError **error)
+{
+    g_autofree char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+    g_autofree char *folder = g_path_get_dirname(file);
+    g_autofree char *base = g_path_get_basename(file);
+    g_auto(Fd) dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return error_set_errno(error, "cannot write %s", file);
+    return files_write_atomic_at(dir, base, text, strlen(text), 0644, error);
 }

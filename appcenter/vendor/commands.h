@@ -26,6 +26,9 @@ gboolean parse_words(const char *verb, const GOptionEntry *entries, int min, int
 gboolean parse_app_version(const char *word, char **name, char **version,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A file that the user named, whole or not at all. */
+gboolean write_json_file(const char *file, const json_t *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* --key-type; NULL: ed25519. */
 gboolean parse_key_kind(const char *text, KeyKind *kind, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -41,6 +44,7 @@ gboolean cmd_halt(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_resume(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_withdraw(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_key(int argc, char **argv, gint64 now, GError **error);
+gboolean cmd_advisory(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_publisher(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_publish(int argc, char **argv, gint64 now, GError **error);
 gboolean cmd_refresh(int argc, char **argv, gint64 now, GError **error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ports/archive.h"
+#include "vendor/advisories.h"
 #include "vendor/bins.h"
 #include "vendor/draft.h"
 #include "vendor/metadata.h"
@@ -160,6 +161,32 @@ static gboolean make_catalogue(const Publication *publication, const char *who, 
     return TRUE;
 }
 
+/* --- advisories --- */
+
+/* Beside the catalogue, whose targets are in content already: what is published stays while it says the same. */
+static gboolean make_advisories(const Publication *publication, RoleContent *content, GError **error)
+{
+    g_autoptr(GError) broken = NULL;
+    g_autoptr(GBytes) raw = advisories_file(publication->repo, &broken);
+    if (!raw) {
+        if (broken)
+            g_propagate_prefixed_error(error, g_steal_pointer(&broken), "advisories: ");
+        return broken == NULL;
+    }
+    g_autofree char *raw_sha256 = digest_lines(raw);
+    json_t *old = json_object_get(json_object_get(content->targets, ADVISORIES_TARGET), "custom");
+    if (g_strcmp0(json_string_value(json_object_get(old, "raw_sha256")), raw_sha256) == 0)
+        return TRUE;
+    g_autoptr(GBytes) file = archive_zstd_compress(g_bytes_get_data(raw, NULL), g_bytes_get_size(raw), error);
+    if (!file)
+        return FALSE;
+    content->is_changed = TRUE;
+    role_content_add(content, ADVISORIES_TARGET, file,
+                     json_pack("{s:s, s:i, s:s, s:I}", "kind", "advisories", "format", 1, "raw_sha256",
+                               raw_sha256, "raw_length", (json_int_t)g_bytes_get_size(raw)));
+    return TRUE;
+}
+
 /* --- any of them --- */
 
 gboolean role_content_make(const Publication *publication, const char *role, RoleContent *content,
@@ -179,7 +206,8 @@ gboolean role_content_make(const Publication *publication, const char *role, Rol
     if (!g_str_equal(role, "releases"))
         return make_catalogue(publication, role, published, content, error);
     content->delegations = bins_delegations(publication->repo, publication->targets);
-    if (!make_catalogue(publication, "vendor", published, content, error))
+    if (!make_catalogue(publication, "vendor", published, content, error) ||
+        !make_advisories(publication, content, error))
         return FALSE;
     content->is_changed = content->is_changed || !is_same(delegations_of(published), content->delegations);
     return TRUE;
@@ -257,7 +285,7 @@ static void remember_catalogue(const Publication *publication, const char *role,
     const char *who = g_str_equal(role, "releases") ? "vendor" : role;
     g_autofree char *target = g_strdup_printf("catalogue/%s.jsonl.zst", who);
     json_t *custom = json_object_get(json_object_get(content->targets, target), "custom");
-    if (content->paths->len > 0 && custom)
+    if (content->paths->len > 0 && g_str_equal(content->names->pdata[0], target) && custom)
         deltas_remember(publication->repo, who, json_string_value(json_object_get(custom, "raw_sha256")),
                         content->paths->pdata[0]);
 }

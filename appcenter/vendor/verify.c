@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ports/archive.h"
+#include "vendor/advisories.h"
 #include "vendor/bins.h"
 #include "vendor/commands.h"
 #include "vendor/repo.h"
@@ -237,6 +238,35 @@ static gboolean check_brake(const Verification *verification, GError **error)
     return brake != NULL;
 }
 
+static gboolean append_raw(const void *data, gsize len, gpointer user_data, GError **error)
+{
+    (void)error;
+    g_string_append_len(user_data, data, (gssize)len);
+    return TRUE;
+}
+
+/* They may be missing; what is there must be what a box reads. */
+static gboolean check_advisories(const Verification *verification, GError **error)
+{
+    g_auto(GStrv) paths = tuf_client_targets_of(verification->tuf, "releases");
+    if (!paths || !g_strv_contains((const char *const *)paths, ADVISORIES_TARGET))
+        return TRUE;
+    g_autoptr(TufTarget) target = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GBytes) file =
+        read_target(verification->repo, verification->tuf, ADVISORIES_TARGET, &target, error);
+    if (!file)
+        return FALSE;
+    gint64 raw_length = json_integer_value(json_object_get(target->custom, "raw_length"));
+    g_autoptr(GPtrArray) read = NULL;
+    if (archive_zstd_decompress(g_bytes_get_data(file, NULL), g_bytes_get_size(file), raw_length, append_raw,
+                                text, error))
+        read = advisories_parse(text->str, text->len, error);
+    if (!read)
+        g_prefix_error(error, ADVISORIES_TARGET ": ");
+    return read != NULL;
+}
+
 static GBytes *trusted_root(const Repo *repo, const char *trust, GError **error)
 {
     if (!trust)
@@ -252,7 +282,8 @@ static gboolean verify_all(Verification *verification, GBytes *root, GError **er
     g_autoptr(TufClient) tuf = tuf_client_new(NULL, root, verification->now, error);
     verification->tuf = tuf;
     return tuf && feed_all(verification->repo, tuf, error) && read_catalogues(verification, error) &&
-           check_brake(verification, error) && check_archives(verification, error);
+           check_brake(verification, error) && check_advisories(verification, error) &&
+           check_archives(verification, error);
 }
 
 /* A file that is missing, cut or no metadata at all says the same to who asked: do not trust this repository. */

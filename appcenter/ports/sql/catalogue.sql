@@ -10,8 +10,8 @@ DELETE FROM relation WHERE repository = :repository;
 DELETE FROM header WHERE repository = :repository;
 
 -- name: catalogue_add
-INSERT INTO release (repository, publisher, name, version, arch, words, json)
-VALUES (:repository, :publisher, :name, :version, :arch, :words, :json);
+INSERT INTO release (repository, publisher, name, version, arch, has_provides, words, json)
+VALUES (:repository, :publisher, :name, :version, :arch, :has_provides, :words, :json);
 
 -- name: catalogue_relate
 INSERT INTO relation (repository, app, kind, name) VALUES (:repository, :app, :kind, :name)
@@ -27,17 +27,15 @@ SELECT json FROM header WHERE repository = :repository AND publisher = :publishe
 -- name: catalogue_app
 SELECT repository, publisher, json FROM release WHERE name = :name;
 
--- The least fixpoint over names: what a reached app names, and who provides or replaces a reached name.
--- name: catalogue_closure
-WITH RECURSIVE reached (name) AS (
-    SELECT value FROM json_each(:names)
-    UNION
-    SELECT relation.name FROM relation JOIN reached ON relation.app = reached.name
-    UNION
-    SELECT relation.app FROM relation JOIN reached ON relation.name = reached.name
-    WHERE relation.kind IN ('provides', 'obsoletes')
-)
-SELECT repository, publisher, json FROM release WHERE name IN (SELECT name FROM reached);
+-- is_shared: several repositories offer the app, and which of them may is not known here.
+-- name: catalogue_reach
+SELECT version, has_provides, EXISTS (SELECT 1 FROM release AS other WHERE other.name = release.name
+                                      AND other.repository <> release.repository),
+       repository, publisher, json
+FROM release WHERE name = :name;
+
+-- name: catalogue_related
+SELECT app FROM relation WHERE name = :name AND kind = :kind;
 
 -- name: catalogue_search
 SELECT repository, publisher, json FROM release

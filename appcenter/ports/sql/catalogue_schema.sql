@@ -9,17 +9,18 @@ CREATE TABLE release (
     name       TEXT NOT NULL,
     version    TEXT NOT NULL,
     arch       TEXT NOT NULL,
+    has_provides INTEGER NOT NULL CHECK (has_provides IN (0, 1)),
     words      TEXT NOT NULL, -- name and summaries, case folded, for the search
     json       TEXT NOT NULL,
     PRIMARY KEY (name, version, arch, repository, publisher)
 ) STRICT;
 CREATE INDEX release_by_repository ON release (repository);
 
--- Which name an app names, over all its releases: what a request can reach, without reading the releases.
+-- Which name an app provides or replaces, over all its releases: what a name can lead to.
 CREATE TABLE relation (
     repository TEXT NOT NULL,
     app        TEXT NOT NULL,
-    kind       TEXT NOT NULL CHECK (kind IN ('requires', 'conflicts', 'provides', 'obsoletes')),
+    kind       TEXT NOT NULL CHECK (kind IN ('provides', 'obsoletes')),
     name       TEXT NOT NULL,
     PRIMARY KEY (app, kind, name, repository)
 ) STRICT, WITHOUT ROWID;
@@ -32,4 +33,4 @@ CREATE TABLE header (
     PRIMARY KEY (repository, publisher)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -256,6 +256,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* as the daemon's main does */
     api_tests();
     door_tests();
+    courier_tests();
     schedule_tests();
     views_tests();
     jobs_tests();

@@ -9,6 +9,7 @@
 
 void api_tests(void);
 void door_tests(void);
+void courier_tests(void);
 void schedule_tests(void);
 void views_tests(void);
 void jobs_tests(void);

@@ -124,6 +124,53 @@ static void test_a_withdrawn_version_with_nowhere_to_go_is_told(void)
     expect_offers(&vendor, lines, 1, "6.1.2", "PhotoStation 6.1.2 normal ask withdrawn-ask");
 }
 
+#define RECORD(members)                                                                                      \
+    "{\"format\":1,\"publisher\":\"vendor\",\"serial\":1,\"advisories\":1}\n"                                \
+    "{\"id\":\"QSA-22-24\",\"published\":\"2030-03-16T00:00:00Z\",\"database_specific\":{\"class\":"         \
+    "\"emergency\"},\"affected\":[{\"package\":{\"name\":\"PhotoStation\"},\"ranges\":[{\"type\":"           \
+    "\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"6.1.2\"}]}]" members "}]}\n"
+
+static void expect_with_advisory(const char *advisories, const Line *lines, guint n, const char *installed,
+                                 const char *wanted)
+{
+    g_auto(Vendor) vendor = {0};
+    vendor_init(&vendor);
+    vendor.advisories = advisories;
+    expect_offers(&vendor, lines, n, installed, wanted);
+}
+
+static void test_an_advisory_makes_its_lowest_fix_urgent(void)
+{
+    static const Line lines[] = {
+        {"PhotoStation", "6.1.2", FEATURE}, {"PhotoStation", "6.1.3", ""}, {"PhotoStation", "7.0", FEATURE}};
+    expect_with_advisory(RECORD(""), lines, 3, "6.1.1", "PhotoStation 6.1.2 emergency now emergency");
+    expect_with_advisory(RECORD(""), lines, 3, "6.1.2", "PhotoStation 7.0 feature ask feature");
+}
+
+static void test_a_fix_that_does_not_fit_the_system_gives_way_to_one_that_does(void)
+{
+    static const Line lines[] = {{"PhotoStation", "6.1.2", ",\"os_min\":\"9\""},
+                                 {"PhotoStation", "6.1.3", ""}};
+    expect_with_advisory(RECORD(""), lines, 2, "6.1.1", "PhotoStation 6.1.3 emergency now emergency");
+}
+
+static void test_an_advisory_for_another_os_line_makes_nothing_urgent(void)
+{
+    static const Line lines[] = {{"PhotoStation", "6.1.2", ""}};
+    expect_with_advisory(RECORD(",\"ecosystem_specific\":{\"os_line\":\"9.9\"}"), lines, 1, "6.1.1",
+                         "PhotoStation 6.1.2 normal ask consent-other");
+}
+
+static void test_a_halted_fix_that_an_advisory_names_is_refused(void)
+{
+    static const Line lines[] = {{"PhotoStation", "6.1.2", ""}};
+    g_auto(Vendor) vendor = {0};
+    vendor_init(&vendor);
+    vendor.advisories = RECORD("");
+    vendor.brake = brake_of("halt");
+    expect_offers(&vendor, lines, 1, "6.1.1", "PhotoStation 6.1.2 emergency refuse halted");
+}
+
 static void test_what_a_fix_pulls_in_is_as_urgent(void)
 {
     g_auto(Vendor) vendor = {0};
@@ -331,6 +378,14 @@ void offers_tests(void)
     g_test_add_func("/offers/a_withdrawn_version_goes_back", test_a_withdrawn_version_goes_back);
     g_test_add_func("/offers/a_withdrawn_version_with_nowhere_to_go_is_told",
                     test_a_withdrawn_version_with_nowhere_to_go_is_told);
+    g_test_add_func("/offers/an_advisory_makes_its_lowest_fix_urgent",
+                    test_an_advisory_makes_its_lowest_fix_urgent);
+    g_test_add_func("/offers/a_fix_that_does_not_fit_the_system_gives_way_to_one_that_does",
+                    test_a_fix_that_does_not_fit_the_system_gives_way_to_one_that_does);
+    g_test_add_func("/offers/an_advisory_for_another_os_line_makes_nothing_urgent",
+                    test_an_advisory_for_another_os_line_makes_nothing_urgent);
+    g_test_add_func("/offers/a_halted_fix_that_an_advisory_names_is_refused",
+                    test_a_halted_fix_that_an_advisory_names_is_refused);
     g_test_add_func("/offers/what_a_fix_pulls_in_is_as_urgent", test_what_a_fix_pulls_in_is_as_urgent);
     g_test_add_func("/offers/a_held_dependency_keeps_the_fix_back",
                     test_a_held_dependency_keeps_the_fix_back);

@@ -77,7 +77,7 @@ static void test_a_broken_off_import_leaves_the_old_releases(void)
     g_assert_cmpstr(one, ==, "One-1.0");
 }
 
-static void test_a_closure_follows_every_kind_of_relation(void)
+static void test_a_closure_follows_what_can_be_part_of_a_plan(void)
 {
     static const char *const table[][3] = {
         {"Needs", "1.0", "\"requires\":[\"Lib >= 2 | Other\"]"},
@@ -94,10 +94,10 @@ static void test_a_closure_follows_every_kind_of_relation(void)
         const char *name;
         const char *wanted;
     } cases[] = {
-        {"Needs", "Deep-1.0 Foe-1.0 Heir-1.0 Lib-2.0 Maker-1.0 Needs-1.0 Other-1.0"},
+        {"Needs", "Deep-1.0 Lib-2.0 Maker-1.0 Needs-1.0 Other-1.0"}, /* a conflict leads nowhere */
         {"Other", "Other-1.0"},
-        {"Foe", "Foe-1.0 Heir-1.0"},
-        {"Virtual", "Foe-1.0 Heir-1.0 Maker-1.0"},
+        {"Foe", "Foe-1.0"}, /* not installed: nobody replaces it */
+        {"Virtual", "Maker-1.0"},
         {"Loop", "Loop-1.0"},
         {"Absent", ""},
     };
@@ -107,14 +107,76 @@ static void test_a_closure_follows_every_kind_of_relation(void)
     import(store, table, G_N_ELEMENTS(table));
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *names[] = {cases[i].name, NULL};
-        g_autoptr(GPtrArray) releases = store_catalogue_closure(store, names, NULL);
+        CatalogueReach reach = {.asked = names};
+        g_autoptr(GPtrArray) releases = store_catalogue_closure(store, &reach, NULL);
         g_autofree char *found = names_of(releases);
         g_assert_cmpstr(found, ==, cases[i].wanted);
     }
     const char *two[] = {"Other", "Loop", NULL};
-    g_autoptr(GPtrArray) releases = store_catalogue_closure(store, two, NULL);
+    CatalogueReach reach = {.asked = two};
+    g_autoptr(GPtrArray) releases = store_catalogue_closure(store, &reach, NULL);
     g_autofree char *found = names_of(releases);
     g_assert_cmpstr(found, ==, "Loop-1.0 Other-1.0");
+}
+
+/* "Name=version", "Name=version:requirement" */
+static GPtrArray *make_installed(const char *const *apps)
+{
+    GPtrArray *installed = g_ptr_array_new_with_free_func((GDestroyNotify)installed_app_free);
+    for (gsize i = 0; apps[i]; i++) {
+        g_auto(GStrv) parts = g_strsplit_set(apps[i], "=:", 3);
+        InstalledApp *app = g_new0(InstalledApp, 1);
+        app->name = g_strdup(parts[0]);
+        app->version = g_strdup(parts[1]);
+        app->requires = g_strsplit(parts[2] ? parts[2] : "", ",", -1);
+        g_ptr_array_add(installed, app);
+    }
+    return installed;
+}
+
+static void test_a_closure_ends_at_what_stays_as_it_is(void)
+{
+    static const char *const table[][3] = {
+        {"App", "1.0", "\"requires\":[\"Lib\"]"},
+        {"App", "2.0", "\"requires\":[\"Lib >= 2 | Spare\",\"Base\"]"},
+        {"Base", "1.0", "\"requires\":[\"Deep\"]"},
+        {"Deep", "1.0", ""},
+        {"Lib", "2.0", ""},
+        {"Lib", "3.0", "\"requires\":[\"Deep\"]"},
+        {"Spare", "1.0", ""},
+        {"Maker", "1.0", "\"provides\":[\"Virtual\"]"},
+        {"Heir", "1.0", "\"obsoletes\":[\"Base\"]"},
+    };
+    static const struct {
+        const char *installed[4], *asked[2], *wanted;
+    } cases[] = {
+        /* installed releases, older ones, and what they require are left unread */
+        {{"App=2.0:Base", "Base=2.0", NULL}, {NULL}, "Heir-1.0"},
+        {{"Deep=1.0", "Lib=3.0", NULL}, {NULL}, ""},
+        /* a newer one is followed, but not behind what meets it now and later */
+        {{"App=1.0", "Lib=2.0", "Deep=1.0", NULL}, {NULL}, "App-2.0 Base-1.0 Lib-3.0"},
+        {{"App=1.0", "Lib=1.0", "Deep=1.0", NULL}, {NULL}, "App-2.0 Base-1.0 Lib-2.0 Lib-3.0 Spare-1.0"},
+        /* what an installed app requires may need something new once its bearer moves */
+        {{"Old=1:Lib < 3 | Spare", "Lib=2.0", "Deep=1.0", NULL}, {NULL}, "Lib-3.0 Spare-1.0"},
+        {{"Old=1:Lib < 4 | Spare", "Lib=2.0", "Deep=1.0", NULL}, {NULL}, "Lib-3.0"},
+        /* who is asked for may go back: then nothing rests on it */
+        {{"Old=1:Lib >= 3 | Spare", "Lib=3.0", "Deep=1.0", NULL}, {"Lib"}, "Lib-2.0 Lib-3.0 Spare-1.0"},
+        /* who may be replaced holds nobody up */
+        {{"Old=1:Base | Spare", "Base=1.0", NULL}, {NULL}, "Heir-1.0 Spare-1.0"},
+        /* an installed release that provides something is read */
+        {{"Maker=1.0", NULL}, {NULL}, "Maker-1.0"},
+    };
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    import(store, table, G_N_ELEMENTS(table));
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) installed = make_installed(cases[i].installed);
+        CatalogueReach reach = {.installed = installed, .asked = cases[i].asked};
+        g_autoptr(GPtrArray) releases = store_catalogue_closure(store, &reach, NULL);
+        g_autofree char *found = names_of(releases);
+        g_assert_cmpstr(found, ==, cases[i].wanted);
+    }
 }
 
 static void test_a_search_looks_at_names_and_summaries(void)
@@ -301,8 +363,10 @@ void store_catalogue_tests(void)
                     test_an_import_replaces_the_one_before);
     g_test_add_func("/store_catalogue/a_broken_off_import_leaves_the_old_releases",
                     test_a_broken_off_import_leaves_the_old_releases);
-    g_test_add_func("/store_catalogue/a_closure_follows_every_kind_of_relation",
-                    test_a_closure_follows_every_kind_of_relation);
+    g_test_add_func("/store_catalogue/a_closure_follows_what_can_be_part_of_a_plan",
+                    test_a_closure_follows_what_can_be_part_of_a_plan);
+    g_test_add_func("/store_catalogue/a_closure_ends_at_what_stays_as_it_is",
+                    test_a_closure_ends_at_what_stays_as_it_is);
     g_test_add_func("/store_catalogue/a_search_looks_at_names_and_summaries",
                     test_a_search_looks_at_names_and_summaries);
     g_test_add_func("/store_catalogue/a_header_is_kept_for_each_publisher",
