@@ -167,6 +167,12 @@ GPtrArray *daemon_ledger(const Daemon *daemon, gint64 now, GError **error)
     return store_ledger(daemon->store, daemon->settings, &box, now, error);
 }
 
+GPtrArray *daemon_ledger_all(const Daemon *daemon, gint64 now, GError **error)
+{
+    g_auto(BoxFacts) box = system_box_facts(daemon->root, now);
+    return store_ledger_all(daemon->store, daemon->settings, &box, now, error);
+}
+
 static ScheduleFacts schedule_facts(const Daemon *daemon, GPtrArray *configs)
 {
     ClockReading reading = system_read_clocks();
