@@ -1,6 +1,7 @@
 /* cgroup.c - groups are folders: OURS/appcenter-INSTANCE/APP; see cgroup.h. */
 #include "base/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -9,10 +10,13 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/dir_stream.h"
 #include "base/files.h"
 
-#define PROC_BYTES_MAX (64 * 1024)
-#define V2_PREFIX      "0::"
+#define PROC_BYTES_MAX    (64 * 1024)
+#define MEMBERS_BYTES_MAX (1024 * 1024)
+#define DEPTH_MAX         8
+#define V2_PREFIX         "0::"
 
 /* Where v2 is mounted: alone, or beside v1. NULL: nowhere. */
 static const char *mount_point(void)
@@ -64,6 +68,52 @@ int cgroup_open(const char *instance, const char *app)
         return -1;
     g_autofree char *procs = g_build_filename(own, "cgroup.procs", NULL);
     return open(procs, O_WRONLY | O_CLOEXEC);
+}
+
+static gboolean has_pid(const GArray *pids, pid_t pid)
+{
+    for (guint i = 0; i < pids->len; i++)
+        if (g_array_index(pids, pid_t, i) == pid)
+            return TRUE;
+    return FALSE;
+}
+
+static void add_members(const char *folder, GArray *pids)
+{
+    g_autofree char *procs = g_build_filename(folder, "cgroup.procs", NULL);
+    g_auto(Fd) fd = open(procs, O_RDONLY | O_CLOEXEC);
+    g_autoptr(GBytes) bytes = fd < 0 ? NULL : files_read_fd(fd, MEMBERS_BYTES_MAX, NULL);
+    if (!bytes)
+        return;
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++) {
+        pid_t pid = (pid_t)g_ascii_strtoll(*line, NULL, 10);
+        if (pid > 0 && !has_pid(pids, pid)) /* 0: somebody of another pid namespace */
+            g_array_append_val(pids, pid);
+    }
+}
+
+static void add_tree(const char *folder, guint depth, GArray *pids)
+{
+    g_autoptr(DirStream) stream = opendir(folder);
+    if (!stream)
+        return;
+    add_members(folder, pids);
+    for (struct dirent *entry = readdir(stream); entry && depth > 0; entry = readdir(stream)) {
+        if (entry->d_type != DT_DIR || *entry->d_name == '.')
+            continue;
+        g_autofree char *below = g_build_filename(folder, entry->d_name, NULL);
+        add_tree(below, depth - 1, pids);
+    }
+}
+
+void cgroup_add_pids(const char *instance, const char *app, GArray *pids)
+{
+    g_autofree char *all = instance_folder(instance);
+    g_autofree char *folder = all ? g_build_filename(all, app, NULL) : NULL; /* app NULL ends the path */
+    if (folder)
+        add_tree(folder, DEPTH_MAX, pids);
 }
 
 gboolean cgroup_holds(const char *instance, const char *app, pid_t pid)

@@ -12,7 +12,9 @@
 
 /* Its cgroup.procs: who writes "0" there joins. -1 without an error where there can be none. */
 int cgroup_open(const char *instance, const char *app);
-/* app NULL: of any app. */
+/* Adds who is in it, or in one below it, to an array of pid_t; app NULL: of any app. */
+void cgroup_add_pids(const char *instance, const char *app, GArray *pids);
+/* Wherever the group is. app NULL: of any app. */
 gboolean cgroup_holds(const char *instance, const char *app, pid_t pid);
 /* Takes the group away if nobody is in it. */
 void cgroup_drop(const char *instance, const char *app);

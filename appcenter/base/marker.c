@@ -106,11 +106,10 @@ static gboolean has_entry(const char *environment, gsize len, const char *wanted
     return FALSE;
 }
 
-/* The two entries to look for, and what they say; app may be NULL. */
+/* The two entries to look for; app may be NULL. */
 typedef struct {
     char *instance, *app;
     char *instance_name;
-    const char *app_name;
 } Marks;
 
 static void marks_clear(Marks *marks)
@@ -124,15 +123,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Marks, marks_clear)
 static void marks_init(Marks *marks, const RootDir *root, const char *app)
 {
     marks->instance_name = marker_instance(root);
-    marks->app_name = app;
     marks->instance = g_strconcat("APPCENTER_INSTANCE=", marks->instance_name, NULL);
     marks->app = app ? g_strconcat("APPCENTER_APP=", app, NULL) : NULL;
 }
 
 static gboolean carries(pid_t pid, const Marks *marks)
 {
-    if (cgroup_holds(marks->instance_name, marks->app_name, pid))
-        return TRUE;
     g_autoptr(GBytes) environment = read_environment(pid);
     if (!environment)
         return FALSE;
@@ -145,7 +141,7 @@ gboolean marker_pid_is_of(const RootDir *root, const char *app, pid_t pid)
 {
     g_auto(Marks) marks = {0};
     marks_init(&marks, root, app);
-    return pid > 0 && carries(pid, &marks);
+    return pid > 0 && (carries(pid, &marks) || cgroup_holds(marks.instance_name, app, pid));
 }
 
 /* 0 for a name that is no pid. */
@@ -169,6 +165,7 @@ GArray *marker_pids(const RootDir *root, const char *app)
         if (pid > 0 && pid != getpid() && carries(pid, &marks))
             g_array_append_val(pids, pid);
     }
+    cgroup_add_pids(marks.instance_name, app, pids);
     return pids;
 }
 
