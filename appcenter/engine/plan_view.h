@@ -52,6 +52,10 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* --- the rows of the ledger (offers_other.c) --- */
+/* The offers, emptied into a new list, each with the app's other newer releases behind it. */
+GPtrArray *offers_with_others(const PlanView *view, GPtrArray *offers);
+
 /* Makes the releases that fix an advisory for what is installed here as urgent as it is (plan_fixes.c). */
 void plan_view_lend_urgency(PlanView *view);
 

@@ -274,13 +274,19 @@ typedef struct {
     ReasonCode code;
     gint64 at, deadline, offered_at;
     char *sentence;
+    gboolean is_other; /* another release of the app is the one to take */
 } StoreOffer;
 void store_offer_free(StoreOffer *offer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreOffer, store_offer_free)
-/* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*. */
+/* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*; of an app's several the first is the one to
+ * take. */
 gboolean store_offers_replace(Store *store, GPtrArray *offers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Decides every offer afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes the rows whose
- * verdict changed, returns all; StoreOffer*, by app. box: what holds the box back. now: trusted now. */
+/* Decides every row afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes those whose verdict
+ * changed, returns all: of each installed app the release to take and behind it its other newer ones; StoreOffer*, by app.
+ * box: what holds the box back. now: trusted now. */
+GPtrArray *store_ledger_all(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                            GError **error);
+/* The same, and returns of each app the release to take alone. */
 GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
                         GError **error);
 
