@@ -83,9 +83,6 @@ static gboolean load_repositories(PlanView *view, GError **error)
         g_autoptr(StoreRepo) repo = store_repo_get(view->engine->store, config->name, error);
         if (!repo)
             return FALSE;
-        if (repo->catalogue_sha256 &&
-            !store_catalogue_is_of(view->engine->store, config->name, repo->catalogue_sha256))
-            log_warning("plan", "%s: nothing is known of its apps before the next refresh", config->name);
         g_hash_table_insert(view->repositories, g_strdup(config->name), load_repository(view, config, repo));
         load_advisories(view, repo);
     }

@@ -1,8 +1,8 @@
 /* store.h - all state, in SQLite: state.db (small, precious) and the catalogue cache (can always be rebuilt).
  *
  * WAL, synchronous=FULL, STRICT tables, defensive mode; every statement stands in a file of sql/ under a name and is
- * prepared at open, so that a typo fails the first test. Readers and one writer per process; writers of different processes wait
- * for each other (busy timeout 10 s, then BUSY). Rows come out as structs by one row_* function each.
+ * prepared when it is first wanted; a unit test prepares all. Readers and one writer per process; writers of different
+ * processes wait for each other (busy timeout 10 s, then BUSY). Rows come out as structs by one row_* function each.
  * Used by the job and by the daemon, so it needs model and base only.
  */
 #ifndef PORTS_STORE_H

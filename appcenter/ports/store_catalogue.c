@@ -81,7 +81,8 @@ static gboolean open_at(Store *store, int dir_fd, gboolean *is_new, GError **err
     if (dir_fd >= 0 && fstatat(dir_fd, STORE_CATALOGUE_FILE, &info, AT_SYMLINK_NOFOLLOW) == 0)
         store->catalogue_inode = info.st_ino;
     return database_use_wal(catalogue, error) && make_tables(catalogue, is_new, error) &&
-           database_prepare_file(catalogue, "catalogue.sql", error);
+           database_load_file(catalogue, "catalogue.sql", error) &&
+           database_prepare_all(catalogue, error); /* a table that is missing is odd, too */
 }
 
 static void throw_away(int dir_fd)
