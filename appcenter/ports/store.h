@@ -91,8 +91,9 @@ void store_catalogue_rollback(Store *store);
 GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error);
 /* From where a closure sets out. */
 typedef struct {
-    GPtrArray *installed;     /* InstalledApp*; may be NULL */
-    const char *const *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
+    GPtrArray *installed; /* InstalledApp*; may be NULL */
+    const char *const
+        *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
 } CatalogueReach;
 /* The releases (Release*, in catalogue order) that a change of what is installed or asked for can reach: newer ones of
  * installed apps, what they require, who provides that, who replaces what is installed; and installed releases that provide
