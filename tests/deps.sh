@@ -41,6 +41,10 @@ for group in "$@"; do
         need_program openssl openssl
         need_program unshare util-linux
         need_program zstd zstd
+        need_library fuse3 libfuse3-dev
+        need_program fusermount3 fuse3
+        need_program mkfs.ext4 e2fsprogs
+        need_program mkfs.btrfs btrfs-progs
         ;;
     conformance)
         need_program faketime faketime

@@ -94,6 +94,13 @@ class Judge:
 
     def verdict(self):
         """Name of the world; AssertionError with every fault found."""
+        return self._judge(is_up=True)
+
+    def verdict_at_rest(self):
+        """The same of a box whose daemon and apps do not run: what the disks hold."""
+        return self._judge(is_up=False)
+
+    def _judge(self, is_up):
         self.faults = []
         installed = dict(self.nas.sql("SELECT name, version FROM app"))
         name = next((name for name, world in self.worlds.items() if world == installed), None)
@@ -102,7 +109,8 @@ class Judge:
         else:
             for app, version in installed.items():
                 self._tree(app, version)
-                self._running(app, version)
+                if is_up:
+                    self._running(app, version)
             self._strays(installed)
             self._user_files(installed)
             self._registration(installed)
@@ -110,9 +118,10 @@ class Judge:
         self._kept()
         self._journal()
         self._leftovers(installed)
-        self._spoken(installed)
+        if is_up:
+            self._spoken(installed)
+            self._log()
         self._beside_strangers()
-        self._log()
         if self.faults:
             raise AssertionError(f"not whole (world: {name}):\n  " + "\n  ".join(self.faults))
         return name
@@ -167,7 +176,7 @@ class Judge:
                 if name in self.packages[app, installed[app]].files:
                     places.append(self.nas.app_dir(app) / (name + ".local"))
             else:
-                places = [tree / name for tree in kept.glob(f"*-{app}")]
+                places = [tree / (name + beside) for tree in kept.glob(f"*-{app}") for beside in ("", ".local")]
             if not any(place.is_file() and digest(place) == wanted for place in places):
                 self.fault(f"the user's {name} of {app} is lost or changed; looked at {[str(p) for p in places]}")
 
@@ -284,6 +293,8 @@ class Judge:
 
     def children(self):
         """What the daemon has at work."""
+        if not self.nas.daemon:
+            return []
         pid = self.nas.daemon.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

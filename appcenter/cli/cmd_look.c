@@ -146,9 +146,15 @@ static void add_app_row(Table *table, const json_t *app, gint64 now)
     g_autofree char *until = render_time(json_object_get(hold, "until"), now);
     g_autofree char *held =
         json_is_object(hold) ? g_strdup_printf("held%s%s", *until ? " until " : "", until) : g_strdup("");
-    const char *cells[] = {render_string(app, "name"),          render_string(app, "version"),
-                           render_string(app, "state"),         render_string(app, "previous"),
-                           render_string(candidate, "version"), held};
+    const char *reason = render_string(json_object_get(candidate, "reason"), "code");
+    g_autofree char *available = g_strconcat(render_string(candidate, "version"),
+                                             g_str_equal(reason, "veto") ? " (rolled back)" : "", NULL);
+    const char *cells[] = {render_string(app, "name"),
+                           render_string(app, "version"),
+                           render_string(app, "state"),
+                           render_string(app, "previous"),
+                           available,
+                           held};
     table_add(table, cells);
 }
 
@@ -264,7 +270,7 @@ gboolean cmd_info(Cli *cli, int *exit_code, GError **error)
         render_json(app);
         return TRUE;
     }
-    const json_t *candidate = json_object_get(app, "candidate"), *hold = json_object_get(app, "hold");
+    const json_t *hold = json_object_get(app, "hold");
     static const struct {
         const char *label, *member;
     } texts[] = {{"name", "name"},        {"display name", "display_name"}, {"summary", "summary"},
@@ -281,13 +287,14 @@ gboolean cmd_info(Cli *cli, int *exit_code, GError **error)
     print_pair("installed", installed);
     if (json_is_object(hold))
         print_pair("held", *render_string(hold, "note") ? render_string(hold, "note") : "yes");
-    if (json_is_object(candidate)) {
-        g_autofree char *text = g_strdup_printf("%s (%s): %s", render_string(candidate, "version"),
-                                                render_string(candidate, "class"), when_or_why(candidate));
-        print_pair("available", text);
-    }
     gsize i;
     json_t *release;
+    json_array_foreach(json_object_get(app, "waiting"), i, release)
+    {
+        g_autofree char *text = g_strdup_printf("%s (%s): %s", render_string(release, "version"),
+                                                render_string(release, "class"), when_or_why(release));
+        print_pair(i == 0 ? "available" : "", text);
+    }
     g_autoptr(GString) versions = g_string_new(NULL);
     json_array_foreach(json_object_get(app, "releases"), i, release)
         g_string_append_printf(versions, "%s%s", i ? ", " : "", render_string(release, "version"));

@@ -36,8 +36,9 @@ typedef struct {
 /* Trusted now: the wall clock, but never below the floor; with a clock that is lost time goes on from there (model/clock.h).
  */
 gint64 daemon_now(const Daemon *daemon);
-/* The ledger (StoreOffer*), decided afresh for this moment. */
+/* The ledger (StoreOffer*), decided afresh for this moment: of each app the release to take; all: its other newer ones, too. */
 GPtrArray *daemon_ledger(const Daemon *daemon, gint64 now, GError **error);
+GPtrArray *daemon_ledger_all(const Daemon *daemon, gint64 now, GError **error);
 /* When this repository is asked next by the clock. configs: RepositoryConfig*, all of them. */
 gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo);
 /* Something changed (hold, config, finished job): decide again soon. */

@@ -78,6 +78,16 @@ static void add_releases(json_t *one, GPtrArray *releases)
     json_object_set_new(one, "releases", list);
 }
 
+/* Of an installed app every newer release with the one reason why it is not installed yet; the one to take first. */
+static void add_waiting(json_t *one, GPtrArray *offers, const char *app)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < offers->len; i++)
+        if (g_str_equal(((StoreOffer *)offers->pdata[i])->app, app))
+            json_array_append_new(list, view_candidate(offers->pdata[i]));
+    json_object_set_new(one, "waiting", list);
+}
+
 /* An app that is only in the catalogue, by its newest release. */
 static json_t *view_available(GPtrArray *releases)
 {
@@ -103,10 +113,11 @@ json_t *view_app(Daemon *daemon, const char *name, GError **error)
     json_t *one;
     if (app) {
         gint64 now = daemon_now(daemon);
-        g_autoptr(GPtrArray) offers = daemon_ledger(daemon, now, error);
+        g_autoptr(GPtrArray) offers = daemon_ledger_all(daemon, now, error);
         if (!offers)
             return NULL;
         one = view_installed(daemon, app, find_offer(offers, name), now);
+        add_waiting(one, offers, name);
         json_object_set_new(one, "display_name", view_string(app->display_name));
         json_object_set_new(one, "requires", view_strings(app->requires));
         json_object_set_new(one, "conflicts", view_strings(app->conflicts));

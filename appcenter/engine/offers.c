@@ -1,4 +1,4 @@
-/* offers.c - for every installed app the one release that waits for it, with what policy must know to judge it.
+/* offers.c - for every installed app the one release to take next, with what policy must know to judge it.
  *
  * What an urgent fix pulls in gets an offer too, with the fix's class and clock. A withdrawn version's offer is where the
  * vendor sends those who have it, unless that is open to an advisory. The judging itself is the ledger's.
@@ -187,11 +187,12 @@ gboolean engine_make_offers(Engine *engine, GError **error)
     }
     add_pulled_in(view, offers);
     g_ptr_array_sort(offers, compare_apps);
-    if (!store_offers_replace(engine->store, offers, error))
+    log_summary(offers);
+    g_autoptr(GPtrArray) rows = offers_with_others(view, offers);
+    if (!store_offers_replace(engine->store, rows, error))
         return FALSE;
     g_auto(BoxFacts) box = system_box_facts(engine->root, engine_now(engine));
     g_autoptr(GPtrArray) ledger =
         store_ledger(engine->store, engine->settings, &box, engine_now(engine), error);
-    log_summary(offers);
     return ledger != NULL;
 }

@@ -25,34 +25,44 @@ static PlanChange *new_change(ChangeOp op, const char *app, const char *from, co
     return change;
 }
 
-/* Is a tree of that app, kind and version (NULL: any, the newest) kept? *found gets its version. */
-static gboolean find_kept(Engine *engine, const char *app, const char *kind, const char *version,
-                          char **found, GError **error)
+/* The app in the kept tree of that name, kind and version (NULL: any, the newest), as it was recorded; or NULL. */
+static StoreApp *find_kept(Engine *engine, const char *app, const char *kind, const char *version,
+                           GError **error)
 {
     g_autoptr(GPtrArray) kept = store_kept_list(engine->store, app, kind, error);
     if (!kept)
-        return FALSE;
+        return NULL;
     for (guint i = 0; i < kept->len; i++) {
         const StoreKept *tree = g_ptr_array_index(kept, i);
         if ((version && version_compare(tree->app->version, version) != 0) ||
             !engine_kept_is_whole(engine, tree))
             continue;
-        *found = g_strdup(tree->app->version);
-        return TRUE;
+        return store_app_copy(tree->app);
     }
-    return version
-               ? error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app, version)
-               : error_set(error, APPCENTER_ERROR_NOT_FOUND, "no previous version of %s is kept here", app);
+    if (version)
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "%s %s is not kept here any more", app, version);
+    else
+        error_set(error, APPCENTER_ERROR_NOT_FOUND, "no previous version of %s is kept here", app);
+    return NULL;
+}
+
+/* What the kept version requires is known from its record: it binds the group together, and is checked. */
+static PlanChange *new_return(ChangeOp op, const char *from, const StoreApp *kept, const char *reason)
+{
+    PlanChange *change = new_change(op, kept->name, from, kept->version, reason);
+    change->kept_requires = g_strdupv(kept->requires);
+    change->kept_conflicts = g_strdupv(kept->conflicts);
+    return change;
 }
 
 static PlanChange *go_back(Engine *engine, const InstalledApp *app, const char *version, const char *reason,
                            GError **error)
 {
-    g_autofree char *to = NULL;
-    if (!find_kept(engine, app->name, KEPT_PREVIOUS, version, &to, error))
+    g_autoptr(StoreApp) kept = find_kept(engine, app->name, KEPT_PREVIOUS, version, error);
+    if (!kept)
         return NULL;
-    ChangeOp op = version_compare(to, app->version) < 0 ? CHANGE_DOWNGRADE : CHANGE_UPGRADE;
-    return new_change(op, app->name, app->version, to, reason);
+    ChangeOp op = version_compare(kept->version, app->version) < 0 ? CHANGE_DOWNGRADE : CHANGE_UPGRADE;
+    return new_return(op, app->version, kept, reason);
 }
 
 GPtrArray *plan_of_installed(Planning *planning, PlanOfApp make, GError **error)
@@ -88,14 +98,12 @@ GPtrArray *plan_rollback(Planning *planning, GError **error)
 static PlanChange *undo_removal(Engine *engine, const StoreChange *done, const InstalledApp *app,
                                 const char *reason, GError **error)
 {
-    g_autofree char *kept = NULL;
     if (app) {
         error_set(error, APPCENTER_ERROR_CONFLICT, "%s %s is installed again", app->name, app->version);
         return NULL;
     }
-    if (!find_kept(engine, done->app, KEPT_REMOVED, done->from_version, &kept, error))
-        return NULL;
-    return new_change(CHANGE_INSTALL, done->app, NULL, kept, reason);
+    g_autoptr(StoreApp) kept = find_kept(engine, done->app, KEPT_REMOVED, done->from_version, error);
+    return kept ? new_return(CHANGE_INSTALL, NULL, kept, reason) : NULL;
 }
 
 /* ---- snapshots ---- */

@@ -24,6 +24,7 @@ void plan_view_free(PlanView *view)
 {
     if (!view)
         return;
+    g_clear_pointer(&view->panels, g_hash_table_unref); /* it borrows from what follows */
     g_clear_pointer(&view->installed, g_ptr_array_unref);
     g_clear_pointer(&view->holds, g_ptr_array_unref);
     g_clear_pointer(&view->marks, g_hash_table_unref);
@@ -87,6 +88,9 @@ static gboolean load_repositories(PlanView *view, GError **error)
         g_autoptr(StoreRepo) repo = store_repo_get(view->engine->store, config->name, error);
         if (!repo)
             return FALSE;
+        if (repo->catalogue_sha256 &&
+            !store_catalogue_is_of(view->engine->store, config->name, repo->catalogue_sha256))
+            log_warning("plan", "%s: nothing is known of its apps before the next refresh", config->name);
         g_hash_table_insert(view->repositories, g_strdup(config->name), load_repository(view, config, repo));
         load_advisories(view, repo);
     }
@@ -215,6 +219,7 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     view->releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free);
     view->marks = g_hash_table_new(NULL, NULL);
     view->malicious = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    view->panels = plan_panels_new();
     view->repositories =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)view_repository_free);
     view->advisories = g_ptr_array_new_with_free_func((GDestroyNotify)advisory_free);

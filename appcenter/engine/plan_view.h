@@ -27,6 +27,7 @@ typedef struct {
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */
     GPtrArray *advisories;    /* Advisory* */
     GHashTable *malicious;    /* "APP=SHA256" of archives that they name -> Advisory* */
+    GHashTable *panels;       /* what plan_probe keeps, private to plan_choose.c */
 } PlanView;
 
 /* names: apps asked for beside the installed ones; may be NULL. */
@@ -52,6 +53,10 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* --- the rows of the ledger (offers_other.c) --- */
+/* The offers, emptied into a new list, each with the app's other newer releases behind it. */
+GPtrArray *offers_with_others(const PlanView *view, GPtrArray *offers);
+
 /* Makes the releases that fix an advisory for what is installed here as urgent as it is (plan_fixes.c). */
 void plan_view_lend_urgency(PlanView *view);
 
@@ -70,6 +75,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
  * the newest. What is free and possible comes before what is not. worst: up to which mark a release counts as free. */
 void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
                  Choice *choice);
+GHashTable *plan_panels_new(void);
 /* Could it be now? NULL: yes. */
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os);
 

@@ -39,6 +39,8 @@ void plan_change_free(PlanChange *change)
     g_free(change->from_version);
     g_free(change->to_version);
     release_free(change->release);
+    g_strfreev(change->kept_requires);
+    g_strfreev(change->kept_conflicts);
     g_free(change->keeps);
     g_free(change->reason);
     g_free(change);

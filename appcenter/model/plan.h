@@ -57,11 +57,12 @@ gboolean change_op_from_name(const char *name, ChangeOp *op);
 typedef struct {
     ChangeOp op;
     char *app;
-    char *from_version;     /* NULL for install */
-    char *to_version;       /* NULL for remove; for restore the same */
-    Release *release;       /* NULL for remove and for going back to a kept tree */
-    gboolean use_previous;  /* go back to the kept previous version instead of an archive */
-    gboolean is_dependency; /* came in because another needed it */
+    char *from_version;                     /* NULL for install */
+    char *to_version;                       /* NULL for remove; for restore the same */
+    Release *release;                       /* NULL for remove and for going back to a kept tree */
+    gboolean use_previous;                  /* go back to the kept previous version instead of an archive */
+    char **kept_requires, **kept_conflicts; /* the kept version's own words, with use_previous; or NULL */
+    gboolean is_dependency;                 /* came in because another needed it */
     gboolean purge;
     gint64 snapshot_id; /* for restore */
     /* What becomes of the app's content, for people; NULL: nothing to say. */

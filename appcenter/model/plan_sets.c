@@ -85,9 +85,10 @@ static void tie_node(const Graph *graph, Node *node, GPtrArray *installed)
         tie_items(graph, node, release->conflicts, FALSE);
         tie_items(graph, node, release->obsoletes, FALSE);
     }
+    tie_items(graph, node, node->change->kept_requires, TRUE);
+    tie_items(graph, node, node->change->kept_conflicts, FALSE);
     if (old) {
-        /* without a release (removal, kept tree) the installed words are the best that is known of the order
-         */
+        /* a removal, too, goes by the order in which its app was installed */
         tie_items(graph, node, old->requires, release == NULL);
         tie_items(graph, node, old->conflicts, FALSE);
     }

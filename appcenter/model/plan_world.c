@@ -41,7 +41,7 @@ static void add_unchanged(World *world)
     }
 }
 
-/* A kept tree comes without a release: its own words are not known here, its name and version are. */
+/* A kept tree comes without a release: what it requires was recorded, what it provides was not. */
 static void add_changed(World *world)
 {
     GHashTableIter iter;
@@ -50,7 +50,8 @@ static void add_changed(World *world)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const PlanChange *change = value;
         const Release *release = change->release;
-        Resident resident = {change->app, change->to_version, NULL, NULL, NULL, change};
+        Resident resident = {
+            change->app, change->to_version, change->kept_requires, change->kept_conflicts, NULL, change};
         if (release) {
             resident.requires = release->requires;
             resident.conflicts = release->conflicts;

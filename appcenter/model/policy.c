@@ -194,6 +194,11 @@ static gboolean rule_problem(const Case *c, Decision *decision)
     return c->facts->problem && decided(decision, c->facts->problem_is_os ? REASON_OS : REASON_DEPENDENCY, 0);
 }
 
+static gboolean rule_superseded(const Case *c, Decision *decision)
+{
+    return c->facts->superseded_by && decided(decision, REASON_SUPERSEDED, 0);
+}
+
 static gboolean rule_hold(const Case *c, Decision *decision)
 {
     const Hold *hold = c->facts->hold;
@@ -255,7 +260,7 @@ static gboolean rule_timing(const Case *c, Decision *decision)
 
 static gboolean (*const rules[])(const Case *c, Decision *decision) = {
     /* skip before problem: an admin who undid a group has skipped what its members need of each other, too */
-    rule_stale, rule_publisher, rule_brake, rule_skip, rule_problem,
+    rule_stale, rule_publisher, rule_brake, rule_skip, rule_problem, rule_superseded,
     rule_hold,  rule_veto,      rule_phase, rule_box,  rule_timing,
 };
 

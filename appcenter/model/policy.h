@@ -40,8 +40,9 @@ typedef enum {
     REASON_OS,            /* refuse: wants another OS version */
     REASON_PUBLISHER,     /* refuse: another publisher than the installed app's */
     REASON_STALE,         /* wait: the metadata has expired, nothing new is believed */
+    REASON_SUPERSEDED,    /* wait: another version is the one to take */
 } ReasonCode;
-#define REASON_COUNT (REASON_STALE + 1)
+#define REASON_COUNT (REASON_SUPERSEDED + 1)
 const char *reason_code_name(ReasonCode code); /* "emergency", "window-open", ... stable in JSON */
 gboolean reason_code_from_name(const char *name, ReasonCode *code);
 
@@ -90,7 +91,8 @@ typedef struct {
     gboolean publisher_differs;
     guint cohort_permyriad; /* this box's place in this roll-out, 0..9999 */
     gboolean metadata_expired;
-    const BoxFacts *box; /* or NULL: at peace */
+    const char *superseded_by; /* the version to take instead, where this is not the one; else NULL */
+    const BoxFacts *box;       /* or NULL: at peace */
 } OfferFacts;
 
 typedef struct {

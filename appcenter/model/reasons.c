@@ -89,6 +89,10 @@ static const ReasonRow rows[REASON_COUNT] = {
                           "the app is removed and installed anew"},
     [REASON_STALE] = {"stale", VERDICT_WAIT, VERDICT_WAIT, "waits: the repository's metadata has expired",
                       NULL, "the end of the repository's signed metadata", "`appctl refresh`; a right clock"},
+    [REASON_SUPERSEDED] =
+        {"superseded", VERDICT_WAIT, VERDICT_WAIT, "{instead}", NULL,
+         "the version of the app that is to be taken",
+         "that version is installed, skipped, stopped or impossible; `appctl upgrade APP=VERSION`"},
 };
 
 const char *verdict_name(Verdict verdict)
@@ -255,6 +259,13 @@ static char *word_version(const Speech *speech)
     return g_strdup(speech->facts->release->version);
 }
 
+static char *word_instead(const Speech *speech)
+{
+    const char *instead = speech->facts->superseded_by;
+    gboolean is_newer = version_compare(instead, speech->facts->release->version) > 0;
+    return g_strdup_printf(is_newer ? "%s is newer" : "%s comes first", instead);
+}
+
 static char *word_way_out(const Speech *speech)
 {
     const OfferFacts *facts = speech->facts;
@@ -300,6 +311,7 @@ static const struct {
     {"feature", word_feature},
     {"inhibitor", word_inhibitor},
     {"installed", word_installed},
+    {"instead", word_instead},
     {"latest", word_latest},
     {"min_age", word_min_age},
     {"note", word_note},

@@ -90,7 +90,8 @@ static gboolean write_links(const ServiceView *view, const char *dir, const char
     for (gsize i = 0; i < view->n_apps; i++)
         if (is_linked(&view->apps[i]) && !make_link(dir_fd, &view->apps[i], prefix, error))
             return FALSE;
-    return TRUE;
+    return files_fsync(dir_fd, dir,
+                       error); /* also if nothing changed: who changed it may have died before this */
 }
 
 /* ---- by the name of the program ---- */
@@ -143,7 +144,7 @@ static gboolean write_init_links(const ServiceView *view, GError **error)
         if (path && symlinkat(path, dir_fd, name) != 0 && errno != EEXIST)
             return error_set_errno(error, "make the link %s", name);
     }
-    return TRUE;
+    return files_fsync(dir_fd, INIT_DIR, error);
 }
 
 /* On another system's real root, they belong to that system. */

@@ -85,6 +85,12 @@ gboolean store_catalogue_add(Store *store, const Release *release, GError **erro
 /* Header of one publisher's catalogue, kept as text for its publisher bindings. */
 gboolean store_catalogue_add_header(Store *store, const char *repository, const CatalogueHeader *header,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What this import is made of. */
+gboolean store_catalogue_name_source(Store *store, const char *repository, const char *sha256,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Was the repository's part made of that (NULL: of nothing)? If not, the whole cache is thrown away, and is to be imported
+ * anew. */
+gboolean store_catalogue_is_of(Store *store, const char *repository, const char *sha256);
 gboolean store_catalogue_commit(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_catalogue_rollback(Store *store);
 /* All releases of one app, ascending; Release*. */
@@ -268,13 +274,19 @@ typedef struct {
     ReasonCode code;
     gint64 at, deadline, offered_at;
     char *sentence;
+    gboolean is_other; /* another release of the app is the one to take */
 } StoreOffer;
 void store_offer_free(StoreOffer *offer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreOffer, store_offer_free)
-/* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*. */
+/* Replaces all offers (a refresh or a finished change made them anew). StoreOffer*; of an app's several the first is the one to
+ * take. */
 gboolean store_offers_replace(Store *store, GPtrArray *offers, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Decides every offer afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes the rows whose
- * verdict changed, returns all; StoreOffer*, by app. box: what holds the box back. now: trusted now. */
+/* Decides every row afresh (policy_decide over holds, skips, vetoes, brakes, settings, now), writes those whose verdict
+ * changed, returns all: of each installed app the release to take and behind it its other newer ones; StoreOffer*, by app.
+ * box: what holds the box back. now: trusted now. */
+GPtrArray *store_ledger_all(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                            GError **error);
+/* The same, and returns of each app the release to take alone. */
 GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
                         GError **error);
 

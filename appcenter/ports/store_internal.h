@@ -126,6 +126,8 @@ Database *store_catalogue_current(Store *store);
 gboolean store_catalogue_was_damage(Store *store, GError **error);
 /* A release as kept in a row (repository, publisher, JSON text); marks the query when it does not parse. */
 Release *store_row_release(Query *query);
+/* The same of a row of the catalogue, whose sum stands in front: a row whose bytes have changed does not parse either. */
+Release *store_catalogue_row(Query *query);
 
 /* --- store_offers.c --- */
 /* A StoreOffer with the verdict that was last written; sentence NULL: none yet. */

@@ -96,7 +96,8 @@ static const BrakeEntry *installed_withdrawal(const Ledger *ledger, const StoreO
     return entry != NULL && entry->action == BRAKE_WITHDRAW ? entry : NULL;
 }
 
-static void decide(const Ledger *ledger, const StoreOffer *offer, PolicyVerdict *verdict)
+static void decide(const Ledger *ledger, const StoreOffer *offer, const char *superseded_by,
+                   PolicyVerdict *verdict)
 {
     Store *store = ledger->store;
     const Release *release = offer->release;
@@ -121,6 +122,7 @@ static void decide(const Ledger *ledger, const StoreOffer *offer, PolicyVerdict 
         .publisher_differs = offer->publisher_differs,
         .cohort_permyriad = offer->cohort_permyriad,
         .metadata_expired = repository->is_expired,
+        .superseded_by = superseded_by,
         .box = ledger->box,
     };
     policy_decide(&facts, ledger->settings, ledger->window, ledger->now, verdict);
@@ -170,8 +172,24 @@ static gboolean write_verdicts(Store *store, GPtrArray *changed, GError **error)
     return store_scope_leave(&scope, error);
 }
 
-GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
-                        GError **error)
+/* Decides one row after the other; chosen is the one to take of the app at hand. */
+static void decide_all(const Ledger *ledger, GPtrArray *offers, GPtrArray *changed)
+{
+    const StoreOffer *chosen = NULL;
+    for (guint i = 0; i < offers->len; i++) {
+        StoreOffer *offer = g_ptr_array_index(offers, i);
+        g_auto(PolicyVerdict) verdict = {0};
+        offer->is_other = chosen != NULL && strcmp(chosen->app, offer->app) == 0;
+        if (!offer->is_other)
+            chosen = offer;
+        decide(ledger, offer, offer->is_other ? chosen->release->version : NULL, &verdict);
+        if (take_verdict(offer, &verdict))
+            g_ptr_array_add(changed, offer);
+    }
+}
+
+GPtrArray *store_ledger_all(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                            GError **error)
 {
     g_auto(Ledger) ledger = {.store = store, .settings = settings_values(settings), .box = box, .now = now};
     if (!ledger_init(&ledger, error))
@@ -182,15 +200,19 @@ GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *
     if (offers == NULL)
         return NULL;
     g_autoptr(GPtrArray) changed = g_ptr_array_new();
-    for (guint i = 0; i < offers->len; i++) {
-        StoreOffer *offer = g_ptr_array_index(offers, i);
-        g_auto(PolicyVerdict) verdict = {0};
-        decide(&ledger, offer, &verdict);
-        if (take_verdict(offer, &verdict))
-            g_ptr_array_add(changed, offer);
-    }
     g_autoptr(GError) not_written = NULL;
+    decide_all(&ledger, offers, changed);
     if (!write_verdicts(store, changed, &not_written))
         log_warning("store", "ledger: %s", not_written->message);
     return g_steal_pointer(&offers);
+}
+
+GPtrArray *store_ledger(Store *store, const Settings *settings, const BoxFacts *box, gint64 now,
+                        GError **error)
+{
+    GPtrArray *offers = store_ledger_all(store, settings, box, now, error);
+    for (guint i = offers != NULL ? offers->len : 0; i-- > 0;)
+        if (((StoreOffer *)g_ptr_array_index(offers, i))->is_other)
+            g_ptr_array_remove_index(offers, i);
+    return offers;
 }

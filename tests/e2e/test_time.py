@@ -212,3 +212,29 @@ def test_a_clock_that_was_at_2038_is_believed_again_once_it_is_right(make_timed,
     assert box.app("QVPN")["state"] == "running"
     clock.set_offset(0)
     assert wait_until_installed(box)[0] == "emergency"
+
+
+def test_a_backup_that_runs_is_not_disturbed_until_it_is_done(make_timed, session, vendor):
+    box = make_timed()
+    inhibitor = box.root / "run/appcenter/inhibit.d/backup"
+    inhibitor.parent.mkdir(parents=True)
+    inhibitor.write_text("4h a backup is running\n")
+    publish(vendor, session, "emergency")
+    wanted = wait_for_code(box, "inhibited")
+    assert wanted["reason"]["message"].startswith("waits: a backup is running; until ")
+    assert abs(seconds(wanted["at"]) - time.time() - 4 * HOUR) < 120
+    assert stays(box) and box.json("status")["protected"] is False
+    inhibitor.unlink()
+    assert wait_until_installed(box)[0] == "emergency"
+
+
+def test_a_skip_can_be_taken_back(make_timed, session, vendor):
+    box = make_timed()
+    box.ctl("skip", f"QVPN={NEW['QVPN']}")
+    publish(vendor, session, "emergency")
+    wait_for_code(box, "skipped")
+    assert stays(box)
+    assert ["appctl unskip QVPN=" + NEW["QVPN"]] in box.json("why-not", "QVPN")["solutions"]
+    box.ctl("unskip", f"QVPN={NEW['QVPN']}")
+    assert wait_until_installed(box)[0] == "emergency"
+    assert box.ctl("unskip", f"QVPN={NEW['QVPN']}", expect=3).stderr

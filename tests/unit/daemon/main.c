@@ -62,6 +62,7 @@ static const char script[] =
     "9}'\n"
     "    while :; do sleep 0.05; done ;;\n"
     "*'\"action\":\"deaf\"'*) step; exec sleep 30 ;;\n"
+    "*'\"action\":\"chatty\"'*) trap '' TERM; while :; do step; sleep 0.1; done ;;\n"
     "*'\"action\":\"refresh\"'*) [ -e \"$root/refresh-dies\" ] && exit 9; ok ;;\n"
     "*'\"action\":\"start-apps\"'*) [ -e \"$root/start-apps-dies\" ] && exit 9; ok ;;\n"
     "*'\"action\":\"recover\"'*) [ -e \"$root/recover-dies\" ] && exit 9; ok ;;\n"

@@ -1,4 +1,6 @@
 /* offers_test.c - which one release waits for each app, and how it is judged. */
+#include <string.h>
+
 #include "vendor.h"
 
 #define EMERGENCY                                                                                            \
@@ -205,8 +207,163 @@ static void test_a_held_dependency_keeps_the_fix_back(void)
                     "MediaLibrary 2.0 normal wait held; PhotoStation 6.1.2 emergency refuse dependency");
 }
 
+/* ---- the ledger: all newer releases ---- */
+
+static GPtrArray *ledger_of(const Engine *engine, const Settings *settings, const BoxFacts *box, gint64 now)
+{
+    g_autoptr(GError) error = NULL;
+    GPtrArray *rows = store_ledger_all(engine->store, settings, box, now, &error);
+    g_assert_no_error(error);
+    return rows;
+}
+
+static void test_each_other_newer_release_has_its_reason(void)
+{
+    static const struct {
+        Line lines[4];
+        guint n;
+        const char *brake, *wanted;
+    } cases[] = {
+        {{{"PhotoStation", "6.1.2", EMERGENCY}, {"PhotoStation", "7.0", FEATURE}},
+         2,
+         NULL,
+         "6.1.2 emergency; 7.0 superseded (6.1.2 comes first)"},
+        {{{"PhotoStation", "6.1.2", ""}, {"PhotoStation", "6.2", ""}},
+         2,
+         NULL,
+         "6.2 consent-other; 6.1.2 superseded (6.2 is newer)"},
+        {{{"PhotoStation", "6.1.2", IMPORTANT}, {"PhotoStation", "6.1.3", IMPORTANT ",\"os_min\":\"9\""}},
+         2,
+         NULL,
+         "6.1.2 window; 6.1.3 os (PhotoStation 6.1.3 needs QNAP_FW >= 9 (this NAS: 5.1.0))"},
+        {{{"PhotoStation", "6.1.2", EMERGENCY}, {"PhotoStation", "6.1.3", ",\"requires\":[\"Absent\"]"}},
+         2,
+         "halt",
+         "6.1.3 dependency; 6.1.2 halted (the vendor stopped it: crashes)"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Vendor) vendor = {0};
+        vendor_init(&vendor);
+        vendor.brake = cases[i].brake ? brake_of(cases[i].brake) : NULL;
+        for (guint j = 0; j < cases[i].n; j++)
+            vendor_add(&vendor, cases[i].lines[j].app, cases[i].lines[j].version, cases[i].lines[j].members);
+        vendor_publish(&vendor);
+        g_autoptr(Engine) engine = vendor_engine(&vendor);
+        vendor_install(engine, "PhotoStation", "6.1.1", NULL);
+        vendor_refresh(engine);
+        g_autoptr(GPtrArray) rows = ledger_of(engine, engine->settings, NULL, engine_now(engine));
+        g_autoptr(GString) found = g_string_new(NULL);
+        for (guint j = 0; j < rows->len; j++) {
+            const StoreOffer *row = g_ptr_array_index(rows, j);
+            g_string_append_printf(found, "%s%s %s", j ? "; " : "", row->release->version,
+                                   reason_code_name(row->code));
+            if (row->is_other)
+                g_string_append_printf(found, " (%s)", row->sentence);
+        }
+        g_assert_cmpstr(found->str, ==, cases[i].wanted);
+    }
+}
+
+#define N_APPS     5
+#define N_RELEASES 4
+
+/* A catalogue of five apps with four releases each, all installed at some version or before the first. */
+static void fill(Vendor *vendor, GRand *rand)
+{
+    static const char *const members[] = {
+        "", EMERGENCY, IMPORTANT, FEATURE, NEVER, ",\"os_min\":\"9\"", ",\"requires\":[\"Absent\"]"};
+    for (guint app = 0; app < N_APPS; app++)
+        for (guint n = 1; n <= N_RELEASES; n++) {
+            g_autofree char *name = g_strdup_printf("App%u", app);
+            g_autofree char *version = g_strdup_printf("%u.0", n);
+            vendor_add(vendor, name, version, members[g_rand_int_range(rand, 0, G_N_ELEMENTS(members))]);
+        }
+    vendor_publish(vendor);
+}
+
+/* What an owner, a failure and the box may do to it. */
+static void stir(Engine *engine, GRand *rand, Settings *settings, BoxFacts *box)
+{
+    static const char *const texts[] = {
+        "[updates]\nother = auto\n",  "[updates]\nsecurity = off\n",
+        "[window]\ntimer =\n",        "[updates]\nemergency = notify\n",
+        "[network]\nmetered = yes\n", "[window]\nblackout = 2030-03-01..2030-04-01\n"};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *app = g_strdup_printf("App%d", g_rand_int_range(rand, 0, N_APPS));
+    g_autofree char *version = g_strdup_printf("%d.0", g_rand_int_range(rand, 1, N_RELEASES + 1));
+    const char *text = texts[g_rand_int_range(rand, 0, G_N_ELEMENTS(texts))];
+    Hold hold = {.app = app, .until = NOW + g_rand_int_range(rand, -100, 100), .created_at = NOW};
+    switch (g_rand_int_range(rand, 0, 5)) {
+    case 0:
+        g_assert_true(store_hold_put(engine->store, &hold, &error));
+        break;
+    case 1:
+        g_assert_true(store_skip_add(engine->store, app, version, NOW, &error));
+        break;
+    case 2:
+        g_assert_true(store_veto_add(engine->store, app, version, "port 80", NOW + 500, &error));
+        break;
+    case 3:
+        g_assert_true(settings_apply_text(settings, "stirred", text, strlen(text), NULL, &error));
+        break;
+    default:
+        box->inhibited_until = NOW + g_rand_int_range(rand, -100, 100);
+        box->quiet_until = NOW + g_rand_int_range(rand, -100, 100);
+    }
+    g_assert_no_error(error);
+}
+
+/* Exactly the newer releases, once each, with one reason each; the first of an app is the one to take. */
+static void assert_whole(GPtrArray *rows, const guint *installed)
+{
+    guint n_newer = 0;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < rows->len; i++) {
+        const StoreOffer *row = g_ptr_array_index(rows, i);
+        g_assert_true(g_hash_table_add(seen, g_strdup_printf("%s=%s", row->app, row->release->version)));
+        g_assert_cmpint(version_compare(row->release->version, row->installed_version), >, 0);
+        g_assert_true(row->sentence && *row->sentence);
+        g_assert_true(!row->is_other || row->verdict == VERDICT_WAIT || row->verdict == VERDICT_REFUSE);
+        g_assert_true(!row->is_other || i > 0);
+    }
+    for (guint app = 0; app < N_APPS; app++)
+        n_newer += N_RELEASES - installed[app];
+    g_assert_cmpuint(rows->len, ==, n_newer);
+}
+
+static void test_no_newer_release_is_without_exactly_one_reason_whatever_the_state(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(8);
+    for (guint world = 0; world < 5; world++) {
+        g_auto(Vendor) vendor = {0};
+        g_auto(BoxFacts) box = {0};
+        g_autoptr(Settings) settings = settings_new();
+        guint installed[N_APPS];
+        vendor_init(&vendor);
+        fill(&vendor, rand);
+        g_autoptr(Engine) engine = vendor_engine(&vendor);
+        for (guint app = 0; app < N_APPS; app++) {
+            installed[app] = (guint)g_rand_int_range(rand, 0, N_RELEASES + 1);
+            g_autofree char *name = g_strdup_printf("App%u", app);
+            g_autofree char *version = g_strdup_printf("%u.0", installed[app]);
+            vendor_install(engine, name, version, NULL);
+        }
+        vendor_refresh(engine);
+        for (guint i = 0; i < 40; i++) {
+            stir(engine, rand, settings, &box);
+            gint64 now = NOW + (gint64)g_rand_int_range(rand, 0, 30) * 86400;
+            g_autoptr(GPtrArray) rows = ledger_of(engine, settings, &box, now);
+            assert_whole(rows, installed);
+        }
+    }
+}
+
 void offers_tests(void)
 {
+    g_test_add_func("/offers/each_other_newer_release_has_its_reason",
+                    test_each_other_newer_release_has_its_reason);
+    g_test_add_func("/offers/no_newer_release_is_without_exactly_one_reason_whatever_the_state",
+                    test_no_newer_release_is_without_exactly_one_reason_whatever_the_state);
     g_test_add_func("/offers/the_lowest_fix_wins_over_a_newer_feature",
                     test_the_lowest_fix_wins_over_a_newer_feature);
     g_test_add_func("/offers/of_two_fixes_the_newer_brings_both", test_of_two_fixes_the_newer_brings_both);

@@ -295,6 +295,50 @@ static void test_undo_refuses_what_cannot_be_undone(void)
     expect_undo(&nas, gone, "not-found: undo of transaction #: PhotoStation 6.0 is not kept here any more");
 }
 
+/* PhotoStation needs MediaLibrary; both are removed and kept. The ids of the removals: of both at once, and of one. */
+static gint64 remove_both(Nas *nas)
+{
+    keep(nas, "removed", "PhotoStation", "6.1.1");
+    keep(nas, "removed", "MediaLibrary", "1.0");
+    g_assert_true(store_app_remove(nas->engine->store, "PhotoStation", NULL));
+    g_assert_true(store_app_remove(nas->engine->store, "MediaLibrary", NULL));
+    StoreChange photo = {(char *)"remove", (char *)"PhotoStation", (char *)"6.1.1", NULL, (char *)"asked for"};
+    StoreChange media = {(char *)"remove", (char *)"MediaLibrary", (char *)"1.0", NULL, (char *)"asked for"};
+    g_autoptr(GPtrArray) changes = g_ptr_array_new();
+    g_ptr_array_add(changes, &media);
+    g_ptr_array_add(changes, &photo);
+    StoreTxn txn = {
+        .trigger = (char *)"admin", .started_at = NOW, .plan_json = (char *)"{}", .changes = changes};
+    g_assert_true(store_txn_start(nas->engine->store, &txn, NULL));
+    g_assert_true(store_txn_finish(nas->engine->store, txn.id, "done", NULL, NULL, NOW, NULL));
+    return txn.id;
+}
+
+/* Found by a power cut between the two: one app was back, the other was not. */
+static void test_undo_of_a_group_is_one_group(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas, NULL);
+    g_autoptr(Request) request = request_new(REQUEST_UNDO);
+    request->undo_id = remove_both(&nas);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(plan->sets->len, ==, 1);
+    const PlanSet *set = g_ptr_array_index(plan->sets, 0);
+    g_assert_cmpuint(set->changes->len, ==, 2);
+    g_assert_cmpstr(((const PlanChange *)g_ptr_array_index(set->changes, 0))->app, ==, "MediaLibrary");
+}
+
+static void test_undo_brings_nothing_back_that_lacks_what_it_needs(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas, NULL);
+    remove_both(&nas);
+    gint64 one = record(&nas, "done", "remove", "PhotoStation", "6.1.1", NULL);
+    expect_undo(&nas, one, "conflict: PhotoStation 6.1.1 needs MediaLibrary");
+}
+
 void plan_tests(void)
 {
     g_test_add_func("/plan/upgrade_all_takes_the_newest_of_every_class",
@@ -317,4 +361,7 @@ void plan_tests(void)
     g_test_add_func("/plan/rollback_does_not_break_others", test_rollback_does_not_break_others);
     g_test_add_func("/plan/undo_is_the_inverse", test_undo_is_the_inverse);
     g_test_add_func("/plan/undo_refuses_what_cannot_be_undone", test_undo_refuses_what_cannot_be_undone);
+    g_test_add_func("/plan/undo_of_a_group_is_one_group", test_undo_of_a_group_is_one_group);
+    g_test_add_func("/plan/undo_brings_nothing_back_that_lacks_what_it_needs",
+                    test_undo_brings_nothing_back_that_lacks_what_it_needs);
 }

@@ -372,6 +372,7 @@ static gboolean verdict_fits(const PolicyVerdict *verdict)
     case REASON_HELD:
     case REASON_SKIPPED:
     case REASON_STALE:
+    case REASON_SUPERSEDED:
         return verdict->verdict == VERDICT_WAIT;
     case REASON_CONSENT_EMERGENCY:
     case REASON_CONSENT_SECURITY:
@@ -409,6 +410,7 @@ static void every_fact_gets_one_verdict_with_a_sentence(void)
         BoxFacts box = {.quiet_until = now + g_rand_int_range(rand, -2000, 600),
                         .inhibited_until = now + g_rand_int_range(rand, -9999, 9999)};
         facts.box = g_rand_boolean(rand) ? &box : NULL;
+        facts.superseded_by = g_rand_int_range(rand, 0, 8) == 0 ? "1.5" : NULL;
         g_auto(PolicyVerdict) verdict = {0};
         policy_decide(&facts, settings_values(settings), window, now, &verdict);
         g_assert_true(verdict_fits(&verdict));

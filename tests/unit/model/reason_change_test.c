@@ -28,7 +28,8 @@ enum {
     BACK = 1024, /* the installed version is withdrawn, back to this one */
     STARTED = 2048,
     BACKUP = 4096,
-    NEW = 8192 /* published just now */
+    NEW = 8192, /* published just now */
+    OTHER = 16384
 };
 
 typedef struct {
@@ -78,6 +79,7 @@ static const Row rows[REASON_COUNT] = {
     [REASON_OS] = {{CLASS_EMERGENCY, "", WINDOW, "", MORNING, OS}, {.facts = OS}},
     [REASON_PUBLISHER] = {{CLASS_EMERGENCY, "", WINDOW, "", MORNING, OTHER_PUBLISHER},
                           {.facts = OTHER_PUBLISHER}},
+    [REASON_SUPERSEDED] = {{CLASS_EMERGENCY, "", WINDOW, "", MORNING, OTHER}, {.facts = OTHER}},
     [REASON_STALE] = {{CLASS_EMERGENCY, "", WINDOW, "", MORNING, STALE}, {.facts = STALE}},
 };
 
@@ -123,6 +125,7 @@ static void decide(const State *state, PolicyVerdict *verdict)
                         .problem_is_os = (is & OS) != 0,
                         .publisher_differs = (is & OTHER_PUBLISHER) != 0,
                         .cohort_permyriad = 5000,
+                        .superseded_by = is & OTHER ? "3" : NULL,
                         .metadata_expired = (is & STALE) != 0,
                         .box = &box};
     policy_decide(&facts, settings_values(settings), window, now, verdict);

@@ -72,7 +72,7 @@ static void test_an_empty_root_gets_both_databases(void)
     g_assert_cmpint(stat(cache, &info), ==, 0);
     gint64 version = 0;
     must(database_ask_integer(&store->state, "user_version", &version, OR_FAIL));
-    g_assert_cmpint(version, ==, 2);
+    g_assert_cmpint(version, ==, 3);
 }
 
 static void test_an_empty_file_is_migrated(void)
@@ -368,4 +368,5 @@ void store_tests(void)
     store_noun_tests();
     store_catalogue_tests();
     store_ledger_tests();
+    store_closure_tests();
 }

@@ -1,0 +1,89 @@
+"""The power fails at any moment of a change: what the admin was told holds, the rest is old or new, photos are whole."""
+import shutil
+
+import box as boxes
+import judge as judges
+import nas as lab
+import power
+import pytest
+import small_disk
+import sweep
+from box import NEW, OLD
+
+pytestmark = pytest.mark.skipif(power.why_not() or "False", reason=str(power.why_not()))
+
+ONE_BACK = {**NEW, "PhotoStation": OLD["PhotoStation"]}
+STORIES = {
+    "bare": ("bare", {}, ((("install", "PhotoStation"), NEW),)),
+    "used": ("old", OLD, ((("upgrade",), NEW),
+                          (("rollback", "PhotoStation"), ONE_BACK),
+                          (("remove", "MediaLibrary", "--cascade"), {}),
+                          (("undo", "last"), ONE_BACK))),
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    small_disk.own_mounts()
+    return power.build(tmp_path_factory.mktemp("power"))
+
+
+def tell(rig, template, changes):
+    """The story, done on disks that write down; the tape."""
+    rig.fill(template)
+    with rig.recording() as disks:
+        nas = lab.Nas(disks.root)
+        try:
+            nas.start()
+            for number, (words, _) in enumerate(changes):
+                words = [str(nas.json("history")["transactions"][0]["id"]) if w == "last" else w for w in words]
+                nas.ctl(*words, "--yes")
+                rig.mark(str(number))
+        finally:
+            nas.stop()
+            nas.kill_apps()
+    return rig.tape
+
+
+def points(tape):
+    """Behind every flush what was not flushed is lost; and anything in between with all, some, or parts of it kept."""
+    yield from ((cut, "nothing") for cut in tape.flushes)
+    yield from ((cut, keep) for cut in tape.cuts for keep in power.KEEPS if keep != "nothing")
+
+
+def recover(root, owner, worlds, stock):
+    """What a box does that gets its power back; then the judge."""
+    nas = lab.Nas(root)
+    try:
+        done = lab.run([lab.program("appcenterd"), "--root", root, "--once"], env=nas.env, expect=None, timeout=60)
+        assert done.returncode == 0, f"recovery ended with {done.returncode}: {done.stdout}{done.stderr}"
+        judge = judges.Judge(nas, stock.packages, worlds)
+        for (app, name), content in owner.items():
+            judge.owns(app, name, content)
+        return judge.verdict_at_rest()
+    finally:
+        nas.kill_apps()
+
+
+@pytest.mark.parametrize("kind", power.SIZES)
+@pytest.mark.parametrize("story", STORIES)
+def test_old_or_new_whenever_the_power_fails(stock, program, story, kind):
+    if not shutil.which(power.MKFS[kind][0]):
+        pytest.skip(f"{power.MKFS[kind][0]} is not installed")
+    template, first, changes = STORIES[story]
+    users = stock.user if template != "bare" else {}
+    states = [first, *(world for _, world in changes)]
+    with power.scratch() as folder:
+        tape = tell(power.Rig(folder / "rig", program, kind), stock.base / template / "nas", changes)
+        assert len(tape.marks) == len(changes) and len(tape.flushes) > 20
+        trial = sweep.Sweep("power", f"{story}-{kind}", points(tape), sample=50)
+        trial.points.sort(key=lambda point: point[0])
+        cutter = power.Cutter(tape, folder)
+        for cut, keep in trial:
+            told = tape.told(cut)
+            worlds = {f"after {i} of {len(changes)}": states[i] for i in (told, told + 1) if i < len(states)}
+            with trial.at((cut, keep, f"told {told}")):
+                images = cutter.cut(cut, keep, sweep.chance(f"{story}{kind}{cut}{keep}"))
+                with power.Mounted(folder / "crash", images, kind) as disks:
+                    recover(disks.root, users, worlds, stock)
+        trial.end()
