@@ -116,8 +116,18 @@ void cgroup_add_pids(const char *instance, const char *app, GArray *pids)
         add_tree(folder, DEPTH_MAX, pids);
 }
 
+/* Who has ended and waits for its parent is in its group still, but has no program any more. */
+static gboolean is_alive(pid_t pid)
+{
+    char path[64], program[8];
+    g_snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    return readlink(path, program, sizeof program) > 0;
+}
+
 gboolean cgroup_holds(const char *instance, const char *app, pid_t pid)
 {
+    if (!is_alive(pid))
+        return FALSE;
     g_autofree char *group = group_of(pid);
     g_autofree char *wanted =
         app ? g_strdup_printf("/appcenter-%s/%s", instance, app) : g_strdup_printf("/appcenter-%s", instance);
