@@ -351,14 +351,18 @@ static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
     return failure_result(APPCENTER_ERROR_INTERNAL, how);
 }
 
+static gboolean is_recovery(const Job *job)
+{
+    return g_str_equal(job->action, "recover");
+}
+
 /* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs. A recovery that
- * is lost itself is tried again a few times; then it waits for the next change or start. */
+ * is lost itself, or fails, is tried again a few times; then it waits for the next change or start. */
 static void queue_recovery(Jobs *jobs, const Job *lost)
 {
-    gboolean is_recovery = g_str_equal(lost->action, "recover");
-    if (is_recovery && ++jobs->n_lost_recoveries >= JOBS_MAX_RECOVERIES)
+    if (is_recovery(lost) && ++jobs->n_lost_recoveries >= JOBS_MAX_RECOVERIES)
         return;
-    if (!is_recovery && !g_str_equal(lost->action, "start-apps"))
+    if (!is_recovery(lost) && !g_str_equal(lost->action, "start-apps"))
         g_queue_push_head(&jobs->queue, job_new(0, "start-apps", NULL));
     g_queue_push_head(&jobs->queue, job_new(0, "recover", NULL));
 }
@@ -366,7 +370,7 @@ static void queue_recovery(Jobs *jobs, const Job *lost)
 static gboolean recovery_waits(const Jobs *jobs)
 {
     const Job *next = g_queue_peek_head((GQueue *)&jobs->queue);
-    return next && g_str_equal(next->action, "recover");
+    return next && is_recovery(next);
 }
 
 static void start_next(Jobs *jobs);
@@ -379,15 +383,15 @@ static void finish(Jobs *jobs, const siginfo_t *info)
     jobs_limit_judge(&jobs->limit, result);
     Job *job = g_steal_pointer(&jobs->running);
     drop_child(jobs);
-    if (without_result)
+    if (without_result || (is_recovery(job) && g_str_equal(jobs_state_of_result(result), "failed")))
         queue_recovery(jobs, job);
-    else if (g_str_equal(job->action, "recover"))
+    else if (is_recovery(job))
         jobs->n_lost_recoveries = 0;
     if (without_result && job->id)
         add_lost(jobs, job->id, result);
     else
         conclude(jobs, job->id, jobs_state_of_result(result), result);
-    if (g_str_equal(job->action, "recover") && !recovery_waits(jobs))
+    if (is_recovery(job) && !recovery_waits(jobs))
         conclude_lost(jobs);
     jobs->listener.on_done(job->id, job->action, job->request, result, jobs->listener.user_data);
     job_free(job);

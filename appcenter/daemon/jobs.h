@@ -3,8 +3,8 @@
  * One job at a time; the child is appcenter-job, started with posix_spawn, reaped by pidfd, told its
  * request on stdin, heard as JSON lines on stdout. It lives on when we die (it ignores SIGPIPE), and a new
  * daemon's first job, recover, waits for its lock. When a child ends without a result, or is silent for 15
- * minutes or takes too long and is killed, a recover job runs before anything else; the lost job is over behind that one, and its
- * result says what became of what it had begun.
+ * minutes or takes too long and is killed, a recover job runs before anything else, again when it fails; the lost job is
+ * over behind that one, and its result says what became of what it had begun.
  */
 #ifndef DAEMON_JOBS_H
 #define DAEMON_JOBS_H

@@ -26,6 +26,7 @@ typedef struct {
     GHashTable *marks;    /* Release* -> Mark */
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */
     GPtrArray *advisories;    /* Advisory* */
+    GHashTable *malicious;    /* "APP=SHA256" of archives that they name -> Advisory* */
     GHashTable *panels;       /* what plan_probe keeps, private to plan_choose.c */
 } PlanView;
 

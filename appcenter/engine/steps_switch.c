@@ -93,10 +93,10 @@ static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Ma
 {
     Collisions collisions = {walk, app};
     g_auto(VolumeCarry) result = {.user_data = &collisions};
-    if (forward)
-        result.on_beside = note_beside;
-    else
-        result.beside = app->beside;
+    if (forward && !walk_app_load_places(walk, app, error))
+        return FALSE;
+    result.on_beside = forward ? note_beside : NULL;
+    result.beside = forward ? app->places : app->beside;
     if (!volume_carry(from_fd, to_fd, from, to, forward, &result, error)) {
         g_prefix_error(error, "data: ");
         return FALSE;

@@ -146,10 +146,12 @@ static void test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first(v
     }
 }
 
-static void test_a_recovery_that_dies_makes_no_endless_circle(void)
+static void test_a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle(void)
 {
     static const char *const flags[][2] = {
         {"recover-dies", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"recover-fails", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"recover-fails-once", "die=1 recover=1 recover=0 start-apps=0 "},
         {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
     for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
         g_auto(Bench) bench = {0};
@@ -504,8 +506,8 @@ void jobs_tests(void)
     g_test_add_func("/jobs/a_failed_job_says_why", test_a_failed_job_says_why);
     g_test_add_func("/jobs/one_that_ends_without_a_word_failed_and_recovery_runs_first",
                     test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first);
-    g_test_add_func("/jobs/a_recovery_that_dies_makes_no_endless_circle",
-                    test_a_recovery_that_dies_makes_no_endless_circle);
+    g_test_add_func("/jobs/a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle",
+                    test_a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle);
     g_test_add_func("/jobs/what_is_no_event_is_passed_over", test_what_is_no_event_is_passed_over);
     g_test_add_func("/jobs/a_program_that_is_not_there_is_a_failed_job",
                     test_a_program_that_is_not_there_is_a_failed_job);
