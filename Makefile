@@ -214,10 +214,10 @@ $(PLANTED): $(B)/tests/unit-trust tests/trust/planted.py
 planted: $(PLANTED)
 	@sh $< $(if $(WITHOUT),--without $(WITHOUT))
 
-# The attacks of tests/attack with every point of their sweeps, which `make test` only samples: two hours or so.
-# Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats what is drawn.
+# Attacks and faults with every point of their sweeps, which `make test` only samples: many hours. QUICK=1: a sample, in
+# less than ten minutes. Ends with `torture: SUITE N points, N broken`, a line a suite. APPCENTER_SEED=N repeats the draws.
 torture: deps all units
-	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture
+	APPCENTER_BUILD=$(abspath $(B)) $(PYTHON) -B tests/run.py --build $(B) --torture $(if $(QUICK),--quick)
 
 # One line a figure (`bench: NAME VALUE UNIT`); NAME=metadata runs tests/bench/metadata.py alone.
 bench: deps all units

@@ -20,8 +20,8 @@ NEW = {app: stock.NEW[app] for app in GROUP}
 class User:
     """Uploads photos without a pause, as long as there is somebody who takes them; remembers what was acknowledged."""
 
-    def __init__(self, url):
-        self.url, self.taken = url, {}
+    def __init__(self, url, prefix="busy"):
+        self.url, self.prefix, self.taken = url, prefix, {}
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._upload, daemon=True)
         self.thread.start()
@@ -30,7 +30,7 @@ class User:
         number = 0
         while not self.over.is_set():
             number += 1
-            name, body = f"busy{number}.png", PHOTO + str(number).encode()
+            name, body = f"{self.prefix}{number}.png", PHOTO + str(number).encode()
             status, _ = lab.http_post(f"{self.url}upload?name={name}", body)
             if status in (200, 201):
                 self.taken[name] = body
@@ -143,7 +143,8 @@ class Box:
 
     def ask(self, *words):
         """An admin's command that goes on beside us."""
-        self.client = subprocess.Popen([lab.program("appctl"), "--root", str(self.nas.root), *words, "--yes"],
+        consent = () if words[0] in ("hold", "unhold") else ("--yes",)
+        self.client = subprocess.Popen([lab.program("appctl"), "--root", str(self.nas.root), *words, *consent],
                                        env=self.nas.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT, text=True)
         return self.client

@@ -221,12 +221,22 @@ class Nas:
         for _ in range(50):
             pids = self.app_pids()
             if not pids:
-                return
+                return self.drop_groups()
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
         raise AssertionError(f"apps that do not die: {self.app_pids()}")
+
+    def drop_groups(self):
+        """Control groups of apps that were ended from outside."""
+        st = os.stat(self.root)
+        own = next((line[3:] for line in Path("/proc/self/cgroup").read_text().split("\n") if line.startswith("0::")), "/")
+        for mount in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            folder = Path(f"{mount}{own}/appcenter-{st.st_dev:x}-{st.st_ino:x}")
+            with contextlib.suppress(OSError):
+                for group in [path for path in folder.iterdir() if path.is_dir()] + [folder]:
+                    group.rmdir()
 
     def app_pids(self, app=None):
         st = os.stat(self.root)

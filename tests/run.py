@@ -4,17 +4,24 @@
 Unit binaries speak TAP (GLib's --tap); pytest writes JUnit XML. What is skipped is named with its reason.
 """
 import argparse
+import concurrent.futures
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 UNIT_LIMIT_S = 300
+# What `make torture` runs, those that take longest first; a new suite needs one row, unless a row has its folder already.
+TORTURE = ("tests/attack/test_kills.py", "tests/fault/test_*.py", "tests/attack/test_[!k]*.py", "tests/corpus/test_*.py",
+           "tests/trust/test_planted.py")
+QUICK_SAMPLES = "2"  # `make torture QUICK=1`: that many times what `make test` draws
 
 
 def run_to_end(command):
@@ -108,24 +115,56 @@ def take_reports(folder, tally):
         sys.stdout.write(text[:6000])
 
 
-def print_sweeps(tally_file):
-    """One line a suite of sweeps: its points, and those that were broken."""
-    sums = {}
-    for line in tally_file.read_text().splitlines() if tally_file.exists() else []:
-        suite, points, broken = line.split()
+def suite_of(node):
+    """tests/attack/test_bad_input.py::... belongs to the suite `bad-input`."""
+    return Path(node.split("::")[0]).stem.removeprefix("test_").replace("_", "-")
+
+
+def print_sweeps(tally_file, reports):
+    """One line a suite: the points of its sweeps, those that were broken; a test that is no sweep is one point."""
+    sums, sweeping = {}, set()
+
+    def add(suite, points, broken):
         before = sums.get(suite, (0, 0))
-        sums[suite] = (before[0] + int(points), before[1] + int(broken))
+        sums[suite] = (before[0] + points, before[1] + broken)
+
+    for line in tally_file.read_text().splitlines() if tally_file.exists() else []:
+        suite, points, broken, node = line.split(" ", 3)
+        add(suite, int(points), int(broken))
+        sweeping.add(node.partition("[")[0])
+    for report in reports:
+        for case in xml.parse(report).getroot().iter("testcase"):
+            node = f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
+            is_broken = case.find("failure") is not None or case.find("error") is not None
+            if case.find("skipped") is None and node.partition("[")[0] not in sweeping:
+                add(suite_of(node), 1, int(is_broken))
     for suite, (points, broken) in sorted(sums.items()):
         print(f"torture: {suite} {points} points, {broken} broken")
 
 
-def torture(tally):
-    """The attacks, the corpus and the checks of room trust, with every point of their sweeps."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(APPCENTER_TORTURE="1", APPCENTER_TALLY=str(Path(folder) / "tally"))
-        run_pytest([["tests/attack", "tests/corpus", "tests/trust/test_planted.py"]], tally)
+def torture_one(folder, path):
+    """One file of sweeps: its report, or None, its output and its exit code."""
+    report, output = folder / f"{path.stem}.xml", folder / f"{path.stem}.out"
+    with output.open("w") as out:
+        code = start_pytest([str(path)], report, out).wait()
+    return report, output.read_text(errors="replace"), code
+
+
+def torture(tally, is_quick):
+    """Every file of sweeps, two at a time: all of their points, or as many as ten minutes allow."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        folder = Path(name)
+        os.environ["APPCENTER_TALLY"] = str(folder / "tally")
+        os.environ["APPCENTER_SAMPLES" if is_quick else "APPCENTER_TORTURE"] = QUICK_SAMPLES if is_quick else "1"
+        os.environ.setdefault("APPCENTER_SEED", str(random.SystemRandom().randrange(1, 1_000_000)))
+        files = [path for pattern in TORTURE for path in sorted(TOP.glob(pattern))]
+        for report, output, code in pool.map(lambda path: torture_one(folder, path), files):
+            sys.stdout.write(output)
+            read_report(report, code, tally)
         close(tally)
-        print_sweeps(Path(folder) / "tally")
+        print_sweeps(folder / "tally", sorted(folder.glob("*.xml")))
+        print(f"torture: seed {os.environ['APPCENTER_SEED']}, {time.monotonic() - began:.0f} s")
 
 
 def close(tally):
@@ -141,12 +180,13 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=("unit", "e2e"))
     parser.add_argument("--torture", action="store_true", help="the sweeps alone, with every point of them")
+    parser.add_argument("--quick", action="store_true", help="torture: a sample, in less than ten minutes")
     parser.add_argument("--reports", type=Path, help="folder of sanitizer reports; each is a failure")
     options = parser.parse_args()
     os.environ.setdefault("APPCENTER_BUILD", str((TOP / options.build).resolve()))
     tally = {"passed": 0, "failed": 0, "skipped": [], "failures": []}
     if options.torture:
-        torture(tally)
+        torture(tally, options.quick)
         return 1 if tally["failed"] or not tally["passed"] else 0
     if options.only != "e2e":
         binaries = sorted((TOP / options.build / "tests").glob("unit-*[a-z]"))
@@ -156,7 +196,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest([["tests/e2e"], ["tests/attack", "tests/corpus", "tests/trust"]], tally)
+        run_pytest([["tests/e2e"], ["tests/attack", "tests/corpus", "tests/fault", "tests/trust"]], tally)
     if options.reports:
         take_reports(options.reports, tally)
     close(tally)

@@ -1,4 +1,5 @@
-"""Sweeps over many points of attack: a sample by the run's seed in `make test`, all of them with APPCENTER_TORTURE=1.
+"""Sweeps over many points of attack: a sample by the run's seed in `make test`, APPCENTER_SAMPLES=N times as many, or all
+of them with APPCENTER_TORTURE=1.
 
 One seed a run; pytest's last lines name it, and APPCENTER_SEED repeats the samples. What each sweep met goes to the
 file that APPCENTER_TALLY names; `make torture` ends with its sums.
@@ -7,6 +8,7 @@ import os
 import random
 
 SEED = int(os.environ.get("APPCENTER_SEED") or random.SystemRandom().randrange(1, 1_000_000))
+SAMPLES = int(os.environ.get("APPCENTER_SAMPLES") or 1)
 TORTURE = os.environ.get("APPCENTER_TORTURE") == "1"
 
 
@@ -22,6 +24,7 @@ class Sweep:
         self.suite, self.name, self.broken, self.count = suite, name, [], 0
         points = list(points)
         assert points, f"{suite} {name}: a sweep over nothing"
+        sample *= SAMPLES
         self.points = points if TORTURE or sample >= len(points) else chance(name).sample(points, sample)
 
     def __iter__(self):
@@ -32,8 +35,9 @@ class Sweep:
 
     def end(self):
         if tally := os.environ.get("APPCENTER_TALLY"):
+            node = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
             with open(tally, "a", encoding="utf-8") as out:
-                out.write(f"{self.suite} {self.count} {len(self.broken)}\n")
+                out.write(f"{self.suite} {self.count} {len(self.broken)} {node}\n")
         assert self.count == len(self.points), f"{self.name}: {self.count} of {len(self.points)} points were tried"
         assert not self.broken, (f"{self.name}: {len(self.broken)} of {self.count} points are broken (seed {SEED})\n"
                                  + "\n".join(self.broken))

@@ -1,4 +1,5 @@
-/* marker.c - finds an app's processes by the two words that their environment carries, and ends them.
+/* marker.c - finds an app's processes by the two words that their environment carries, or by their control group where
+ * there is one, and ends them.
  *
  * Hides /proc and the race between looking at a pid and signalling it: a process is held by a pidfd before it is judged,
  * so that a recycled pid is never hit, and it counts as gone only when the pidfd says so (its memory goes before its
@@ -18,6 +19,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/dir_stream.h"
 #include "base/error.h"
 
@@ -107,19 +109,21 @@ static gboolean has_entry(const char *environment, gsize len, const char *wanted
 /* The two entries to look for; app may be NULL. */
 typedef struct {
     char *instance, *app;
+    char *instance_name;
 } Marks;
 
 static void marks_clear(Marks *marks)
 {
     g_free(marks->instance);
     g_free(marks->app);
+    g_free(marks->instance_name);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Marks, marks_clear)
 
 static void marks_init(Marks *marks, const RootDir *root, const char *app)
 {
-    g_autofree char *instance = marker_instance(root);
-    marks->instance = g_strconcat("APPCENTER_INSTANCE=", instance, NULL);
+    marks->instance_name = marker_instance(root);
+    marks->instance = g_strconcat("APPCENTER_INSTANCE=", marks->instance_name, NULL);
     marks->app = app ? g_strconcat("APPCENTER_APP=", app, NULL) : NULL;
 }
 
@@ -137,7 +141,7 @@ gboolean marker_pid_is_of(const RootDir *root, const char *app, pid_t pid)
 {
     g_auto(Marks) marks = {0};
     marks_init(&marks, root, app);
-    return pid > 0 && carries(pid, &marks);
+    return pid > 0 && (carries(pid, &marks) || cgroup_holds(marks.instance_name, app, pid));
 }
 
 /* 0 for a name that is no pid. */
@@ -161,7 +165,29 @@ GArray *marker_pids(const RootDir *root, const char *app)
         if (pid > 0 && pid != getpid() && carries(pid, &marks))
             g_array_append_val(pids, pid);
     }
+    cgroup_add_pids(marks.instance_name, app, pids);
     return pids;
+}
+
+/* ---- their group ---- */
+
+int marker_group_open(const RootDir *root, const char *app)
+{
+    g_autofree char *instance = marker_instance(root);
+    return cgroup_open(instance, app);
+}
+
+void marker_group_join(int group)
+{
+    if (group >= 0 && write(group, "0", 1) != 1)
+        return; /* not permitted: the environment has to do */
+}
+
+void marker_tidy(const RootDir *root, const char *app)
+{
+    g_autofree char *instance = marker_instance(root);
+    if (app)
+        cgroup_drop(instance, app);
 }
 
 /* ---- ending them ---- */
@@ -257,8 +283,10 @@ gboolean marker_kill(const RootDir *root, const char *app, gint64 term_wait_s, G
     if (!check_proc(error))
         return FALSE;
     if (end_with(root, app, targets, SIGTERM, term_wait_s) ||
-        end_with(root, app, targets, SIGKILL, KILL_WAIT_S))
+        end_with(root, app, targets, SIGKILL, KILL_WAIT_S)) {
+        marker_tidy(root, app);
         return TRUE;
+    }
     pid_t survivor = g_array_index(targets, Target, 0).pid;
     g_autofree char *name = name_of(survivor);
     return error_set(error, APPCENTER_ERROR_SCRIPT, "process %d (%s) does not end, not even killed",

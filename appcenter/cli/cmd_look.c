@@ -146,9 +146,15 @@ static void add_app_row(Table *table, const json_t *app, gint64 now)
     g_autofree char *until = render_time(json_object_get(hold, "until"), now);
     g_autofree char *held =
         json_is_object(hold) ? g_strdup_printf("held%s%s", *until ? " until " : "", until) : g_strdup("");
-    const char *cells[] = {render_string(app, "name"),          render_string(app, "version"),
-                           render_string(app, "state"),         render_string(app, "previous"),
-                           render_string(candidate, "version"), held};
+    const char *reason = render_string(json_object_get(candidate, "reason"), "code");
+    g_autofree char *available = g_strconcat(render_string(candidate, "version"),
+                                             g_str_equal(reason, "veto") ? " (rolled back)" : "", NULL);
+    const char *cells[] = {render_string(app, "name"),
+                           render_string(app, "version"),
+                           render_string(app, "state"),
+                           render_string(app, "previous"),
+                           available,
+                           held};
     table_add(table, cells);
 }
 

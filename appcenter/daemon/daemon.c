@@ -33,6 +33,8 @@ static void take_settings(Daemon *daemon, Settings *settings, GPtrArray *warning
     daemon->warnings = g_ptr_array_ref(warnings);
     for (guint i = 0; i < warnings->len; i++)
         log_warning("config", "%s", (const char *)warnings->pdata[i]);
+    if (daemon->jobs)
+        jobs_set_limit(daemon->jobs, settings_values(settings)->job_timeout_s);
 }
 
 /* The last configuration that was good, kept in the store: a bad file at boot does not leave a box without
@@ -337,6 +339,8 @@ gboolean daemon_open(Daemon *daemon, const char *root_path, GError **error)
     daemon->jobs = jobs_new(daemon->store, root_dir_path(daemon->root), &listener, error);
     daemon->seed = box_seed(daemon->store);
     daemon->started_at = system_now();
+    if (daemon->jobs)
+        jobs_set_limit(daemon->jobs, settings_values(daemon->settings)->job_timeout_s);
     return daemon->jobs != NULL;
 }
 

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "daemon/jobs_child.h"
+#include "daemon/jobs_limit.h"
 #include "daemon/jobs_lost.h"
 #include "daemon/jobs_record.h"
 
 #define JOBS_MAX_LINE_BYTES (8 * 1024 * 1024) /* a result line carries a whole plan */
-#define JOBS_SILENCE_S      (15 * 60)
 #define JOBS_MAX_WAITING    100
 #define JOBS_MAX_RECOVERIES 3 /* in a row that are lost themselves: no endless circle */
 #define JOBS_MAX_READS                                                                                       \
@@ -43,12 +43,14 @@ struct Jobs {
     guint n_lost_recoveries;
     Job *running;
     int pidfd, out_fd;
-    guint pidfd_source, out_source, silence_source;
+    guint pidfd_source, out_source;
+    gint64 limit_s;
+    JobsLimit limit;
     GString *line;
     gboolean line_is_too_long;
     json_t *progress;
     json_t *result;
-    gboolean is_stopping, was_silent, was_cancelled;
+    gboolean is_stopping, was_cancelled;
 };
 
 static void job_free(Job *job)
@@ -194,7 +196,7 @@ static void drop_child(Jobs *jobs)
 {
     clear_source(&jobs->pidfd_source);
     clear_source(&jobs->out_source);
-    clear_source(&jobs->silence_source);
+    jobs_limit_clear(&jobs->limit);
     fd_close(jobs->pidfd);
     fd_close(jobs->out_fd);
     jobs->pidfd = jobs->out_fd = -1;
@@ -202,7 +204,7 @@ static void drop_child(Jobs *jobs)
     g_clear_pointer(&jobs->progress, json_decref);
     g_clear_pointer(&jobs->result, json_decref);
     g_clear_pointer(&jobs->running, job_free);
-    jobs->line_is_too_long = jobs->was_silent = jobs->was_cancelled = FALSE;
+    jobs->line_is_too_long = jobs->was_cancelled = FALSE;
 }
 
 void jobs_free(Jobs *jobs)
@@ -298,16 +300,6 @@ static void take_bytes(Jobs *jobs, const char *bytes, gsize len)
     }
 }
 
-static gboolean on_silence(gpointer user_data)
-{
-    Jobs *jobs = user_data;
-    jobs->silence_source = 0;
-    jobs->was_silent = TRUE;
-    log_error("jobs", "%s: silent for %d s, ended", jobs->running->action, JOBS_SILENCE_S);
-    (void)syscall(SYS_pidfd_send_signal, jobs->pidfd, SIGKILL, NULL, 0);
-    return G_SOURCE_REMOVE;
-}
-
 /* Reads what is there, within reason; FALSE at the end of the pipe. */
 static gboolean read_output(Jobs *jobs)
 {
@@ -315,8 +307,7 @@ static gboolean read_output(Jobs *jobs)
     for (int i = 0; i < JOBS_MAX_READS; i++) {
         ssize_t n = read(jobs->out_fd, buffer, sizeof buffer);
         if (n > 0) {
-            clear_source(&jobs->silence_source);
-            jobs->silence_source = g_timeout_add_seconds(JOBS_SILENCE_S, on_silence, jobs);
+            jobs_limit_heard(&jobs->limit);
             take_bytes(jobs, buffer, (gsize)n);
         } else if (n == 0) {
             return FALSE;
@@ -341,7 +332,8 @@ static gboolean on_output(gint fd, GIOCondition condition, gpointer user_data)
 /* Asked to end before it could listen: nothing was begun. */
 static gboolean is_early_cancel(const Jobs *jobs, const siginfo_t *info)
 {
-    return jobs->was_cancelled && info->si_code == CLD_KILLED && info->si_status == SIGTERM;
+    return jobs->was_cancelled && !jobs->limit.reason && info->si_code == CLD_KILLED &&
+           info->si_status == SIGTERM;
 }
 
 static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
@@ -349,8 +341,8 @@ static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
     g_autofree char *how = NULL;
     if (is_early_cancel(jobs, info))
         return failure_result(APPCENTER_ERROR_CANCELLED, "cancelled before it began");
-    if (jobs->was_silent)
-        how = g_strdup_printf("the job was silent for %d minutes and was ended", JOBS_SILENCE_S / 60);
+    if (jobs->limit.reason)
+        how = g_strdup(jobs->limit.reason);
     else if (info->si_code == CLD_EXITED)
         how = g_strdup_printf("the job ended with code %d before it said how it went", info->si_status);
     else
@@ -359,14 +351,18 @@ static json_t *lost_result(const Jobs *jobs, const siginfo_t *info)
     return failure_result(APPCENTER_ERROR_INTERNAL, how);
 }
 
+static gboolean is_recovery(const Job *job)
+{
+    return g_str_equal(job->action, "recover");
+}
+
 /* Whatever a lost job left half done is undone, and what it stopped is started, before anything else runs. A recovery that
- * is lost itself is tried again a few times; then it waits for the next change or start. */
+ * is lost itself, or fails, is tried again a few times; then it waits for the next change or start. */
 static void queue_recovery(Jobs *jobs, const Job *lost)
 {
-    gboolean is_recovery = g_str_equal(lost->action, "recover");
-    if (is_recovery && ++jobs->n_lost_recoveries >= JOBS_MAX_RECOVERIES)
+    if (is_recovery(lost) && ++jobs->n_lost_recoveries >= JOBS_MAX_RECOVERIES)
         return;
-    if (!is_recovery && !g_str_equal(lost->action, "start-apps"))
+    if (!is_recovery(lost) && !g_str_equal(lost->action, "start-apps"))
         g_queue_push_head(&jobs->queue, job_new(0, "start-apps", NULL));
     g_queue_push_head(&jobs->queue, job_new(0, "recover", NULL));
 }
@@ -374,7 +370,7 @@ static void queue_recovery(Jobs *jobs, const Job *lost)
 static gboolean recovery_waits(const Jobs *jobs)
 {
     const Job *next = g_queue_peek_head((GQueue *)&jobs->queue);
-    return next && g_str_equal(next->action, "recover");
+    return next && is_recovery(next);
 }
 
 static void start_next(Jobs *jobs);
@@ -384,17 +380,18 @@ static void finish(Jobs *jobs, const siginfo_t *info)
     gboolean without_result = jobs->result == NULL;
     g_autoptr(json_t) result = without_result ? lost_result(jobs, info) : json_incref(jobs->result);
     json_object_del(result, "event");
+    jobs_limit_judge(&jobs->limit, result);
     Job *job = g_steal_pointer(&jobs->running);
     drop_child(jobs);
-    if (without_result)
+    if (without_result || (is_recovery(job) && g_str_equal(jobs_state_of_result(result), "failed")))
         queue_recovery(jobs, job);
-    else if (g_str_equal(job->action, "recover"))
+    else if (is_recovery(job))
         jobs->n_lost_recoveries = 0;
     if (without_result && job->id)
         add_lost(jobs, job->id, result);
     else
         conclude(jobs, job->id, jobs_state_of_result(result), result);
-    if (g_str_equal(job->action, "recover") && !recovery_waits(jobs))
+    if (is_recovery(job) && !recovery_waits(jobs))
         conclude_lost(jobs);
     jobs->listener.on_done(job->id, job->action, job->request, result, jobs->listener.user_data);
     job_free(job);
@@ -421,7 +418,8 @@ static gboolean start(Jobs *jobs, const Job *job, GError **error)
         return FALSE;
     jobs->pidfd_source = g_unix_fd_add(jobs->pidfd, G_IO_IN, on_child_exit, jobs);
     jobs->out_source = g_unix_fd_add(jobs->out_fd, G_IO_IN | G_IO_HUP, on_output, jobs);
-    jobs->silence_source = g_timeout_add_seconds(JOBS_SILENCE_S, on_silence, jobs);
+    /* nobody may end a recovery but a kill: it has nothing that it could undo */
+    jobs_limit_start(&jobs->limit, jobs->pidfd, g_str_equal(job->action, "recover") ? 0 : jobs->limit_s);
     return TRUE;
 }
 
@@ -543,6 +541,11 @@ gboolean jobs_need_file(const Jobs *jobs, const char *path)
 void jobs_overlay(const Jobs *jobs, StoreJob *job)
 {
     jobs_record_overlay(jobs->record, job);
+}
+
+void jobs_set_limit(Jobs *jobs, gint64 limit_s)
+{
+    jobs->limit_s = limit_s;
 }
 
 gint64 jobs_running_id(const Jobs *jobs)

@@ -3,8 +3,8 @@
  * One job at a time; the child is appcenter-job, started with posix_spawn, reaped by pidfd, told its
  * request on stdin, heard as JSON lines on stdout. It lives on when we die (it ignores SIGPIPE), and a new
  * daemon's first job, recover, waits for its lock. When a child ends without a result, or is silent for 15
- * minutes and killed, a recover job runs before anything else; the lost job is over behind that one, and its
- * result says what became of what it had begun.
+ * minutes or takes too long and is killed, a recover job runs before anything else, again when it fails; the lost job is
+ * over behind that one, and its result says what became of what it had begun.
  */
 #ifndef DAEMON_JOBS_H
 #define DAEMON_JOBS_H
@@ -27,6 +27,8 @@ typedef struct {
 Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener,
                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);
+/* How long a job that is started from now on may take in all; 0: as long as it says something now and then. */
+void jobs_set_limit(Jobs *jobs, gint64 limit_s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 
 /* Queues a recorded job; its id, 0 with error (BUSY when too many wait). request: what goes to the child

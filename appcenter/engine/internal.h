@@ -63,6 +63,7 @@ typedef struct {
     const char *words;                                          /* "Checking space" */
     gboolean (*applies)(const WalkApp *app);                    /* NULL: to every op */
     gboolean dependents_first; /* STOP: dependents before dependencies; others dependencies first */
+    gboolean syncs_undo;       /* the volume is flushed before the journal says "undone" */
 } Step;
 extern const Step engine_steps[];
 extern const gsize engine_n_steps;

@@ -15,18 +15,49 @@ void choice_clear(Choice *choice)
     g_clear_pointer(&choice->problem, g_free);
 }
 
-char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)
+/* Whom the solver asks, with what he may choose from: many releases are asked about with the same. */
+typedef struct {
+    GPtrArray *locked, *available;
+    SolveProber *prober;
+} Panel;
+
+static void panel_free(Panel *panel)
 {
-    g_autoptr(GPtrArray) locked = plan_view_locked(view, cls == CLASS_EMERGENCY);
-    /* what a fix pulls in does not wait for its own roll-out */
-    Mark limit = urgency_class_is_security(cls) ? MAX(worst, MARK_PHASE) : worst;
-    g_autoptr(GPtrArray) available = plan_view_available(view, limit, NULL);
+    solve_prober_free(panel->prober);
+    g_ptr_array_unref(panel->locked);
+    g_ptr_array_unref(panel->available);
+    g_free(panel);
+}
+
+static SolveProber *prober_for(const PlanView *view, Mark limit, gboolean is_emergency)
+{
+    gpointer key = GINT_TO_POINTER((int)limit * 2 + (is_emergency ? 1 : 0));
+    Panel *panel = g_hash_table_lookup(view->panels, key);
+    if (panel)
+        return panel->prober;
+    panel = g_new0(Panel, 1);
+    panel->locked = plan_view_locked(view, is_emergency);
+    panel->available = plan_view_available(view, limit, NULL);
     SolveInput input = {.installed = view->installed,
-                        .available = available,
+                        .available = panel->available,
                         .os_version = view->engine->os_version,
                         .box_arch = view->engine->arch,
-                        .locked = locked};
-    return solve_probe(&input, release, is_os, NULL);
+                        .locked = panel->locked};
+    panel->prober = solve_prober_new(&input);
+    g_hash_table_insert(view->panels, key, panel);
+    return panel->prober;
+}
+
+GHashTable *plan_panels_new(void)
+{
+    return g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)panel_free);
+}
+
+char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)
+{
+    /* what a fix pulls in does not wait for its own roll-out */
+    Mark limit = urgency_class_is_security(cls) ? MAX(worst, MARK_PHASE) : worst;
+    return solve_prober_ask(prober_for(view, limit, cls == CLASS_EMERGENCY), release, is_os);
 }
 
 /* Does taking the chosen one bring what this one fixes? What the vendor stopped lends no urgency to others. */

@@ -81,11 +81,13 @@ void plan_view_lend_urgency(PlanView *view)
 {
     for (guint i = 0; i < view->installed->len; i++) {
         const InstalledApp *app = g_ptr_array_index(view->installed, i);
-        g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
-        for (guint j = 0; j < view->advisories->len && newer->len > 0; j++) {
+        g_autoptr(GPtrArray) newer = NULL;
+        for (guint j = 0; j < view->advisories->len; j++) {
             const Advisory *advisory = g_ptr_array_index(view->advisories, j);
             if (!advisory_affects(advisory, app->name, app->version, view->engine->os_version, NULL))
                 continue;
+            if (!newer)
+                newer = plan_view_newer(view, app);
             Release *fix = find_fix(view, app, advisory, newer);
             if (fix)
                 lend_urgency(fix, advisory);

@@ -24,9 +24,11 @@ void plan_view_free(PlanView *view)
 {
     if (!view)
         return;
+    g_clear_pointer(&view->panels, g_hash_table_unref); /* it borrows from what follows */
     g_clear_pointer(&view->installed, g_ptr_array_unref);
     g_clear_pointer(&view->holds, g_ptr_array_unref);
     g_clear_pointer(&view->marks, g_hash_table_unref);
+    g_clear_pointer(&view->malicious, g_hash_table_unref);
     g_clear_pointer(&view->releases, g_ptr_array_unref);
     g_clear_pointer(&view->repositories, g_hash_table_unref);
     g_clear_pointer(&view->advisories, g_ptr_array_unref);
@@ -68,8 +70,12 @@ static void load_advisories(PlanView *view, const StoreRepo *repo)
         log_warning("plan", "%s: %s", repo->name, error->message);
         return;
     }
-    for (guint i = 0; i < advisories->len; i++)
-        ((Advisory *)g_ptr_array_index(advisories, i))->repository = g_strdup(repo->name);
+    for (guint i = 0; i < advisories->len; i++) {
+        Advisory *advisory = g_ptr_array_index(advisories, i);
+        advisory->repository = g_strdup(repo->name);
+        for (char **digest = advisory->archive_sha256; *digest && !advisory->withdrawn; digest++)
+            g_hash_table_insert(view->malicious, g_strconcat(advisory->app, "=", *digest, NULL), advisory);
+    }
     g_ptr_array_extend_and_steal(view->advisories, g_steal_pointer(&advisories));
 }
 
@@ -144,10 +150,10 @@ static GHashTable *best_priorities(const PlanView *view, const GPtrArray *closur
 /* The advisory that calls the very archive malicious, or NULL. */
 static const Advisory *advisory_of_archive(const PlanView *view, const Release *release)
 {
-    for (guint i = 0; i < view->advisories->len; i++)
-        if (advisory_names_archive(g_ptr_array_index(view->advisories, i), release->name, release->sha256))
-            return g_ptr_array_index(view->advisories, i);
-    return NULL;
+    if (g_hash_table_size(view->malicious) == 0)
+        return NULL;
+    g_autofree char *key = g_strconcat(release->name, "=", release->sha256, NULL);
+    return g_hash_table_lookup(view->malicious, key);
 }
 
 static Mark mark_of(const PlanView *view, const Release *release)
@@ -209,6 +215,8 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     view->now = engine_now(engine);
     view->releases = g_ptr_array_new_with_free_func((GDestroyNotify)release_free);
     view->marks = g_hash_table_new(NULL, NULL);
+    view->malicious = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    view->panels = plan_panels_new();
     view->repositories =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)view_repository_free);
     view->advisories = g_ptr_array_new_with_free_func((GDestroyNotify)advisory_free);

@@ -26,6 +26,8 @@ typedef struct {
     GHashTable *marks;    /* Release* -> Mark */
     GHashTable *repositories; /* name -> ViewRepository*, private to plan_view.c */
     GPtrArray *advisories;    /* Advisory* */
+    GHashTable *malicious;    /* "APP=SHA256" of archives that they name -> Advisory* */
+    GHashTable *panels;       /* what plan_probe keeps, private to plan_choose.c */
 } PlanView;
 
 /* names: apps asked for beside the installed ones; may be NULL. */
@@ -73,6 +75,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
  * the newest. What is free and possible comes before what is not. worst: up to which mark a release counts as free. */
 void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
                  Choice *choice);
+GHashTable *plan_panels_new(void);
 /* Could it be now? NULL: yes. */
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os);
 

@@ -196,11 +196,17 @@ static gboolean import(Refresh *refresh, const GPtrArray *sources, GError **erro
     Store *store = refresh->engine->store;
     if (!store_catalogue_begin(store, refresh->config->name, error))
         return FALSE;
-    if (!import_all(refresh, sources, error) || !store_catalogue_commit(store, error)) {
+    g_autofree char *source = fingerprint(sources);
+    if (!import_all(refresh, sources, error) ||
+        !store_catalogue_name_source(store, refresh->config->name, source, error) ||
+        !store_catalogue_commit(store, error)) {
         store_catalogue_rollback(store);
         return FALSE;
     }
-    return TRUE;
+    /* at once: what the cache holds and what is known of it part for no longer than they must */
+    g_free(refresh->repo->catalogue_sha256);
+    refresh->repo->catalogue_sha256 = g_steal_pointer(&source);
+    return store_repo_put(store, refresh->repo, error);
 }
 
 /* Has this vendor catalogue been imported already? Then its header is in the store. */
@@ -225,8 +231,6 @@ static gboolean take_sources(Refresh *refresh, GPtrArray *sources, const Catalog
     check_publishers(refresh, sources);
     if (!import(refresh, sources, error))
         return FALSE;
-    g_free(refresh->repo->catalogue_sha256);
-    refresh->repo->catalogue_sha256 = fingerprint(sources);
     refresh_raise_floor(refresh, header->published_at);
     for (guint i = 0; i < sources->len; i++) {
         const Source *source = g_ptr_array_index(sources, i);
@@ -242,6 +246,10 @@ gboolean refresh_catalogues(Refresh *refresh, GError **error)
     if (!vendor)
         return FALSE;
     g_ptr_array_add(sources, vendor);
+    if (refresh->repo->catalogue_sha256 &&
+        !store_catalogue_is_of(refresh->engine->store, refresh->config->name,
+                               refresh->repo->catalogue_sha256))
+        g_clear_pointer(&refresh->repo->catalogue_sha256, g_free);
     g_autoptr(CatalogueHeader) imported = imported_header(refresh, vendor);
     if (imported)
         return take_sources(refresh, sources, imported, error);

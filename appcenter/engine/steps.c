@@ -28,19 +28,19 @@ static gboolean brings_tree(const WalkApp *app)
 
 /* clang-format off */
 const Step engine_steps[] = {
-    {"SPACE",  PHASE_STAGE,  step_space,     NULL,               "Checking space",     takes_room, FALSE},
-    {"FETCH",  PHASE_STAGE,  step_fetch,     step_drop_download, "Downloading",        has_archive, FALSE},
-    {"VERIFY", PHASE_STAGE,  step_verify,    NULL,               "Checking signature", has_archive, FALSE},
-    {"UNPACK", PHASE_STAGE,  step_unpack,    step_drop_staging,  "Unpacking",          brings_tree, FALSE},
-    {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      NULL,        FALSE},
-    {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE},
-    {"SNAP",   PHASE_SWITCH, step_snapshot,  step_snapshot_back, "Taking a snapshot",  changes_version, FALSE},
-    {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          NULL,        FALSE},
-    {"DATA",   PHASE_SWITCH, step_carry,     step_carry_back,    "Carrying data over", brings_tree, FALSE},
-    {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        is_set_up,        FALSE},
-    {"START",  PHASE_SWITCH, step_start,     step_stop_new,      "Starting",           brings_tree, FALSE},
-    {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    brings_tree, FALSE},
-    {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         NULL,        FALSE},
+    {"SPACE",  PHASE_STAGE,  step_space,     NULL,               "Checking space",     takes_room, FALSE, FALSE},
+    {"FETCH",  PHASE_STAGE,  step_fetch,     step_drop_download, "Downloading",        has_archive, FALSE, FALSE},
+    {"VERIFY", PHASE_STAGE,  step_verify,    NULL,               "Checking signature", has_archive, FALSE, FALSE},
+    {"UNPACK", PHASE_STAGE,  step_unpack,    step_drop_staging,  "Unpacking",          brings_tree, FALSE, FALSE},
+    {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      NULL,        FALSE, FALSE},
+    {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE, FALSE},
+    {"SNAP",   PHASE_SWITCH, step_snapshot,  step_snapshot_back, "Taking a snapshot",  changes_version, FALSE, FALSE},
+    {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          NULL,        FALSE, TRUE},
+    {"DATA",   PHASE_SWITCH, step_carry,     step_carry_back,    "Carrying data over", brings_tree, FALSE, TRUE},
+    {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        is_set_up,        FALSE, FALSE},
+    {"START",  PHASE_SWITCH, step_start,     step_stop_new,      "Starting",           brings_tree, FALSE, FALSE},
+    {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    brings_tree, FALSE, FALSE},
+    {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         NULL,        FALSE, FALSE},
 };
 /* clang-format on */
 const gsize engine_n_steps = G_N_ELEMENTS(engine_steps);

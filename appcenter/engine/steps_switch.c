@@ -93,10 +93,10 @@ static gboolean carry(Walk *walk, WalkApp *app, int from_fd, int to_fd, const Ma
 {
     Collisions collisions = {walk, app};
     g_auto(VolumeCarry) result = {.user_data = &collisions};
-    if (forward)
-        result.on_beside = note_beside;
-    else
-        result.beside = app->beside;
+    if (forward && !walk_app_load_places(walk, app, error))
+        return FALSE;
+    result.on_beside = forward ? note_beside : NULL;
+    result.beside = forward ? app->places : app->beside;
     if (!volume_carry(from_fd, to_fd, from, to, forward, &result, error)) {
         g_prefix_error(error, "data: ");
         return FALSE;
@@ -148,12 +148,10 @@ static gboolean has_new_tree(Walk *walk, const WalkApp *app)
     return new >= 0 || (absent && error_kind(absent) != APPCENTER_ERROR_NOT_FOUND);
 }
 
-/* On the disk before the journal says so: the staged tree is deleted on its word. */
+/* The walker flushes it before the journal says so: the staged tree is deleted on its word. */
 gboolean step_carry_back(Walk *walk, WalkApp *app, GError **error)
 {
-    if (!app->new_manifest || !has_new_tree(walk, app))
-        return TRUE;
-    return carry_to_old(walk, app, error) && volume_sync(walk->engine->volume, error);
+    return !app->new_manifest || !has_new_tree(walk, app) || carry_to_old(walk, app, error);
 }
 
 /* --- START, HEALTH --- */

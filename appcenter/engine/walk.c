@@ -26,6 +26,7 @@ static void walk_app_free(WalkApp *app)
     qpkg_identity_free(app->new_identity);
     package_free(app->package);
     g_hash_table_unref(app->beside);
+    g_clear_pointer(&app->places, g_hash_table_unref);
     g_string_free(app->hook_state, TRUE);
     g_ptr_array_unref(app->configs);
     g_ptr_array_unref(app->config_notes);
@@ -90,6 +91,7 @@ static gboolean find_kept(Engine *engine, WalkApp *app, const PlanChange *change
     if (change->use_previous) {
         app->kept_id = found->id;
         app->kept_tree = g_strdup(found->tree);
+        app->kept_txn_id = found->txn_id;
     } else if (found && app->op == CHANGE_INSTALL) {
         app->data_kept_id = found->id;
         app->data_kept_tree = g_strdup(found->tree);
@@ -109,10 +111,15 @@ static gboolean find_snapshot(Engine *engine, WalkApp *app, const PlanChange *ch
     return TRUE;
 }
 
+static GHashTable *new_places(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
 static WalkApp *walk_app_new(void)
 {
     WalkApp *app = g_new0(WalkApp, 1);
-    app->beside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    app->beside = new_places();
     app->hook_state = g_string_new(NULL);
     app->configs = g_ptr_array_new_with_free_func((GDestroyNotify)walk_config_free);
     app->config_notes = g_ptr_array_new_with_free_func(g_free);
@@ -169,13 +176,14 @@ static json_t *app_to_json(const WalkApp *app)
         json_object_set_new(release, "repository", optional(app->release->repository));
     if (app->release)
         json_object_set_new(release, "publisher", optional(app->release->publisher));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:b, s:b, s:o, s:I, s:o}", "op",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o, s:b, s:b, s:o, s:I, s:o}", "op",
                      change_op_name(app->op), "app", app->app, "from", optional(app->from_version), "to",
                      optional(app->to_version), "release", release, "kept_id", (json_int_t)app->kept_id,
-                     "kept_tree", optional(app->kept_tree), "data_kept_id", (json_int_t)app->data_kept_id,
-                     "data_kept_tree", optional(app->data_kept_tree), "purge", app->purge, "is_dependency",
-                     app->is_dependency, "trust_sha256", optional(app->trust_sha256), "snapshot_id",
-                     (json_int_t)app->snapshot_id, "snapshot_tree", optional(app->snapshot_tree));
+                     "kept_tree", optional(app->kept_tree), "kept_txn_id", (json_int_t)app->kept_txn_id,
+                     "data_kept_id", (json_int_t)app->data_kept_id, "data_kept_tree",
+                     optional(app->data_kept_tree), "purge", app->purge, "is_dependency", app->is_dependency,
+                     "trust_sha256", optional(app->trust_sha256), "snapshot_id", (json_int_t)app->snapshot_id,
+                     "snapshot_tree", optional(app->snapshot_tree));
 }
 
 static char *walk_to_text(const Walk *walk)
@@ -266,6 +274,7 @@ static WalkApp *read_app(JsonReader *reader, GError **error)
     app->to_version = g_strdup(json_reader_string_or(reader, "to", 64, NULL));
     app->kept_id = json_reader_integer(reader, "kept_id", 0, G_MAXINT64);
     app->kept_tree = g_strdup(json_reader_string_or(reader, "kept_tree", 255, NULL));
+    app->kept_txn_id = json_reader_integer_or(reader, "kept_txn_id", 0, G_MAXINT64, 0);
     app->data_kept_id = json_reader_integer(reader, "data_kept_id", 0, G_MAXINT64);
     app->data_kept_tree = g_strdup(json_reader_string_or(reader, "data_kept_tree", 255, NULL));
     app->purge = json_reader_boolean(reader, "purge");
@@ -428,7 +437,7 @@ static char *decode(const json_t *value)
     return bytes ? g_strndup((const char *)bytes, len) : NULL;
 }
 
-static void load_beside(WalkApp *app, const json_t *data)
+static void load_beside(GHashTable *places, const json_t *data)
 {
     gsize i;
     json_t *pair;
@@ -436,12 +445,31 @@ static void load_beside(WalkApp *app, const json_t *data)
     {
         char *beside = decode(json_array_get(pair, 0)), *path = decode(json_array_get(pair, 1));
         if (beside && path) {
-            g_hash_table_insert(app->beside, beside, path);
+            g_hash_table_insert(places, beside, path);
             continue;
         }
         g_free(beside);
         g_free(path);
     }
+}
+
+gboolean walk_app_load_places(Walk *walk, WalkApp *app, GError **error)
+{
+    if (app->places)
+        return TRUE;
+    g_autoptr(GHashTable) places = new_places();
+    g_autoptr(GPtrArray) journal =
+        app->kept_txn_id ? store_journal(walk->engine->store, app->kept_txn_id, error) : NULL;
+    if (app->kept_txn_id && !journal)
+        return FALSE;
+    for (guint i = 0; journal && i < journal->len; i++) {
+        const StoreJournal *row = journal->pdata[i];
+        g_autoptr(json_t) data = row->data ? json_loads(row->data, 0, NULL) : NULL;
+        if (data && g_str_equal(row->app, app->app) && g_str_equal(row->step, "DATA"))
+            load_beside(places, data);
+    }
+    app->places = g_steal_pointer(&places);
+    return TRUE;
 }
 
 static void entry_from_json(Manifest *manifest, const json_t *row)
@@ -485,7 +513,7 @@ gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal, GEr
             app->inodes.live_ino = (guint64)json_integer_value(json_object_get(data, "live"));
             app->inodes.staged_ino = (guint64)json_integer_value(json_object_get(data, "staged"));
         } else if (g_str_equal(row->step, "DATA")) {
-            load_beside(app, data);
+            load_beside(app->beside, data);
         } else if (g_str_equal(row->step, "SETUP")) {
             walk_load_configs(app, data);
         } else if (g_str_equal(row->step, "READY") && !load_tree(walk, app, data, error)) {

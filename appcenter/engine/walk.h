@@ -19,6 +19,7 @@ struct WalkApp {
     Release *release; /* NULL for remove and for going back to a kept tree */
     gint64 kept_id;   /* > 0: the kept tree that comes back instead of an archive */
     char *kept_tree;
+    gint64 kept_txn_id;  /* that put it away: what it then put beside a path returns to its place */
     gint64 data_kept_id; /* > 0: a removed app's kept tree whose user data comes into a new install */
     char *data_kept_tree;
     gboolean purge, is_dependency;
@@ -35,7 +36,9 @@ struct WalkApp {
     Package *package;    /* open from VERIFY to UNPACK: one descriptor from hash to install */
     VolumeInodes inodes; /* before the exchange */
     GHashTable *beside;  /* collisions of DATA: where it was put beside -> its own path */
-    gboolean is_signed;  /* VERIFY found a publisher's signature */
+    GHashTable
+        *places; /* the same of the transaction that put away the tree which comes back; NULL: not read yet */
+    gboolean is_signed; /* VERIFY found a publisher's signature */
     gboolean was_running;
     gboolean is_blamed;      /* its SETUP, START or HEALTH failed: gets the veto */
     GString *hook_state;     /* variables, from one hook to the next */
@@ -78,6 +81,8 @@ gboolean walk_read_record(Engine *engine, const char *name, GBytes *text, StoreA
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The collisions of DATA, for the journal. */
 char *walk_app_beside_to_text(const WalkApp *app);
+/* Reads ->places, once. */
+gboolean walk_app_load_places(Walk *walk, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Takes the identity and record of a package's text; used for archives and kept trees. */
 gboolean walk_app_set_new(Walk *walk, WalkApp *app, const char *config_text, const char *routines,

@@ -38,7 +38,7 @@ typedef struct {
     gint64 keep_previous;
     SnapshotMode snapshot;
     char *snapshot_command;
-    gint64 keep_snapshots_s, keep_removed_s, health_timeout_s, health_settle_s;
+    gint64 keep_snapshots_s, keep_removed_s, health_timeout_s, health_settle_s, job_timeout_s;
     gint64 data_copy_max_bytes, reserve_bytes;
     gint64 local_max_bytes, local_max_files, local_max_ratio;
     /* [notify] */

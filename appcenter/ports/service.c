@@ -74,12 +74,16 @@ const char *service_tools_path(void)
 typedef struct {
     const ServiceContext *context;
     const char *cwd;
+    int group;
 } Entrance;
 
-static gboolean enter_private_root(gpointer user_data)
+static gboolean enter(gpointer user_data)
 {
     const Entrance *entrance = user_data;
     const ServiceContext *context = entrance->context;
+    marker_group_join(entrance->group);
+    if (!uses_private_root(context))
+        return TRUE;
     if (!private_root_enter(root_dir_path(context->root), context->volume_path, service_tools_path()))
         return FALSE;
     return chdir(entrance->cwd) == 0 || chdir("/") == 0; /* removed already: its last hooks run from / */
@@ -132,7 +136,8 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run, GErro
     g_auto(GStrv) envp = make_environment(context, run->extra_env);
     if (!service_may_run(context, error))
         return FALSE;
-    Entrance entrance = {context, run->cwd ? run->cwd : context->app_path};
+    g_auto(Fd) group = marker_group_open(context->root, context->app);
+    Entrance entrance = {context, run->cwd ? run->cwd : context->app_path, group};
     g_auto(Fd) folder = root_dir_openat(context->root, entrance.cwd, O_RDONLY | O_DIRECTORY, 0, NULL);
     ProcessSpec spec = {.argv = (const char *const *)argv,
                         .envp = (const char *const *)envp,
@@ -141,16 +146,15 @@ gboolean service_run(const ServiceContext *context, const ServiceRun *run, GErro
                         .pass_fds = run->pass_fds,
                         .n_pass_fds = run->n_pass_fds,
                         .timeout_s = run->timeout_s,
-                        .die_with_parent = TRUE};
-    if (uses_private_root(context)) {
-        spec.child_setup = enter_private_root;
-        spec.child_setup_data = &entrance;
-    }
+                        .die_with_parent = TRUE,
+                        .child_setup = enter,
+                        .child_setup_data = &entrance};
     if (run->may_be_cancelled) {
         spec.is_cancelled = context->is_cancelled;
         spec.is_cancelled_data = context->user_data;
     }
     gboolean is_good = process_run_checked(&spec, &result, error);
+    marker_tidy(context->root, context->app);
     if (context->log_output && result.output && *result.output)
         context->log_output(context->app, run->what, result.output, context->user_data);
     if (!is_good)

@@ -62,6 +62,38 @@ char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_
     return problem;
 }
 
+struct SolveProber {
+    SolveInput input;
+    World *world; /* NULL: not asked yet */
+};
+
+SolveProber *solve_prober_new(const SolveInput *input)
+{
+    SolveProber *prober = g_new0(SolveProber, 1);
+    prober->input = *input;
+    return prober;
+}
+
+void solve_prober_free(SolveProber *prober)
+{
+    if (!prober)
+        return;
+    world_free(prober->world);
+    g_free(prober);
+}
+
+/* What the world does not hold (older, or nothing that may be chosen freely) needs one of its own. */
+char *solve_prober_ask(SolveProber *prober, const Release *release, gboolean *is_os)
+{
+    if (!prober->world)
+        prober->world = world_new(&prober->input, NULL, TRUE);
+    Id id = world_release_id(prober->world, release);
+    if (id == 0 || world_item(prober->world, id)->release != release)
+        return solve_probe(&prober->input, release, is_os, NULL);
+    *is_os = FALSE;
+    return probe(prober->world, release, is_os, NULL);
+}
+
 /* ---- what stayed behind ---- */
 
 /* The newest release for this box's architecture that is newer than what is installed, or NULL. */

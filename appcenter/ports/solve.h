@@ -30,4 +30,11 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error) G
  * not. *is_os: the OS version is the cause. *pulls_in (may be NULL): char* names of other apps that would change. */
 char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in);
 
+/* The same question of many releases to one world, which is built once. What is told to be in `input` must outlive it. */
+typedef struct SolveProber SolveProber;
+SolveProber *solve_prober_new(const SolveInput *input);
+void solve_prober_free(SolveProber *prober);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SolveProber, solve_prober_free)
+char *solve_prober_ask(SolveProber *prober, const Release *release, gboolean *is_os);
+
 #endif

@@ -97,7 +97,7 @@ static gboolean open_state(Store *store, GError **error)
         !migrate(state, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(statement_files); i++)
-        if (!database_prepare_file(state, statement_files[i], error))
+        if (!database_load_file(state, statement_files[i], error))
             return FALSE;
     return TRUE;
 }

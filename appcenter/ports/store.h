@@ -1,8 +1,8 @@
 /* store.h - all state, in SQLite: state.db (small, precious) and the catalogue cache (can always be rebuilt).
  *
  * WAL, synchronous=FULL, STRICT tables, defensive mode; every statement stands in a file of sql/ under a name and is
- * prepared at open, so that a typo fails the first test. Readers and one writer per process; writers of different processes wait
- * for each other (busy timeout 10 s, then BUSY). Rows come out as structs by one row_* function each.
+ * prepared when it is first wanted; a unit test prepares all. Readers and one writer per process; writers of different
+ * processes wait for each other (busy timeout 10 s, then BUSY). Rows come out as structs by one row_* function each.
  * Used by the job and by the daemon, so it needs model and base only.
  */
 #ifndef PORTS_STORE_H
@@ -85,14 +85,21 @@ gboolean store_catalogue_add(Store *store, const Release *release, GError **erro
 /* Header of one publisher's catalogue, kept as text for its publisher bindings. */
 gboolean store_catalogue_add_header(Store *store, const char *repository, const CatalogueHeader *header,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What this import is made of. */
+gboolean store_catalogue_name_source(Store *store, const char *repository, const char *sha256,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Was the repository's part made of that (NULL: of nothing)? If not, the whole cache is thrown away, and is to be imported
+ * anew. */
+gboolean store_catalogue_is_of(Store *store, const char *repository, const char *sha256);
 gboolean store_catalogue_commit(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_catalogue_rollback(Store *store);
 /* All releases of one app, ascending; Release*. */
 GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error);
 /* From where a closure sets out. */
 typedef struct {
-    GPtrArray *installed;     /* InstalledApp*; may be NULL */
-    const char *const *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
+    GPtrArray *installed; /* InstalledApp*; may be NULL */
+    const char *const
+        *asked; /* names of which every release counts, older ones too, and their providers; may be NULL */
 } CatalogueReach;
 /* The releases (Release*, in catalogue order) that a change of what is installed or asked for can reach: newer ones of
  * installed apps, what they require, who provides that, who replaces what is installed; and installed releases that provide

@@ -12,7 +12,7 @@
 #include "ports/store_internal.h"
 
 #define CATALOGUE_APPLICATION_ID 0x41504343
-#define CATALOGUE_VERSION        2
+#define CATALOGUE_VERSION        3
 #define RELEASE_JSON_DEPTH       16
 
 /* --- opening --- */
@@ -53,18 +53,36 @@ static gboolean make_tables(Database *catalogue, gboolean *is_new, GError **erro
     return TRUE;
 }
 
+/* Nobody else may have written to it, or read it. A file that is not there is made by who opens it. */
+static gboolean is_private(int dir_fd, GError **error)
+{
+    struct stat info;
+    if (dir_fd < 0 ||
+        (fstatat(dir_fd, STORE_CATALOGUE_FILE, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT))
+        return TRUE;
+    if (S_ISREG(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 077) == 0 && info.st_nlink == 1)
+        return TRUE;
+    return error_set(error, APPCENTER_ERROR_CORRUPT,
+                     STORE_CATALOGUE_FILE
+                     ": wanted a plain file of mode 0600 and owner %u under one name, found mode %#o, "
+                     "owner %u, %u names",
+                     (guint)geteuid(), (guint)info.st_mode & 07777, (guint)info.st_uid, (guint)info.st_nlink);
+}
+
 static gboolean open_at(Store *store, int dir_fd, gboolean *is_new, GError **error)
 {
     Database *catalogue = &store->catalogue;
     struct stat info = {0};
     database_close(catalogue);
     store->catalogue_inode = 0;
-    if (!database_open(catalogue, dir_fd, STORE_CACHE_DIR, STORE_CATALOGUE_FILE, error))
+    if (!is_private(dir_fd, error) ||
+        !database_open(catalogue, dir_fd, STORE_CACHE_DIR, STORE_CATALOGUE_FILE, error))
         return FALSE;
     if (dir_fd >= 0 && fstatat(dir_fd, STORE_CATALOGUE_FILE, &info, AT_SYMLINK_NOFOLLOW) == 0)
         store->catalogue_inode = info.st_ino;
     return database_use_wal(catalogue, error) && make_tables(catalogue, is_new, error) &&
-           database_prepare_file(catalogue, "catalogue.sql", error);
+           database_load_file(catalogue, "catalogue.sql", error) &&
+           database_prepare_all(catalogue, error); /* a table that is missing is odd, too */
 }
 
 static void throw_away(int dir_fd)
@@ -139,7 +157,7 @@ gboolean store_catalogue_was_damage(Store *store, GError **error)
 static gboolean clear_repository(Database *catalogue, const char *repository, GError **error)
 {
     static const char *const statements[] = {"catalogue_clear_releases", "catalogue_clear_relations",
-                                             "catalogue_clear_headers"};
+                                             "catalogue_clear_headers", "catalogue_clear_source"};
     for (gsize i = 0; i < G_N_ELEMENTS(statements); i++) {
         g_auto(Query) query = query_open(catalogue, statements[i]);
         query_bind_text(&query, ":repository", repository);
@@ -170,6 +188,14 @@ gboolean store_catalogue_begin(Store *store, const char *repository, GError **er
     return FALSE;
 }
 
+gboolean store_catalogue_name_source(Store *store, const char *repository, const char *sha256, GError **error)
+{
+    g_auto(Query) query = query_open(&store->catalogue, "catalogue_source_add");
+    query_bind_text(&query, ":repository", repository);
+    query_bind_text(&query, ":sha256", sha256);
+    return query_run(&query, error);
+}
+
 gboolean store_catalogue_commit(Store *store, GError **error)
 {
     return database_run(&store->catalogue, "commit", error);
@@ -192,6 +218,13 @@ static char *search_words(const Release *release)
             g_string_append_printf(words, "\n%s", json_string_value(text));
     }
     return g_utf8_casefold(words->str, -1);
+}
+
+/* Against bytes that went bad on the disk, which SQLite does not see. The program that lists apps has no better digest. */
+static gint64 row_sum(const char *repository, const char *publisher, const char *json)
+{
+    g_autofree char *row = g_strjoin("\n", repository, publisher, json, NULL);
+    return g_str_hash(row);
 }
 
 static gboolean relate_name(Database *catalogue, const Release *release, const char *kind, const char *name,
@@ -237,6 +270,7 @@ gboolean store_catalogue_add(Store *store, const Release *release, GError **erro
     query_bind_text(&query, ":arch", release->arch);
     query_bind_text(&query, ":words", words);
     query_bind_boolean(&query, ":has_provides", release->provides[0] != NULL);
+    query_bind_integer(&query, ":sum", row_sum(release->repository, release->publisher, text));
     query_bind_text(&query, ":json", text);
     return query_run(&query, error) && relate(catalogue, release, "provides", release->provides, error) &&
            relate(catalogue, release, "obsoletes", release->obsoletes, error);
@@ -256,13 +290,18 @@ gboolean store_catalogue_add_header(Store *store, const char *repository, const 
 
 /* --- reading --- */
 
-Release *store_row_release(Query *query)
+static Release *read_release(Query *query, gboolean has_sum)
 {
+    gint64 sum = has_sum ? query_integer(query) : 0;
     g_autofree char *repository = query_text(query);
     g_autofree char *publisher = query_text(query);
     g_autofree char *text = query_text(query);
     if (text == NULL)
         return NULL;
+    if (has_sum && row_sum(repository, publisher, text) != sum) {
+        query_mark_corrupt(query, "a release as it was written", text);
+        return NULL;
+    }
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) json = json_parse_strict(text, strlen(text), RELEASE_JSON_DEPTH, TRUE, &error);
     Release *release = json != NULL ? release_from_json(json, "release", &error) : NULL;
@@ -277,9 +316,19 @@ Release *store_row_release(Query *query)
     return release;
 }
 
+Release *store_row_release(Query *query)
+{
+    return read_release(query, FALSE);
+}
+
+Release *store_catalogue_row(Query *query)
+{
+    return read_release(query, TRUE);
+}
+
 static gpointer row_release(Query *query)
 {
-    return store_row_release(query);
+    return store_catalogue_row(query);
 }
 
 static int compare_releases(gconstpointer a, gconstpointer b)
@@ -368,4 +417,29 @@ CatalogueHeader *store_catalogue_header(Store *store, const char *repository, co
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     return header;
+}
+
+/* --- keyed by what it was made of --- */
+
+static char *source_of(Store *store, const char *repository, GError **error)
+{
+    g_auto(Query) query = query_open(store_catalogue_current(store), "catalogue_source_get");
+    query_bind_text(&query, ":repository", repository);
+    g_autofree char *sha256 = query_next(&query) ? query_text(&query) : NULL;
+    return query_finish(&query, error) ? g_steal_pointer(&sha256) : NULL;
+}
+
+gboolean store_catalogue_is_of(Store *store, const char *repository, const char *sha256)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *found = source_of(store, repository, &failure);
+    if (failure == NULL && g_strcmp0(found, sha256) == 0)
+        return TRUE;
+    if (failure == NULL)
+        error_set(&failure, APPCENTER_ERROR_CORRUPT,
+                  STORE_CATALOGUE_FILE ": %s: wanted the import of %.24s, found %.24s", repository,
+                  sha256 != NULL ? sha256 : "nothing", found != NULL ? found : "nothing");
+    if (!store_catalogue_was_damage(store, &failure))
+        log_warning("store", "%s", failure->message);
+    return FALSE;
 }

@@ -97,7 +97,7 @@ static void reach_name(Closure *closure, const char *name)
     g_auto(Query) query = query_open(store_catalogue_current(closure->store), "catalogue_reach");
     query_bind_text(&query, ":name", name);
     while (query_next(&query)) {
-        Release *release = is_wanted(app, is_asked, &query) ? store_row_release(&query) : NULL;
+        Release *release = is_wanted(app, is_asked, &query) ? store_catalogue_row(&query) : NULL;
         if (release)
             take(closure, app, release);
     }

@@ -73,19 +73,7 @@ gboolean database_run_file(Database *database, const char *sql_file, GError **er
     return code == SQLITE_OK || database_fail(database, code, sql_file, error);
 }
 
-static gboolean prepare_one(Database *database, const char *name, const char *text, GError **error)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v3(database->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
-    if (code != SQLITE_OK)
-        return database_fail(database, code, name, error);
-    if (!g_hash_table_insert(database->statements, g_strdup(name), statement))
-        return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: two statements of the name %s", database->file,
-                         name);
-    return TRUE;
-}
-
-gboolean database_prepare_file(Database *database, const char *sql_file, GError **error)
+gboolean database_load_file(Database *database, const char *sql_file, GError **error)
 {
     g_autofree char *text = sql_text(sql_file, error);
     if (text == NULL)
@@ -97,9 +85,40 @@ gboolean database_prepare_file(Database *database, const char *sql_file, GError 
         if (line_end == NULL)
             return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: a name without a statement", sql_file);
         *line_end = '\0';
-        if (!prepare_one(database, pieces[i], line_end + 1, error))
-            return FALSE;
+        if (!g_hash_table_insert(database->texts, g_strdup(pieces[i]), g_strdup(line_end + 1)))
+            return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: two statements of the name %s",
+                             database->file, pieces[i]);
     }
+    return TRUE;
+}
+
+sqlite3_stmt *database_statement(Database *database, const char *name, GError **error)
+{
+    sqlite3_stmt *statement = g_hash_table_lookup(database->statements, name);
+    const char *text = statement == NULL ? g_hash_table_lookup(database->texts, name) : NULL;
+    if (statement != NULL)
+        return statement;
+    if (text == NULL) {
+        error_set(error, APPCENTER_ERROR_INTERNAL, "%s: no statement of the name %s", database->file, name);
+        return NULL;
+    }
+    int code = sqlite3_prepare_v3(database->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+    if (code != SQLITE_OK) {
+        database_fail(database, code, name, error);
+        return NULL;
+    }
+    g_hash_table_insert(database->statements, g_strdup(name), statement);
+    return statement;
+}
+
+gboolean database_prepare_all(Database *database, GError **error)
+{
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, database->texts);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        if (database_statement(database, name, error) == NULL)
+            return FALSE;
     return TRUE;
 }
 
@@ -112,6 +131,7 @@ gboolean database_open(Database *database, int dir_fd, const char *dir, const ch
 {
     database->dir = dir;
     database->file = file;
+    database->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     database->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
     database->ballast_dir_fd = -1;
     g_autofree char *path = g_strdup(":memory:");
@@ -129,12 +149,13 @@ gboolean database_open(Database *database, int dir_fd, const char *dir, const ch
     sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return database_run_file(database, "connection.sql", error) &&
-           database_prepare_file(database, "pragma.sql", error);
+           database_load_file(database, "pragma.sql", error);
 }
 
 void database_close(Database *database)
 {
     g_clear_pointer(&database->statements, g_hash_table_unref);
+    g_clear_pointer(&database->texts, g_hash_table_unref);
     sqlite3_close(database->handle);
     database->handle = NULL;
 }

@@ -19,7 +19,8 @@ typedef struct {
     const char *file; /* "state.db", for messages */
     const char *dir;  /* where it lies, for messages about a full disk */
     sqlite3 *handle;
-    GHashTable *statements; /* name -> sqlite3_stmt* */
+    GHashTable *texts;      /* name -> SQL, of every statement */
+    GHashTable *statements; /* name -> sqlite3_stmt*, of those that were wanted so far */
     int ballast_dir_fd;     /* where the ballast lies that a full disk may cost; -1: none. Borrowed */
 } Database;
 
@@ -32,17 +33,20 @@ struct Store {
 };
 
 /* --- store_database.c --- */
-/* Opens or creates dir_fd/file (in memory when dir_fd is -1; dir is its name) and prepares pragma.sql. */
+/* Opens or creates dir_fd/file (in memory when dir_fd is -1; dir is its name) and takes pragma.sql. */
 gboolean database_open(Database *database, int dir_fd, const char *dir, const char *file,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void database_close(Database *database);
 /* WAL; waits while another process is changing the mode. */
 gboolean database_use_wal(Database *database, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Runs a whole .sql file; prepares every named statement of one. */
+/* Runs a whole .sql file; takes the named statements of one. */
 gboolean database_run_file(Database *database, const char *sql_file,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean database_prepare_file(Database *database, const char *sql_file,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean database_load_file(Database *database, const char *sql_file,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A named statement, prepared when it is first wanted: most processes want few. NULL and the error otherwise. */
+sqlite3_stmt *database_statement(Database *database, const char *name, GError **error);
+gboolean database_prepare_all(Database *database, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The one integer that a pragma statement answers. */
 gboolean database_ask_integer(Database *database, const char *statement, gint64 *answer,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -126,6 +130,8 @@ Database *store_catalogue_current(Store *store);
 gboolean store_catalogue_was_damage(Store *store, GError **error);
 /* A release as kept in a row (repository, publisher, JSON text); marks the query when it does not parse. */
 Release *store_row_release(Query *query);
+/* The same of a row of the catalogue, whose sum stands in front: a row whose bytes have changed does not parse either. */
+Release *store_catalogue_row(Query *query);
 
 /* --- store_offers.c --- */
 /* A StoreOffer with the verdict that was last written; sentence NULL: none yet. */

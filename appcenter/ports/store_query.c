@@ -10,10 +10,7 @@
 Query query_open(Database *database, const char *name)
 {
     Query query = {.database = database, .name = name};
-    query.statement = g_hash_table_lookup(database->statements, name);
-    if (query.statement == NULL)
-        error_set(&query.error, APPCENTER_ERROR_INTERNAL, "%s: no statement of the name %s", database->file,
-                  name);
+    query.statement = database_statement(database, name, &query.error);
     return query;
 }
 

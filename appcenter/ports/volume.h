@@ -95,7 +95,8 @@ typedef struct {
      * ends the carry. NULL: nobody asks. */
     gboolean (*on_beside)(const char *path, const char *beside, gpointer user_data, GError **error);
     gpointer user_data;
-    /* Going back: what was told on the way forward, beside -> path; it returns there. Borrowed; NULL: nothing. */
+    /* Going back, or forward to a version that was live before: what was told on the way from there, beside -> path; it
+     * returns there. Borrowed; NULL: nothing. */
     GHashTable *beside;
 } VolumeCarry;
 void volume_carry_clear(VolumeCarry *carry);

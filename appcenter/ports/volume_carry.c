@@ -303,11 +303,11 @@ static gboolean carry_entry(const Carrying *carrying, const Entry *entry, Dest *
     return carry_onto(carrying, entry, dest, &there, error);
 }
 
-/* Where the forward way put it beside its path, it returns to that path. NULL: it did not. */
+/* Where an earlier way put it beside its path, it returns to that path. NULL: it did not, or a package has that name now. */
 static const char *place_before(const Carrying *carrying, const char *path)
 {
     GHashTable *beside = carrying->carry->beside;
-    return beside && !carrying->forward ? g_hash_table_lookup(beside, path) : NULL;
+    return beside && !manifest_find(carrying->from, path) ? g_hash_table_lookup(beside, path) : NULL;
 }
 
 /* FALSE without an error: it is gone meanwhile. */

@@ -232,6 +232,37 @@ static const char *fixed_version(const Repo *repo, const Advisory *advisory, con
     return lowest;
 }
 
+static gboolean is_fixed_for(const Repo *repo, const Advisory *advisory, const AffectedRange *range,
+                             const char *arch)
+{
+    gsize i;
+    json_t *release;
+    json_array_foreach(json_object_get(repo->world, "releases"), i, release)
+    {
+        if (fixes(repo, release, advisory, range) && arch_fits(text_of(release, "arch"), arch))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Boxes of that architecture have the hole and would not get the fix. An affected archive for all architectures may be fixed
+ * by one for each, which nobody here can tell apart from a line that is left out. */
+static const char *missing_arch(const Repo *repo, const Advisory *advisory, const AffectedRange *range)
+{
+    gsize i;
+    json_t *release;
+    json_array_foreach(json_object_get(repo->world, "releases"), i, release)
+    {
+        const char *arch = text_of(release, "arch");
+        if (g_strcmp0(text_of(release, "name"), advisory->app) == 0 && !g_str_equal(arch, "all") &&
+            may_run_on(release, range->os_line) &&
+            advisory_affects(advisory, advisory->app, text_of(release, "version"), range->os_line, NULL) &&
+            !is_fixed_for(repo, advisory, range, arch))
+            return arch;
+    }
+    return NULL;
+}
+
 GPtrArray *advisories_lines(const Repo *repo, GPtrArray *advisories, const char *app)
 {
     GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
@@ -239,7 +270,9 @@ GPtrArray *advisories_lines(const Repo *repo, GPtrArray *advisories, const char 
         const Advisory *advisory = advisories->pdata[i];
         for (guint j = 0; j < advisory->ranges->len && (!app || g_str_equal(advisory->app, app)); j++) {
             const AffectedRange *range = advisory->ranges->pdata[j];
-            AdvisoryLine line = {advisory, range, fixed_version(repo, advisory, range)};
+            AdvisoryLine line = {advisory, range, fixed_version(repo, advisory, range), NULL};
+            if (line.version)
+                line.missing_arch = missing_arch(repo, advisory, range);
             g_ptr_array_add(lines, g_memdup2(&line, sizeof line));
         }
     }
@@ -259,10 +292,11 @@ static char *open_lines(const GPtrArray *lines)
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < lines->len; i++) {
         const AdvisoryLine *line = lines->pdata[i];
-        if (line->version)
+        if (line->version && !line->missing_arch)
             continue;
         g_autofree char *words = advisories_line_words(line->range);
-        g_string_append_printf(text, "%s%s (%s%s)", text->len ? ", " : "", words,
+        g_string_append_printf(text, "%s%s%s%s (%s%s)", text->len ? ", " : "", words,
+                               line->missing_arch ? " on " : "", line->missing_arch ? line->missing_arch : "",
                                line->range->fixed ? "wanted " : "the advisory names no fix",
                                line->range->fixed ? line->range->fixed : "");
     }

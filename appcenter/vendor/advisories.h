@@ -15,6 +15,7 @@ typedef struct {
     const Advisory *advisory;
     const AffectedRange *range;
     const char *version; /* the lowest release here that fixes it and may be taken on that OS line, or NULL */
+    const char *missing_arch; /* has an affected release here, and none that fixes it; NULL: none */
 } AdvisoryLine;
 
 /* The records, in the order in which they came; borrowed, an empty array counts as none. */

@@ -94,12 +94,12 @@ class Shop(lab.Vendor):
 class Box(lab.Nas):
     """A NAS without a daemon: its jobs are run here."""
 
-    def open(self, vendor):
+    def open(self, vendor, url=None):
         self.configure(lab.config())
         folder = self.root / "etc/appcenter/repos.d"
         folder.mkdir(parents=True)
         (self.root / "etc/appcenter/root.json").write_bytes((vendor.public / "metadata" / "1.root.json").read_bytes())
-        (folder / "vendor.conf").write_text(f"[repository]\nurl = file://{vendor.public}/\nroot = /etc/appcenter/root.json\n")
+        (folder / "vendor.conf").write_text(f"[repository]\nurl = {url or f'file://{vendor.public}/'}\nroot = /etc/appcenter/root.json\n")
         return self
 
     def job(self, verb, rounds=ROUNDS, expect=0, **request):

@@ -175,6 +175,20 @@ def test_urgent_is_refused_while_an_os_line_has_no_fix(session, vendor, tmp_path
     assert "would publish: 0 releases" in vendor("publish", vendor.repo, "--dry-run").stdout
 
 
+def test_urgent_is_refused_while_an_architecture_has_no_fix(session, vendor, tmp_path):
+    source = lab.stage("MediaLibrary", "1.4", tmp_path / "src")
+    cfg = source / "qpkg.cfg"
+    add_advisory(vendor, tmp_path, osv("QSA-30-4", entry("MediaLibrary", "2.0")))
+    for version in ("1.4", "2.0"):
+        cfg.write_text(re.sub(r"(?m)^QPKG_VER=.*$", f'QPKG_VER="{version}"', cfg.read_text()))
+        vendor("pack", source, "-o", tmp_path / f"arm_{version}.qpkg", "--arch", "arm_64", "--sign", vendor.keys / "publisher")
+    vendor.add(tmp_path / "arm_1.4.qpkg", session.packages["MediaLibrary", "2.0"])
+    mark = ("urgent", vendor.repo, "MediaLibrary=2.0", "--advisory", "QSA-30-4")
+    assert "for every OS line on arm_64 (wanted 2.0)" in vendor(*mark, expect=9).stderr
+    vendor.add(tmp_path / "arm_2.0.qpkg")
+    vendor(*mark)
+
+
 def test_an_advisory_without_a_fix_cannot_be_marked_and_one_without_a_record_is_said(session, vendor, tmp_path):
     vendor.add(session.packages["QVPN", NEW["QVPN"]])
     done = vendor("urgent", vendor.repo, "QVPN=3.1", "--advisory", "QSA-30-1")

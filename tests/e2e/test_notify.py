@@ -204,3 +204,21 @@ def test_once_tells_before_it_ends(listening, session, vendor):
     vendor.publish()
     lab.run([lab.program("appcenterd"), "--root", nas.root, "--once"], env=nas.env)
     ears.wait("change", "change")
+
+
+def test_the_history_of_an_older_state_is_no_news(listening):
+    """A state of the schema before notices: what was done then is told to nobody, what comes is."""
+    nas, ears = listening(notify__on="")
+    nas.ctl("install", "QVPN=3.0", "--yes")
+    nas.stop()
+    db = sqlite3.connect(nas.root / "var/lib/appcenter/state.db")
+    with db:
+        db.execute("DROP TABLE notice")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    nas.configure(lab.config(notify__on="change", notify__command="/usr/local/bin/told", notify__mail="owner@example.com",
+                             updates__other="notify", network__poll="1h"))
+    nas.start()
+    nas.ctl("remove", "QVPN", "--yes")
+    ears.wait("change")
+    assert ears.events()[0]["message"] == "done: remove QVPN 3.0"

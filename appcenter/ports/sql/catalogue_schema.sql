@@ -11,6 +11,7 @@ CREATE TABLE release (
     arch       TEXT NOT NULL,
     has_provides INTEGER NOT NULL CHECK (has_provides IN (0, 1)),
     words      TEXT NOT NULL, -- name and summaries, case folded, for the search
+    sum        INTEGER NOT NULL, -- of the row, against a disk that changes bytes
     json       TEXT NOT NULL,
     PRIMARY KEY (name, version, arch, repository, publisher)
 ) STRICT;
@@ -33,4 +34,10 @@ CREATE TABLE header (
     PRIMARY KEY (repository, publisher)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 2;
+-- What the releases of a repository were made of: the sha256s of its catalogues, as in state.db.
+CREATE TABLE source (
+    repository TEXT NOT NULL PRIMARY KEY,
+    sha256     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 3;

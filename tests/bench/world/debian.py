@@ -107,7 +107,7 @@ def invented_index(n, seed=63000):
     for i in range(n):
         fields = {"Package": f"pkg{i:05d}", "Version": f"{1 + i % 9}.{i % 23}-{1 + i % 4}", "Architecture": "amd64"}
         needs = set()
-        for _ in range(min(i, int(chance.paretovariate(1.3)) + chance.randrange(4))):
+        for _ in range(min(i, 60, int(chance.paretovariate(1.3)) + chance.randrange(4))):
             needs.add(int(i * chance.random() ** 3))
         groups = []
         for need in sorted(needs):

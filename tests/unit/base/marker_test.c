@@ -92,6 +92,43 @@ static void a_stubborn_process_and_its_children_are_killed(void)
     g_assert_cmpuint(left->len, ==, 0);
 }
 
+/* Where groups are permitted nobody gets away. */
+static void a_process_that_clears_its_environment_is_found_by_its_group(void)
+{
+    int status;
+    char byte;
+    int ends[2];
+    g_auto(Scratch) scratch = {0};
+    g_autoptr(GError) error = NULL;
+    scratch_init(&scratch);
+    g_auto(Fd) group = marker_group_open(scratch.root, "Photo");
+    if (group < 0) {
+        g_test_skip("this system lets us make no control group");
+        return;
+    }
+    g_assert_cmpint(pipe(ends), ==, 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        marker_group_join(group);
+        dup2(ends[1], 1);
+        execle("/bin/sh", "sh", "-c", "echo; exec sleep 60", NULL, (char *[]){NULL});
+        _exit(127);
+    }
+    g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
+    close(ends[0]);
+    close(ends[1]);
+    g_autoptr(GArray) of_app = marker_pids(scratch.root, "Photo");
+    g_autoptr(GArray) of_all = marker_pids(scratch.root, NULL);
+    g_autoptr(GArray) of_part = marker_pids(scratch.root, "Pho");
+    g_assert_true(has_pid(of_app, pid) && has_pid(of_all, pid));
+    g_assert_cmpuint(of_part->len, ==, 0);
+    g_assert_true(marker_kill(scratch.root, "Photo", 5, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, pid);
+    g_assert_cmpint(write(group, "0", 1), ==, -1); /* the group is gone */
+}
+
 static void other_apps_live_on(void)
 {
     g_auto(Scratch) scratch = {0};
@@ -130,5 +167,7 @@ void marker_tests_add(void)
     g_test_add_func("/marker/a_polite_process_ends_by_sigterm", a_polite_process_ends_by_sigterm);
     g_test_add_func("/marker/a_stubborn_process_and_its_children_are_killed",
                     a_stubborn_process_and_its_children_are_killed);
+    g_test_add_func("/marker/a_process_that_clears_its_environment_is_found_by_its_group",
+                    a_process_that_clears_its_environment_is_found_by_its_group);
     g_test_add_func("/marker/other_apps_live_on", other_apps_live_on);
 }

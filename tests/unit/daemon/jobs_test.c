@@ -146,10 +146,12 @@ static void test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first(v
     }
 }
 
-static void test_a_recovery_that_dies_makes_no_endless_circle(void)
+static void test_a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle(void)
 {
     static const char *const flags[][2] = {
         {"recover-dies", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"recover-fails", "die=1 recover=1 recover=1 recover=1 start-apps=0 "},
+        {"recover-fails-once", "die=1 recover=1 recover=0 start-apps=0 "},
         {"start-apps-dies", "die=1 recover=0 start-apps=1 recover=0 "}};
     for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
         g_auto(Bench) bench = {0};
@@ -218,6 +220,34 @@ static void test_a_running_job_is_asked_to_undo_itself(void)
         g_assert_false(jobs_cancel(bench.jobs, id, &error));
         assert_error(&error, APPCENTER_ERROR_REFUSED, "is over (cancelled)");
     }
+}
+
+static void test_a_job_that_takes_too_long_is_asked_to_end_and_failed(void)
+{
+    g_auto(Bench) bench = {0};
+    bench_init(&bench);
+    jobs_set_limit(bench.jobs, 1);
+    gint64 id = queue(&bench, "wait");
+    gint64 next = queue(&bench, "upgrade");
+    loop_until(jobs_is_idle(bench.jobs));
+    assert_ended(&bench, id, "failed", "internal",
+                 "the job took longer than 1s and was ended; asked to stop");
+    assert_ended(&bench, next, "done", "ok", "");
+    g_assert_cmpuint(script_count(&bench.box, "recover"), ==, 0); /* it has undone itself */
+}
+
+static void test_a_job_that_goes_on_talking_is_killed_and_recovery_runs(void)
+{
+    g_auto(Bench) bench = {0};
+    bench_init(&bench);
+    jobs_set_limit(bench.jobs, 1);
+    gint64 id = queue(&bench, "chatty");
+    gint64 next = queue(&bench, "upgrade");
+    loop_until(jobs_is_idle(bench.jobs));
+    assert_ended(&bench, id, "failed", "internal",
+                 "the job took longer than 1s and was ended; it had not begun");
+    assert_ended(&bench, next, "done", "ok", "");
+    g_assert_cmpstr(bench.done->str, ==, "chatty=1 recover=0 start-apps=0 upgrade=0 ");
 }
 
 static void test_a_queued_job_is_dropped(void)
@@ -476,14 +506,18 @@ void jobs_tests(void)
     g_test_add_func("/jobs/a_failed_job_says_why", test_a_failed_job_says_why);
     g_test_add_func("/jobs/one_that_ends_without_a_word_failed_and_recovery_runs_first",
                     test_a_job_that_ends_without_a_word_failed_and_recovery_runs_first);
-    g_test_add_func("/jobs/a_recovery_that_dies_makes_no_endless_circle",
-                    test_a_recovery_that_dies_makes_no_endless_circle);
+    g_test_add_func("/jobs/a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle",
+                    test_a_recovery_that_dies_or_fails_is_done_again_in_no_endless_circle);
     g_test_add_func("/jobs/what_is_no_event_is_passed_over", test_what_is_no_event_is_passed_over);
     g_test_add_func("/jobs/a_program_that_is_not_there_is_a_failed_job",
                     test_a_program_that_is_not_there_is_a_failed_job);
     g_test_add_func("/jobs/progress_is_shown_while_it_runs", test_progress_is_shown_while_it_runs);
     g_test_add_func("/jobs/a_running_job_is_asked_to_undo_itself",
                     test_a_running_job_is_asked_to_undo_itself);
+    g_test_add_func("/jobs/one_that_takes_too_long_is_asked_to_end_and_failed",
+                    test_a_job_that_takes_too_long_is_asked_to_end_and_failed);
+    g_test_add_func("/jobs/one_that_goes_on_talking_is_killed_and_recovery_runs",
+                    test_a_job_that_goes_on_talking_is_killed_and_recovery_runs);
     g_test_add_func("/jobs/a_queued_job_is_dropped", test_a_queued_job_is_dropped);
     g_test_add_func("/jobs/only_one_runs_at_a_time_in_the_order_of_asking",
                     test_only_one_runs_at_a_time_in_the_order_of_asking);

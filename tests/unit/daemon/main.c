@@ -62,9 +62,15 @@ static const char script[] =
     "9}'\n"
     "    while :; do sleep 0.05; done ;;\n"
     "*'\"action\":\"deaf\"'*) step; exec sleep 30 ;;\n"
+    "*'\"action\":\"chatty\"'*) trap '' TERM; while :; do step; sleep 0.1; done ;;\n"
     "*'\"action\":\"refresh\"'*) [ -e \"$root/refresh-dies\" ] && exit 9; ok ;;\n"
     "*'\"action\":\"start-apps\"'*) [ -e \"$root/start-apps-dies\" ] && exit 9; ok ;;\n"
-    "*'\"action\":\"recover\"'*) [ -e \"$root/recover-dies\" ] && exit 9; ok ;;\n"
+    "*'\"action\":\"recover\"'*)\n"
+    "    [ -e \"$root/recover-dies\" ] && exit 9\n"
+    "    rm \"$root/recover-fails-once\" 2>/dev/null || [ -e \"$root/recover-fails\" ] || ok\n"
+    "    say '{\"event\":\"result\",\"exit\":1,\"code\":\"io\",\"message\":\"out of "
+    "memory\",\"transactions\":[]}'\n"
+    "    exit 1 ;;\n"
     "*) ok ;;\n"
     "esac\n";
 

@@ -302,7 +302,8 @@ static gint64 remove_both(Nas *nas)
     keep(nas, "removed", "MediaLibrary", "1.0");
     g_assert_true(store_app_remove(nas->engine->store, "PhotoStation", NULL));
     g_assert_true(store_app_remove(nas->engine->store, "MediaLibrary", NULL));
-    StoreChange photo = {(char *)"remove", (char *)"PhotoStation", (char *)"6.1.1", NULL, (char *)"asked for"};
+    StoreChange photo = {(char *)"remove", (char *)"PhotoStation", (char *)"6.1.1", NULL,
+                         (char *)"asked for"};
     StoreChange media = {(char *)"remove", (char *)"MediaLibrary", (char *)"1.0", NULL, (char *)"asked for"};
     g_autoptr(GPtrArray) changes = g_ptr_array_new();
     g_ptr_array_add(changes, &media);

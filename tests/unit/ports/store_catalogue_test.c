@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void import(Store *store, const char *const (*releases)[3], gsize n)
 {
@@ -279,7 +280,9 @@ static void test_a_sound_cache_is_kept(void)
 static void spoil_by_garbage(const Scratch *scratch)
 {
     g_autofree char *text = g_strnfill(9000, 'x');
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
     scratch_write(scratch, STORE_CACHE_DIR "/catalogue.db", text);
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
 }
 
 static void spoil_by_sql(const Scratch *scratch, const char *sql)
@@ -312,11 +315,69 @@ static void spoil_by_a_bad_row(const Scratch *scratch)
     spoil_by_sql(scratch, "UPDATE release SET json = '{}'");
 }
 
+/* A digit of a release's digest: still a release, and not the one that was imported. */
+static void spoil_by_a_flipped_byte(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_autofree char *bytes = NULL;
+    gsize len = 0, n_flipped = 0;
+    g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
+    for (gsize i = 0; i + 20 < len; i++)
+        if (memcmp(bytes + i, "\"sha256\": \"", 11) == 0 || memcmp(bytes + i, "\"sha256\":\"", 10) == 0) {
+            bytes[i + 15] = bytes[i + 15] == '0' ? '1' : '0';
+            n_flipped++;
+        }
+    g_assert_cmpuint(n_flipped, >, 0);
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    FILE *file = fopen(path, "r+");
+    g_assert_nonnull(file);
+    g_assert_cmpuint(fwrite(bytes, 1, len, file), ==, len);
+    g_assert_cmpint(fclose(file), ==, 0);
+}
+
+static void spoil_by_truncation(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_assert_cmpint(truncate(path, 5000), ==, 0);
+}
+
+static void spoil_by_its_mode(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+}
+
+static void spoil_by_its_owner(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    if (geteuid() == 0)
+        g_assert_cmpint(chown(path, 65534, 65534), ==, 0);
+    else
+        spoil_by_its_mode(scratch); /* only root can give a file away */
+}
+
+static void spoil_by_a_second_name(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_autofree char *other = g_strconcat(path, ".other", NULL);
+    g_unlink(other);
+    g_assert_cmpint(link(path, other), ==, 0);
+}
+
+static void spoil_by_a_link(const Scratch *scratch)
+{
+    g_autofree char *path = scratch_path(scratch, STORE_CACHE_DIR "/catalogue.db");
+    g_autofree char *moved = g_strconcat(path, ".moved", NULL);
+    g_assert_cmpint(g_rename(path, moved), ==, 0);
+    g_assert_cmpint(symlink(moved, path), ==, 0);
+}
+
 static void test_an_odd_cache_is_made_anew(void)
 {
-    static void (*const spoilers[])(const Scratch *) = {spoil_by_garbage, spoil_by_another_schema,
-                                                        spoil_by_a_lost_table, spoil_by_removal,
-                                                        spoil_by_a_bad_row};
+    static void (*const spoilers[])(const Scratch *) = {
+        spoil_by_garbage,   spoil_by_another_schema, spoil_by_a_lost_table, spoil_by_removal,
+        spoil_by_a_bad_row, spoil_by_a_flipped_byte, spoil_by_truncation,   spoil_by_its_mode,
+        spoil_by_its_owner, spoil_by_a_second_name,  spoil_by_a_link};
     g_auto(Scratch) scratch = {0};
     scratch_init(&scratch);
     for (gsize i = 0; i < G_N_ELEMENTS(spoilers); i++) {
@@ -327,6 +388,28 @@ static void test_an_odd_cache_is_made_anew(void)
         g_autoptr(Store) store = open_store(&scratch);
         expect_forgotten(store);
     }
+}
+
+static void test_a_cache_of_another_catalogue_is_made_anew(void)
+{
+    static const char *const table[][3] = {{"One", "1.0", ""}};
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    remember_import(store);
+    must(store_catalogue_begin(store, "main", OR_FAIL));
+    must(store_catalogue_name_source(store, "main", "abc", OR_FAIL));
+    must(store_catalogue_commit(store, OR_FAIL));
+    import(store, table, G_N_ELEMENTS(table)); /* clears the source with the releases */
+    g_assert_true(store_catalogue_is_of(store, "main", NULL));
+    must(store_catalogue_begin(store, "main", OR_FAIL));
+    must(store_catalogue_name_source(store, "main", "abc", OR_FAIL));
+    must(store_catalogue_commit(store, OR_FAIL));
+    g_assert_true(store_catalogue_is_of(store, "main", "abc"));
+    g_assert_true(store_catalogue_is_of(store, "other", NULL));
+    remember_import(store);
+    g_assert_false(store_catalogue_is_of(store, "main", "abd"));
+    expect_forgotten(store);
 }
 
 static void test_a_new_file_of_another_process_is_seen(void)
@@ -373,6 +456,8 @@ void store_catalogue_tests(void)
                     test_a_header_is_kept_for_each_publisher);
     g_test_add_func("/store_catalogue/a_sound_cache_is_kept", test_a_sound_cache_is_kept);
     g_test_add_func("/store_catalogue/an_odd_cache_is_made_anew", test_an_odd_cache_is_made_anew);
+    g_test_add_func("/store_catalogue/a_cache_of_another_catalogue_is_made_anew",
+                    test_a_cache_of_another_catalogue_is_made_anew);
     g_test_add_func("/store_catalogue/a_new_file_of_another_process_is_seen",
                     test_a_new_file_of_another_process_is_seen);
     g_test_add_func("/store_catalogue/without_a_cache_directory_it_lives_in_memory",

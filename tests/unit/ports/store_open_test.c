@@ -59,6 +59,17 @@ StoreApp *make_app(const char *name, const char *version)
     return app;
 }
 
+static void test_every_statement_fits_the_schema(void)
+{
+    g_auto(Scratch) scratch = {0};
+    scratch_init(&scratch);
+    g_autoptr(Store) store = open_store(&scratch);
+    must(database_prepare_all(&store->state, OR_FAIL));
+    must(database_prepare_all(&store->catalogue, OR_FAIL));
+    g_assert_cmpuint(g_hash_table_size(store->state.statements), >, 50);
+    g_assert_cmpuint(g_hash_table_size(store->state.statements), ==, g_hash_table_size(store->state.texts));
+}
+
 static void test_an_empty_root_gets_both_databases(void)
 {
     g_auto(Scratch) scratch = {0};
@@ -350,6 +361,7 @@ static void test_the_time_floor_only_rises(void)
 
 void store_tests(void)
 {
+    g_test_add_func("/store/every_statement_fits_the_schema", test_every_statement_fits_the_schema);
     g_test_add_func("/store/an_empty_root_gets_both_databases", test_an_empty_root_gets_both_databases);
     g_test_add_func("/store/an_empty_file_is_migrated", test_an_empty_file_is_migrated);
     g_test_add_func("/store/the_settings_of_the_house_hold", test_the_settings_of_the_house_hold);
@@ -368,4 +380,5 @@ void store_tests(void)
     store_noun_tests();
     store_catalogue_tests();
     store_ledger_tests();
+    store_closure_tests();
 }

@@ -8,6 +8,7 @@
 void store_noun_tests(void);
 void store_catalogue_tests(void);
 void store_ledger_tests(void);
+void store_closure_tests(void);
 
 Store *open_store(const Scratch *scratch);
 /* A release of repository "main", publisher "vendor", as a catalogue line has it; members: more JSON members. */

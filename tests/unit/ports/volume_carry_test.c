@@ -206,6 +206,42 @@ static void the_gap_between_two_renames_of_a_config_file_is_bridged(void)
     }
 }
 
+/* A rollback days later is a way forward to an older tree; a second one back again puts it beside once more. */
+static void forward_to_a_version_that_was_live_returns_what_was_put_beside(void)
+{
+    static const Case test = {"", "a=1 d/b=1", "a=mine n=mine d/b=mine", "a=2 d/b=2 n=2 s=2", "", "", ""};
+    g_auto(Trees) trees = {0};
+    g_autoptr(GError) error = NULL;
+    trees_init(&trees, &test);
+    carry_forward(&trees);
+    assert_tree(trees.new_dir, "a=2 a.local=mine d/b=2 d/b.local=mine n=2 n.local=mine s=2");
+    for (int twice = 0; twice < 2; twice++) {
+        g_auto(VolumeCarry) carry = {.beside = trees.beside};
+        g_assert_true(volume_carry(trees.new_fd, trees.old_fd, trees.new_manifest, trees.old_manifest, TRUE,
+                                   &carry, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(carry.moved, ==, twice ? 0 : 3);
+        assert_tree(trees.old_dir, "a=mine d/b=mine n=mine");
+    }
+    carry_forward(&trees);
+    assert_tree(trees.new_dir, "a=2 a.local=mine d/b=2 d/b.local=mine n=2 n.local=mine s=2");
+}
+
+/* Somebody else's file may have that name by now: a version between brought it. */
+static void a_name_that_a_package_has_taken_since_does_not_return(void)
+{
+    static const Case test = {"", "a=1", "", "a=3 a.local=3", "", "", ""};
+    g_auto(Trees) trees = {0};
+    g_autoptr(GError) error = NULL;
+    trees_init(&trees, &test);
+    g_hash_table_insert(trees.beside, g_strdup("a.local"), g_strdup("a"));
+    g_auto(VolumeCarry) carry = {.beside = trees.beside};
+    g_assert_true(volume_carry(trees.new_fd, trees.old_fd, trees.new_manifest, trees.old_manifest, TRUE,
+                               &carry, &error));
+    assert_tree(trees.old_dir, "a=1");
+    assert_tree(trees.new_dir, "a=3 a.local=3");
+}
+
 static void two_thousand_photos_move_with_the_app(void)
 {
     static const Case test = {"", "photos/readme=1", "", "photos/readme=2", "", "", ""};
@@ -242,6 +278,8 @@ void volume_carry_tests(void)
     ADD(a_carry_that_ended_half_way_is_undone);
     ADD(a_carry_that_ended_half_way_is_finished);
     ADD(the_gap_between_two_renames_of_a_config_file_is_bridged);
+    ADD(forward_to_a_version_that_was_live_returns_what_was_put_beside);
+    ADD(a_name_that_a_package_has_taken_since_does_not_return);
     ADD(two_thousand_photos_move_with_the_app);
     ADD(mode_of_a_remade_folder_is_kept);
 }
