@@ -214,7 +214,7 @@ static void every_row_says_what_it_is_for(void)
         g_assert_true(g_str_has_suffix(view.prose, "."));
         g_assert_cmpstr(view.value_now, ==, view.value_default);
     }
-    g_assert_cmpuint(n_rows, ==, 38);
+    g_assert_cmpuint(n_rows, ==, 39);
 }
 
 void settings_tests(void)
