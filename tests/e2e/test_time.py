@@ -95,7 +95,7 @@ def wait_until_installed(box):
     return done["trigger"], seconds(done["started_at"])
 
 
-def stays(box, wait_s=4):
+def stays(box, wait_s=3):
     """It had every chance (a poll each second) and did nothing."""
     time.sleep(wait_s)
     return box.app("QVPN")["version"] == OLD["QVPN"]
