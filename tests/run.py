@@ -196,7 +196,7 @@ def main():
         for binary in binaries:
             run_unit(binary, tally)
     if options.only != "unit":
-        run_pytest([["tests/e2e"], ["tests/attack", "tests/corpus", "tests/fault", "tests/trust"]], tally)
+        run_pytest([["tests/e2e"], ["tests/attack", "tests/corpus", "tests/trust"], ["tests/fault"]], tally)
     if options.reports:
         take_reports(options.reports, tally)
     close(tally)

@@ -18,7 +18,7 @@ import nas as lab
 HERE = Path(__file__).resolve().parent
 WRITE, FLUSH, MARK = range(3)
 HEAD = struct.Struct("=IIQQ")
-SECTOR = 512
+SECTORS = {"ext4": 512, "btrfs": 4096}  # what is written whole or not at all: btrfs has no second superblock on a small disk
 SIZES = {"ext4": (64, 64), "btrfs": (128, 128)}
 MKFS = {"ext4": ("mkfs.ext4", "-q", "-m", "0", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
         "btrfs": ("mkfs.btrfs", "-q", "-M")}
@@ -65,7 +65,12 @@ class Mounted:
     def _mount(self, file, place):
         place.mkdir(parents=True, exist_ok=True)
         lab.run(["mount", "-t", self.kind, "-o", "loop,noatime", file, place])
-        self.stack.callback(lab.run, ["umount", place])
+        self.stack.callback(self._unmount, place)
+
+    @staticmethod
+    def _unmount(place):
+        """Processes that were killed a moment ago may still have it open."""
+        lab.wait_for(f"the end of {place}", lambda: lab.run(["umount", place], expect=None).returncode == 0, 20)
 
     def __enter__(self):
         with self.stack:
@@ -90,8 +95,8 @@ class Record:
 class Tape:
     """The disks before, all that was done to them since, and at which record the admin had been told what."""
 
-    def __init__(self, bases, log):
-        self.bases = bases
+    def __init__(self, bases, log, sector):
+        self.bases, self.sector = bases, sector
         self.records = list(self._read(log))
         self.marks = [i for i, record in enumerate(self.records) if record.kind == MARK]
         self.cuts = [i for i, record in enumerate(self.records) if record.kind != MARK]
@@ -149,7 +154,7 @@ class Rig:
         finally:
             subprocess.run(["umount", fuse], check=False)
             process.wait(20)
-        self.tape = Tape(self.bases, log)
+        self.tape = Tape(self.bases, log, SECTORS[self.kind])
 
     def mark(self, word):
         """Written into the log: from here on the admin knows."""
@@ -197,13 +202,13 @@ class Cutter:
                     out.write(before.data)
             self.pending[record.disk] = []
 
-    @staticmethod
-    def _survivors(pending, keep, chance):
+    def _survivors(self, pending, keep, chance):
+        sector = self.tape.sector
         if keep == "all":
             return list(pending)
         if keep == "some":
             return [record for record in pending if chance.random() < 0.5]
         if keep == "sectors":
-            return [Record(record.disk, WRITE, record.offset + at, record.data[at:at + SECTOR]) for record in pending
-                    for at in range(0, len(record.data), SECTOR) if chance.random() < 0.5]
+            return [Record(record.disk, WRITE, record.offset + at, record.data[at:at + sector]) for record in pending
+                    for at in range(0, len(record.data), sector) if chance.random() < 0.5]
         return []
