@@ -260,7 +260,7 @@ fuzz:
 	    -malloc_limit_mb=6000 -max_len=40000 -print_final_stats=1 -verbosity=0 -artifact_prefix=build-fuzz/found/$$target- \
 	    build-fuzz/corpus/$$target build-fuzz/seeds/$$target || exit 1; done
 
-SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch] tests/sim/*.[ch] tests/reasons/*.c)
+SOURCES := $(wildcard appcenter/*/*.c appcenter/*/*.h tests/unit/*/*.c tests/unit/*/*.h tests/tuf-client/*.c tests/bench/*.c tests/fuzz/*.[ch] tests/sim/*.[ch] tests/reasons/*.c tests/fault/*.c)
 lint:
 	@sh tests/deps.sh yes build lint
 	@sh tests/lint.sh

@@ -19,9 +19,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define CALLS(X)                                                                                                       \
-    X(open) X(create) X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(syncfs) X(rename) X(mkdir) X(unlink)        \
-    X(symlink) X(link) X(truncate) X(fallocate) X(chmod) X(chown) X(utime) X(xattr) X(copy) X(fork)
+#define CALLS(X)                                                                                             \
+    X(open)                                                                                                  \
+    X(create) X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(syncfs) X(rename) X(mkdir) X(unlink)      \
+        X(symlink) X(link) X(truncate) X(fallocate) X(chmod) X(chown) X(utime) X(xattr) X(copy) X(fork)
 
 enum { ACT_NONE, ACT_KILL, ACT_FAIL, ACT_SHORT };
 enum { ROLE_JOB, ROLE_CHILD, N_ROLES };
@@ -82,18 +83,19 @@ static int strike(int call)
     return (int)page->action;
 }
 
-#define REAL(name) __extension__({                                                                                     \
-    static __typeof__(&name) real;                                                                                     \
-    if (!real)                                                                                                         \
-        *(void **)&real = dlsym(RTLD_NEXT, #name);                                                                     \
-    real;                                                                                                              \
-})
+#define REAL(name)                                                                                           \
+    __extension__({                                                                                          \
+        static __typeof__(&name) real;                                                                       \
+        if (!real)                                                                                           \
+            *(void **)&real = dlsym(RTLD_NEXT, #name);                                                       \
+        real;                                                                                                \
+    })
 
 /* name(parameters), which is of that kind, returns -1 when it fails. */
-#define WRAP(call, type, name, parameters, arguments)                                                                  \
-    type name parameters                                                                                               \
-    {                                                                                                                  \
-        return strike(CALL_##call) == ACT_FAIL ? -1 : REAL(name) arguments;                                            \
+#define WRAP(call, type, name, parameters, arguments)                                                        \
+    type name parameters                                                                                     \
+    {                                                                                                        \
+        return strike(CALL_##call) == ACT_FAIL ? -1 : REAL(name) arguments;                                  \
     }
 
 WRAP(fsync, int, fsync, (int fd), (fd))
@@ -123,7 +125,8 @@ WRAP(chown, int, lchown, (const char *p, uid_t u, gid_t g), (p, u, g))
 WRAP(chown, int, fchownat, (int d, const char *p, uid_t u, gid_t g, int f), (d, p, u, g, f))
 WRAP(utime, int, futimens, (int fd, const struct timespec t[2]), (fd, t))
 WRAP(utime, int, utimensat, (int d, const char *p, const struct timespec t[2], int f), (d, p, t, f))
-WRAP(copy, ssize_t, copy_file_range, (int a, off64_t *oa, int b, off64_t *ob, size_t n, unsigned f), (a, oa, b, ob, n, f))
+WRAP(copy, ssize_t, copy_file_range, (int a, off64_t *oa, int b, off64_t *ob, size_t n, unsigned f),
+     (a, oa, b, ob, n, f))
 WRAP(fork, pid_t, fork, (void), ())
 
 extern int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
@@ -172,14 +175,14 @@ static mode_t mode_of(int flags, va_list rest)
     return flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
 }
 
-#define WRAP_OPEN(name, parameters, ...)                                                                               \
-    int name parameters                                                                                                \
-    {                                                                                                                  \
-        va_list rest;                                                                                                  \
-        va_start(rest, flags);                                                                                         \
-        mode_t mode = mode_of(flags, rest);                                                                            \
-        va_end(rest);                                                                                                  \
-        return strike(call_of_flags(flags)) == ACT_FAIL ? -1 : REAL(name)(__VA_ARGS__, mode);                          \
+#define WRAP_OPEN(name, parameters, ...)                                                                     \
+    int name parameters                                                                                      \
+    {                                                                                                        \
+        va_list rest;                                                                                        \
+        va_start(rest, flags);                                                                               \
+        mode_t mode = mode_of(flags, rest);                                                                  \
+        va_end(rest);                                                                                        \
+        return strike(call_of_flags(flags)) == ACT_FAIL ? -1 : REAL(name)(__VA_ARGS__, mode);                \
     }
 
 WRAP_OPEN(open, (const char *path, int flags, ...), path, flags)

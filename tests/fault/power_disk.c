@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define MAX_DISKS 4
-#define MARK MAX_DISKS
+#define MARK      MAX_DISKS
 
 enum { KIND_WRITE, KIND_FLUSH, KIND_MARK };
 
@@ -90,7 +90,8 @@ static int on_read(const char *path, char *data, size_t length, off_t offset, st
     return n < 0 ? -errno : (int)n;
 }
 
-static int on_write(const char *path, const char *data, size_t length, off_t offset, struct fuse_file_info *info)
+static int on_write(const char *path, const char *data, size_t length, off_t offset,
+                    struct fuse_file_info *info)
 {
     (void)path;
     int disk = (int)info->fh;
