@@ -151,7 +151,7 @@ def strike_at(stock, shim, walk, strike, last_rename):
 
 @pytest.mark.parametrize("name", WALKS)
 def test_old_or_new_at_whichever_call_the_job_dies(stock, shim, counts, last_rename, name):
-    sweep = Sweep("syscalls", name, killed(counts[name]), sample=20)
+    sweep = Sweep("syscalls", name, killed(counts[name]), sample=50)
     for strike in sweep:
         with sweep.at(strike):
             strike_at(stock, shim, WALKS[name], strike, last_rename)
