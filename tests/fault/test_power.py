@@ -45,10 +45,10 @@ def tell(rig, template, changes):
     return rig.tape
 
 
-def points(tape):
-    """Behind every flush what was not flushed is lost; and anything in between with all, some, or parts of it kept."""
-    yield from ((cut, "nothing") for cut in tape.flushes)
-    yield from ((cut, keep) for cut in tape.cuts for keep in power.KEEPS if keep != "nothing")
+def moments(tape):
+    """Behind every flush what was not flushed is lost; and anywhere, with all, some, or parts of it kept."""
+    yield "flushes", [(cut, "nothing") for cut in tape.flushes]
+    yield "between", [(cut, keep) for cut in tape.cuts for keep in power.KEEPS if keep != "nothing"]
 
 
 def recover(root, owner, worlds, stock):
@@ -76,14 +76,15 @@ def test_old_or_new_whenever_the_power_fails(stock, program, story, kind):
     with power.scratch() as folder:
         tape = tell(power.Rig(folder / "rig", program, kind), stock.base / template / "nas", changes)
         assert len(tape.marks) == len(changes) and len(tape.flushes) > 20
-        trial = sweep.Sweep("power", f"{story}-{kind}", points(tape), sample=50)
-        trial.points.sort(key=lambda point: point[0])
-        cutter = power.Cutter(tape, folder)
-        for cut, keep in trial:
-            told = tape.told(cut)
-            worlds = {f"after {i} of {len(changes)}": states[i] for i in (told, told + 1) if i < len(states)}
-            with trial.at((cut, keep, f"told {told}")):
-                images = cutter.cut(cut, keep, sweep.chance(f"{story}{kind}{cut}{keep}"))
-                with power.Mounted(folder / "crash", images, kind) as disks:
-                    recover(disks.root, users, worlds, stock)
-        trial.end()
+        for name, points in moments(tape):
+            trial = sweep.Sweep("power", f"{story}-{kind}-{name}", points, sample=25)
+            trial.points.sort(key=lambda point: point[0])
+            cutter = power.Cutter(tape, folder)
+            for cut, keep in trial:
+                told = tape.told(cut)
+                worlds = {f"after {i} of {len(changes)}": states[i] for i in (told, told + 1) if i < len(states)}
+                with trial.at((cut, keep, f"told {told}")):
+                    images = cutter.cut(cut, keep, sweep.chance(f"{story}{kind}{cut}{keep}"))
+                    with power.Mounted(folder / "crash", images, kind) as disks:
+                        recover(disks.root, users, worlds, stock)
+            trial.end()
