@@ -324,7 +324,7 @@ def test_snapshots_that_the_state_does_not_know_are_found_again(notes):
 def test_state_of_the_schema_before_is_taken_over(make_nas, nas):
     nas.stop()
     db = sqlite3.connect(nas.root / "var/lib/appcenter/state.db")
-    db.executescript("""DROP TABLE snapshot; DROP TABLE change;
+    db.executescript("""DROP TABLE snapshot; DROP TABLE notice; DROP TABLE change;
         CREATE TABLE change (txn_id INTEGER NOT NULL REFERENCES txn (id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
           op TEXT NOT NULL CHECK (op IN ('install', 'upgrade', 'downgrade', 'remove')), app TEXT NOT NULL,
           from_version TEXT, to_version TEXT, reason TEXT, PRIMARY KEY (txn_id, ordinal)) STRICT, WITHOUT ROWID;
