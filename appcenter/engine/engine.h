@@ -47,8 +47,9 @@ void engine_close(Engine *engine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_close)
 
 /* Finishes or undoes every open transaction (the walker again), ends what a dead job left running, drops leftovers in
- * staging, rebuilds the registration view. Runs before anything else. *n (may be NULL): how many were recovered. */
-gboolean engine_recover(Engine *engine, guint *n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+ * staging, rebuilds the registration view. Runs before anything else. *n_open (may be NULL): how many could not be finished
+ * now; their apps are shown as failed. */
+gboolean engine_recover(Engine *engine, guint *n_open, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Drops what is kept and whose time is over: removed apps, snapshots. Part of every recovery, and of the refresh by the
  * clock. */

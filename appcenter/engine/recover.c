@@ -137,9 +137,9 @@ gboolean engine_tidy(Engine *engine, GError **error)
 
 /* A transaction that cannot be finished now stays open and its apps are shown as failed: no reason to keep the others from
  * being updated. */
-gboolean engine_recover(Engine *engine, guint *n, GError **error)
+gboolean engine_recover(Engine *engine, guint *n_open, GError **error)
 {
-    guint n_recovered = 0;
+    guint n_failed = 0;
     g_autoptr(GPtrArray) open =
         engine_rebuild(engine, error) ? store_txn_open_list(engine->store, error) : NULL;
     if (!open)
@@ -148,14 +148,14 @@ gboolean engine_recover(Engine *engine, guint *n, GError **error)
         StoreTxn *txn = open->pdata[i];
         g_autoptr(GError) failed = NULL;
         if (walk_recover(engine, txn, &failed)) {
-            n_recovered++;
             log_info("recover", "transaction %" G_GINT64_FORMAT " recovered", txn->id);
         } else {
+            n_failed++;
             log_error("recover", "transaction %" G_GINT64_FORMAT ": %s", txn->id, failed->message);
         }
     }
-    if (n)
-        *n = n_recovered;
+    if (n_open)
+        *n_open = n_failed;
     return clear_staging(engine, error) && volume_records_clear(engine->volume, error) &&
            settle_snapshots(engine, error) && engine_tidy(engine, error) &&
            engine_write_registration(engine, NULL, FALSE, error);

@@ -89,12 +89,12 @@ static gboolean do_recover(Engine *engine, const Job *job, Outcome *outcome, GEr
 {
     (void)job;
     (void)outcome;
-    guint n = 0;
-    if (!engine_recover(engine, &n, error))
+    guint n_open = 0;
+    if (!engine_recover(engine, &n_open, error) || !engine_make_offers(engine, error))
         return FALSE;
-    if (n > 0)
-        log_info("job", "%u transactions recovered", n);
-    return engine_make_offers(engine, error);
+    /* what kept it from being finished may be over at the next try: memory, room, a file in the way */
+    return n_open == 0 ||
+           error_set(error, APPCENTER_ERROR_IO, "%u of the open transactions could not be finished", n_open);
 }
 
 static gboolean do_start_apps(Engine *engine, const Job *job, Outcome *outcome, GError **error)
