@@ -65,7 +65,7 @@ def is_noticed(entry, build):
         if done.returncode not in (0, 1):
             print(f"planted: {entry.name}: {entry.test} does not run:\n{done.stdout[-3000:]}", flush=True)
             return False
-        return done.returncode == 1 and " failed" in done.stdout
+        return done.returncode == 1  # a walk that nobody interrupts may fail already, in the suite's preparation
 
 
 def main():
