@@ -19,10 +19,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define CALLS(X)                                                                                             \
-    X(open)                                                                                                  \
-    X(create) X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(syncfs) X(rename) X(mkdir) X(unlink)      \
-        X(symlink) X(link) X(truncate) X(fallocate) X(chmod) X(chown) X(utime) X(xattr) X(copy) X(fork)
+/* clang-format off */
+#define CALLS(X) \
+    X(open) X(create) X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(syncfs) X(rename) X(mkdir) X(unlink) \
+    X(symlink) X(link) X(truncate) X(fallocate) X(chmod) X(chown) X(utime) X(xattr) X(copy) X(fork)
+/* clang-format on */
 
 enum { ACT_NONE, ACT_KILL, ACT_FAIL, ACT_SHORT };
 enum { ROLE_JOB, ROLE_CHILD, N_ROLES };
