@@ -160,7 +160,7 @@ def test_old_or_new_at_whichever_call_the_job_dies(stock, shim, counts, last_ren
 
 @pytest.mark.parametrize("name", WALKS)
 def test_old_or_new_whichever_call_fails(stock, shim, counts, last_rename, name):
-    sweep = Sweep("faults", name, failed(counts[name]), sample=10)
+    sweep = Sweep("faults", name, failed(counts[name]), sample=7)
     for strike in sweep:
         with sweep.at(strike):
             code, words = strike_at(stock, shim, WALKS[name], strike, last_rename)
