@@ -98,18 +98,38 @@ static void emit_state(Jobs *jobs, gint64 id, const char *state)
     emit(jobs, id, event, TRUE);
 }
 
-/* A recorded job is over: kept with its result, then told; the result event is what a stream of one job
- * ends with. */
-static void conclude(Jobs *jobs, gint64 id, const char *state, json_t *result)
+/* The result event is what a stream of one job ends with. */
+static void tell_end(Jobs *jobs, gint64 id, const char *state, json_t *result)
 {
-    if (!id)
-        return;
-    record(jobs, id, state, result);
     emit_state(jobs, id, state);
     g_autoptr(json_t) event =
         json_pack("{s:s, s:O, s:O, s:O}", "event", "result", "exit", json_object_get(result, "exit"), "code",
                   json_object_get(result, "code"), "message", json_object_get(result, "message"));
     emit(jobs, id, event, TRUE);
+}
+
+/* A recorded job is over: kept with its result, then told. */
+static void conclude(Jobs *jobs, gint64 id, const char *state, json_t *result)
+{
+    if (!id)
+        return;
+    record(jobs, id, state, result);
+    tell_end(jobs, id, state, result);
+}
+
+/* A child that ended when no daemon was there has recorded how, and nobody has told it. */
+static void tell_untold(Jobs *jobs)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) untold = store_jobs_untold(jobs->store, &error);
+    for (guint i = 0; untold && i < untold->len; i++) {
+        const StoreJob *job = untold->pdata[i];
+        g_autoptr(json_t) result = job->result_json ? json_loads(job->result_json, 0, NULL) : NULL;
+        if (result)
+            tell_end(jobs, job->id, job->state, result);
+    }
+    if (!untold)
+        log_warning("jobs", "what ended meanwhile is not told: %s", error->message);
 }
 
 static void lost_free(Lost *lost)
@@ -181,6 +201,7 @@ Jobs *jobs_new(Store *store, const char *root_path, const JobsListener *listener
     g_queue_init(&jobs->lost);
     if (!take_over(jobs, error))
         return NULL;
+    tell_untold(jobs);
     return g_steal_pointer(&jobs);
 }
 

@@ -311,6 +311,8 @@ gboolean store_job_set(Store *store, gint64 id, const char *state, const char *r
 StoreJob *store_job_get(Store *store, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* state NULL: every; newest first. */
 GPtrArray *store_jobs(Store *store, const char *state, gsize max, GError **error);
+/* Jobs that are over and of whose end no kept event tells; StoreJob*, oldest first. */
+GPtrArray *store_jobs_untold(Store *store, GError **error);
 /* Appends an event and keeps the newest 10,000; returns its id, 0 on failure. */
 gint64 store_event_add(Store *store, gint64 at, const char *json_text, GError **error);
 typedef struct {

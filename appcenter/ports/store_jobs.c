@@ -105,6 +105,12 @@ GPtrArray *store_jobs(Store *store, const char *state, gsize max, GError **error
     return query_rows(&query, row_job, (GDestroyNotify)store_job_free, error);
 }
 
+GPtrArray *store_jobs_untold(Store *store, GError **error)
+{
+    g_auto(Query) query = query_open(&store->state, "job_untold");
+    return query_rows(&query, row_job, (GDestroyNotify)store_job_free, error);
+}
+
 void store_event_free(StoreEvent *event)
 {
     if (event == NULL)

@@ -25,6 +25,16 @@ FROM job WHERE id = :id;
 SELECT id, action, request_json, state, result_json, idempotency_key, uid, created_at, started_at, finished_at
 FROM job WHERE :state IS NULL OR state = :state ORDER BY id DESC LIMIT :max;
 
+-- Jobs whose end no event tells, though the events of that time are still there.
+-- name: job_untold
+SELECT id, action, request_json, state, result_json, idempotency_key, uid, created_at, started_at, finished_at
+FROM job
+WHERE state IN ('done', 'failed', 'cancelled') AND finished_at > (SELECT min(at) FROM event)
+    AND id NOT IN (SELECT json_extract(json_text, '$.job') FROM event
+                   WHERE json_extract(json_text, '$.event') = 'result'
+                       AND json_extract(json_text, '$.job') IS NOT NULL)
+ORDER BY id;
+
 -- name: event_add
 INSERT INTO event (at, json_text) VALUES (:at, :json_text);
 

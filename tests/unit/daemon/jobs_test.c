@@ -344,6 +344,23 @@ static void test_a_restart_goes_on_with_what_waited_and_ends_what_ran(void)
     g_assert_cmpint(waitpid(orphan, NULL, 0), ==, orphan);
 }
 
+static void test_an_end_that_no_daemon_saw_is_told_by_the_next_one(void)
+{
+    g_auto(Bench) bench = {0};
+    bench_init(&bench);
+    Store *store = bench.box.daemon.store;
+    gint64 told = queue(&bench, "upgrade"), untold = queue(&bench, "fail");
+    loop_until(jobs_is_idle(bench.jobs));
+    g_autofree char *event = g_strdup_printf("{\"event\":\"result\",\"job\":%d}", (int)told);
+    g_assert_cmpint(store_event_add(store, 1, event, NULL), >, 0);
+    g_assert_cmpint(store_event_add(store, 1, "{\"event\":\"result\"}", NULL), >, 0); /* of nobody */
+    jobs_free(bench.jobs);
+    g_string_truncate(bench.said, 0);
+    bench_start(&bench);
+    g_assert_cmpstr(bench.said->str, ==, "2:job:failed 2:result ");
+    assert_ended(&bench, untold, "failed", "network", "no answer");
+}
+
 static void test_a_stopping_queue_ends_what_runs_and_starts_nothing(void)
 {
     g_auto(Bench) bench = {0};
@@ -528,6 +545,8 @@ void jobs_tests(void)
                     test_a_restart_goes_on_with_what_waited_and_ends_what_ran);
     g_test_add_func("/jobs/a_stopping_queue_ends_what_runs_and_starts_nothing",
                     test_a_stopping_queue_ends_what_runs_and_starts_nothing);
+    g_test_add_func("/jobs/an_end_that_no_daemon_saw_is_told_by_the_next_one",
+                    test_an_end_that_no_daemon_saw_is_told_by_the_next_one);
     g_test_add_func("/jobs/a_lost_job_is_told_by_what_became_of_its_transactions",
                     test_a_lost_job_is_told_by_what_became_of_its_transactions);
     g_test_add_func("/jobs/a_job_that_nobody_heard_has_the_last_word",
