@@ -154,9 +154,9 @@ def torture_one(folder, path):
 
 
 def torture(tally, is_quick):
-    """Every file of sweeps, two at a time: all of their points, or as many as ten minutes allow."""
+    """Every file of sweeps, three at a time, as most of them wait: all of their points, or a sample."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(3) as pool:
         folder = Path(name)
         os.environ["APPCENTER_TALLY"] = str(folder / "tally")
         os.environ["APPCENTER_SAMPLES" if is_quick else "APPCENTER_TORTURE"] = QUICK_SAMPLES if is_quick else "1"

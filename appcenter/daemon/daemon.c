@@ -140,7 +140,10 @@ static void on_job_done(gint64 job_id, const char *action, json_t *request, json
         g_autoptr(json_t) event = json_pack("{s:s, s:i}", "event", "refresh", "exit", exit_code);
         events_publish(daemon->events, job_id, event, FALSE);
     }
-    daemon->exit_code = MAX(daemon->exit_code, exit_code);
+    if (g_str_equal(action, "recover"))
+        daemon->recovery_exit_code = exit_code;
+    else
+        daemon->exit_code = MAX(daemon->exit_code, exit_code);
     if (daemon->is_stopping)
         g_main_loop_quit(daemon->loop);
     else

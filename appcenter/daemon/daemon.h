@@ -30,7 +30,8 @@ typedef struct {
     Clock clock;
     guint64 seed; /* spreads this box's polls */
     gboolean is_stopping;
-    int exit_code;
+    int exit_code;          /* the worst of all jobs but recoveries */
+    int recovery_exit_code; /* of the last one: a try before it that failed is over */
 } Daemon;
 
 /* Trusted now: the wall clock, but never below the floor; with a clock that is lost time goes on from there (model/clock.h).

@@ -192,7 +192,7 @@ static int once(Daemon *daemon, gboolean json)
         g_main_context_iteration(NULL, TRUE);
     if (!print_ledger(daemon, json, &error))
         return fail("", error);
-    return daemon->exit_code;
+    return MAX(daemon->exit_code, daemon->recovery_exit_code);
 }
 
 static int check_config(const char *root_path)

@@ -3,9 +3,10 @@
 
 #include "daemon/views_internal.h"
 
-#define AUDIT_FIX       "fix-available"
-#define AUDIT_NO_FIX    "no-fix"
-#define AUDIT_MALICIOUS "malicious"
+#define AUDIT_FIX         "fix-available"
+#define AUDIT_NOT_OFFERED "fix-not-offered" /* the advisory names one, no repository has it yet */
+#define AUDIT_NO_FIX      "no-fix"
+#define AUDIT_MALICIOUS   "malicious"
 
 /* All advisories of all repositories; Advisory*. One repository's broken file is a warning, not the end of
  * the view. */
@@ -92,9 +93,39 @@ static void add_finding(json_t *findings, const char *app, const char *version, 
                                     "status", status, "class", urgency_class_name(cls)));
 }
 
+typedef struct {
+    Store *store;
+    GPtrArray *offers; /* StoreOffer* */
+    json_t *findings;
+} Audit;
+
+/* By the ledger or by the catalogue, of which the ledger outlives a cache that is made anew. */
+static gboolean is_offered(const Audit *audit, const char *app, const char *fixed)
+{
+    for (guint i = 0; i < audit->offers->len; i++) {
+        const StoreOffer *offer = audit->offers->pdata[i];
+        if (strcmp(offer->app, app) == 0 && version_compare(offer->release->version, fixed) >= 0)
+            return TRUE;
+    }
+    g_autoptr(GPtrArray) releases = store_catalogue_app(audit->store, app, NULL);
+    for (guint i = 0; releases && i < releases->len; i++)
+        if (version_compare(((const Release *)releases->pdata[i])->version, fixed) >= 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* fixed: the version that the advisory names, or NULL. */
+static const char *status_of_fix(const Audit *audit, const char *app, const char *fixed)
+{
+    if (!fixed)
+        return AUDIT_NO_FIX;
+    return is_offered(audit, app, fixed) ? AUDIT_FIX : AUDIT_NOT_OFFERED;
+}
+
 /* What the advisories say of the installed apps; an archive that one of them names is malicious, whatever
  * its version. */
-static void audit_advisories(json_t *findings, GPtrArray *advisories, GPtrArray *apps, const char *os_version)
+static void audit_advisories(const Audit *audit, GPtrArray *advisories, GPtrArray *apps,
+                             const char *os_version)
 {
     for (guint i = 0; i < advisories->len; i++) {
         const Advisory *advisory = advisories->pdata[i];
@@ -102,28 +133,28 @@ static void audit_advisories(json_t *findings, GPtrArray *advisories, GPtrArray 
             const StoreApp *app = apps->pdata[j];
             const char *fixed = NULL;
             if (advisory_names_archive(advisory, app->name, app->archive_sha256))
-                add_finding(findings, app->name, app->version, advisory->id, NULL, AUDIT_MALICIOUS,
+                add_finding(audit->findings, app->name, app->version, advisory->id, NULL, AUDIT_MALICIOUS,
                             CLASS_EMERGENCY);
             else if (advisory_affects(advisory, app->name, app->version, os_version, &fixed))
-                add_finding(findings, app->name, app->version, advisory->id, fixed,
-                            fixed ? AUDIT_FIX : AUDIT_NO_FIX, advisory->cls);
+                add_finding(audit->findings, app->name, app->version, advisory->id, fixed,
+                            status_of_fix(audit, app->name, fixed), advisory->cls);
         }
     }
 }
 
 /* A security mark without an advisory record still is a finding: the vendor said that the fix is urgent. */
-static void audit_offers(json_t *findings, GPtrArray *offers)
+static void audit_offers(const Audit *audit)
 {
-    for (guint i = 0; i < offers->len; i++) {
-        const StoreOffer *offer = offers->pdata[i];
+    for (guint i = 0; i < audit->offers->len; i++) {
+        const StoreOffer *offer = audit->offers->pdata[i];
         const Urgency *urgency = offer->release->urgency;
         if (!urgency_class_is_security(offer->cls) || !urgency)
             continue;
         for (char **id = urgency->advisories; *id; id++)
-            add_finding(findings, offer->app, offer->installed_version, *id, offer->release->version,
+            add_finding(audit->findings, offer->app, offer->installed_version, *id, offer->release->version,
                         AUDIT_FIX, offer->cls);
         if (!*urgency->advisories)
-            add_finding(findings, offer->app, offer->installed_version, NULL, offer->release->version,
+            add_finding(audit->findings, offer->app, offer->installed_version, NULL, offer->release->version,
                         AUDIT_FIX, offer->cls);
     }
 }
@@ -136,10 +167,10 @@ json_t *view_audit(Daemon *daemon, GError **error)
     if (!offers)
         return NULL;
     g_autofree char *os_version = system_os_version(daemon->root, settings_values(daemon->settings));
-    json_t *findings = json_array();
-    audit_advisories(findings, advisories, apps, os_version);
-    audit_offers(findings, offers);
-    return json_pack("{s:s, s:o}", "schema", "appctl.audit/1", "findings", findings);
+    const Audit audit = {daemon->store, offers, json_array()};
+    audit_advisories(&audit, advisories, apps, os_version);
+    audit_offers(&audit);
+    return json_pack("{s:s, s:o}", "schema", "appctl.audit/1", "findings", audit.findings);
 }
 
 gboolean view_audit_has_emergency(json_t *audit)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static StoreOffer *new_offer(const PlanView *view, const InstalledApp *app, const Release *release)
+StoreOffer *offer_new(const PlanView *view, const InstalledApp *app, const Release *release)
 {
     StoreOffer *offer = g_new0(StoreOffer, 1);
     offer->app = g_strdup(app->name);
@@ -20,7 +20,7 @@ static StoreOffer *new_offer(const PlanView *view, const InstalledApp *app, cons
 
 static StoreOffer *offer_of_choice(const PlanView *view, const InstalledApp *app, Choice *choice)
 {
-    StoreOffer *offer = new_offer(view, app, choice->release);
+    StoreOffer *offer = offer_new(view, app, choice->release);
     offer->cls = choice->cls;
     offer->urgent_at = choice->urgent_at;
     offer->install_within_s = choice->install_within_s;
@@ -48,12 +48,12 @@ static StoreOffer *offer_of_withdrawn(const PlanView *view, const InstalledApp *
 {
     const Release *release = way_back(view, app, withdrawal);
     if (release) {
-        StoreOffer *offer = new_offer(view, app, release);
+        StoreOffer *offer = offer_new(view, app, release);
         offer->problem = plan_probe(view, release, CLASS_NORMAL, MARK_PHASE, &offer->problem_is_os);
         return offer;
     }
     release = plan_view_find(view, app->name, app->version);
-    return release ? new_offer(view, app, release) : NULL;
+    return release ? offer_new(view, app, release) : NULL;
 }
 
 /* A fix that can be had is the better way out; nothing newer is needed to say that there is no way. */
@@ -93,7 +93,7 @@ static void add_pulled(const PlanView *view, const PlanChange *change, const Sto
     StoreOffer *own = find_offer(offers, change->app);
     if (!app || !change->release || (own && own->cls >= fix->cls))
         return;
-    StoreOffer *offer = new_offer(view, app, change->release);
+    StoreOffer *offer = offer_new(view, app, change->release);
     offer->cls = fix->cls;
     offer->urgent_at = fix->urgent_at;
     offer->install_within_s = fix->install_within_s;

@@ -30,15 +30,10 @@ static gboolean is_in_question(const PlanView *view, const StoreOffer *other, co
 
 static StoreOffer *new_other(const PlanView *view, const InstalledApp *app, const Release *release)
 {
-    StoreOffer *other = g_new0(StoreOffer, 1);
-    other->app = g_strdup(app->name);
-    other->installed_version = g_strdup(app->version);
-    other->release = release_copy(release);
-    other->cls = release_class(release);
+    StoreOffer *other = offer_new(view, app, release);
     other->urgent_at = release->urgency ? release->urgency->urgent_at : 0;
     other->install_within_s = release->urgency ? release->urgency->install_within_s : 0;
     other->publisher_differs = g_strcmp0(app->publisher, release->publisher) != 0;
-    other->cohort_permyriad = engine_permyriad(view->engine, release->rollout);
     return other;
 }
 

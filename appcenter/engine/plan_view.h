@@ -53,7 +53,9 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
-/* --- the rows of the ledger (offers_other.c) --- */
+/* --- the rows of the ledger (offers.c, offers_other.c) --- */
+/* A row for that release as its catalogue has it: class, place in the roll-out. */
+StoreOffer *offer_new(const PlanView *view, const InstalledApp *app, const Release *release);
 /* The offers, emptied into a new list, each with the app's other newer releases behind it. */
 GPtrArray *offers_with_others(const PlanView *view, GPtrArray *offers);
 

@@ -90,8 +90,8 @@ static gboolean write_links(const ServiceView *view, const char *dir, const char
     for (gsize i = 0; i < view->n_apps; i++)
         if (is_linked(&view->apps[i]) && !make_link(dir_fd, &view->apps[i], prefix, error))
             return FALSE;
-    return files_fsync(dir_fd, dir,
-                       error); /* also if nothing changed: who changed it may have died before this */
+    /* Flushed also if nothing changed: who changed it may have died before this. */
+    return files_fsync(dir_fd, dir, error);
 }
 
 /* ---- by the name of the program ---- */

@@ -351,6 +351,21 @@ def test_an_advisory_without_a_mark_makes_the_fix_an_emergency(nas, session, ven
     assert nas.json("audit")["findings"] == [] and nas.json("status")["protected"] is True
 
 
+def test_a_fix_that_nobody_offers_yet_is_not_called_available(nas, session, vendor, tmp_path):
+    nas.ctl("install", "PhotoStation=6.1.1", "--yes")
+    nas.ctl("config", "set", "updates.emergency", "notify")
+    add_advisory(vendor, tmp_path, photo_record())
+    vendor.publish()
+    nas.ctl("refresh")
+    finding, = nas.json("audit", expect=103)["findings"]
+    assert (finding["status"], finding["fixed_version"]) == ("fix-not-offered", "6.1.2")
+    vendor.add(session.packages["PhotoStation", "6.1.2"], session.packages["MediaLibrary", "2.0"])
+    vendor.publish()
+    nas.ctl("refresh")
+    finding, = nas.json("audit", expect=103)["findings"]
+    assert finding["status"] == "fix-available"
+
+
 def test_an_open_hole_without_a_fix_is_no_protection_until_the_advisory_is_withdrawn(nas, vendor, tmp_path):
     nas.ctl("install", "QVPN=3.0", "--yes")
     add_advisory(vendor, tmp_path, osv("QSA-30-1", entry("QVPN", None)))

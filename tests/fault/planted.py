@@ -14,37 +14,39 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests"))
+import plants  # noqa: E402
+
 LIST = TOP / "tests" / "fault" / "README.md"
 BUILD_LIMIT_S, TEST_LIMIT_S = 600, 1800
 
 
-class Planted:
-    """One entry: a heading with its name, prose that names the test, and a diff for each file."""
-
-    def __init__(self, name, text):
-        self.name = name
-        self.test = re.search(r"`(tests/[^`]+::[^`]+)`", text)[1]
-        self.samples = re.search(r"samples x(\d+)", text)
-        self.edits = []
-        for file, diff in re.findall(r"```diff\n(\S+)\n(.*?)\n```", text, re.S):
-            lines = diff.split("\n")
-            self.edits.append((file, "\n".join(line[1:] for line in lines if line[0] in "- "),
-                               "\n".join(line[1:] for line in lines if line[0] in "+ ")))
-
-    def plant(self, top):
-        """The lines must be there once, or the list has fallen behind."""
-        for file, old, new in self.edits:
-            path = top / "appcenter" / file
-            source = path.read_text()
-            if source.count(old) != 1:
-                raise SystemExit(f"planted: {self.name}: wanted its lines once in {file}, found them "
-                                 f"{source.count(old)} times")
-            path.write_text(source.replace(old, new))
+def test_of(plant):
+    return re.search(r"`(tests/[^`]+::[^`]+)`", plant.prose)[1]
 
 
-def read_list():
-    parts = re.split(r"^### ", LIST.read_text(), flags=re.M)[1:]
-    return [Planted(part.split("\n", 1)[0].strip(), part) for part in parts]
+def samples_of(plant):
+    """How many times the draws of `make test` it takes to meet the bug."""
+    found = re.search(r"samples x(\d+)", plant.prose)
+    return found[1] if found else "1"
+
+
+def passes(test, top, build, samples="1"):
+    """None: it does not run at all."""
+    environment = {**os.environ, "APPCENTER_BUILD": str(build), "APPCENTER_SAMPLES": samples}
+    done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test], cwd=top,
+                          capture_output=True, text=True, timeout=TEST_LIMIT_S, env=environment)
+    if done.returncode not in (0, 1):
+        print(f"planted: {test} does not run:\n{done.stdout[-3000:]}", flush=True)
+        return None
+    return done.returncode == 0
+
+
+def check_suites(entries, build):
+    """What fails without a bug notices none."""
+    for test in sorted({test_of(entry) for entry in entries}):
+        if not passes(test, TOP, build):
+            raise SystemExit(f"planted: {test} fails without any bug")
 
 
 def is_noticed(entry, build):
@@ -53,19 +55,15 @@ def is_noticed(entry, build):
         top = Path(folder) / "project"
         shutil.copytree(TOP, top, symlinks=True, ignore=shutil.ignore_patterns("build*", ".git"))
         shutil.copytree(build, top / "build", symlinks=True)
-        entry.plant(top)
+        for edit in entry.edits:
+            path = top / "appcenter" / edit.file
+            path.write_text(edit.of(path.read_text(), entry.name))
         made = subprocess.run(["make", "-j2", "all", "OPT=-O1 -g -w"], cwd=top, capture_output=True, text=True,
                               timeout=BUILD_LIMIT_S)
         if made.returncode != 0:
             raise SystemExit(f"planted: {entry.name} does not build:\n{made.stderr[-3000:]}")
-        environment = {**os.environ, "APPCENTER_BUILD": str(top / "build"),
-                       "APPCENTER_SAMPLES": entry.samples[1] if entry.samples else "1"}
-        done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", entry.test],
-                              cwd=top, capture_output=True, text=True, timeout=TEST_LIMIT_S, env=environment)
-        if done.returncode not in (0, 1):
-            print(f"planted: {entry.name}: {entry.test} does not run:\n{done.stdout[-3000:]}", flush=True)
-            return False
-        return done.returncode == 1  # a walk that nobody interrupts may fail already, in the suite's preparation
+        # a walk that nobody interrupts may fail already, in the suite's preparation: that is noticed, too
+        return passes(test_of(entry), top, top / "build", samples_of(entry)) is False
 
 
 def main():
@@ -73,14 +71,13 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--without", help="this one only")
     options = parser.parse_args()
-    entries = [entry for entry in read_list() if options.without in (None, entry.name)]
-    if not entries:
-        raise SystemExit(f"planted: no protection is called {options.without}")
-    missed = 0
+    entries = plants.chosen(plants.read_list(LIST), options.without)
+    build, missed = (TOP / options.build).resolve(), 0
+    check_suites(entries, build)
     for entry in entries:
-        noticed = is_noticed(entry, (TOP / options.build).resolve())
+        noticed = is_noticed(entry, build)
         missed += not noticed
-        print(f"planted: without {entry.name}: {entry.test} {'fails, as it must' if noticed else 'STILL PASSES'}", flush=True)
+        print(f"planted: without {entry.name}: {test_of(entry)} {'fails, as it must' if noticed else 'STILL PASSES'}", flush=True)
     print(f"planted: {len(entries)} bugs planted, {missed} not noticed")
     return 1 if missed else 0
 

@@ -16,39 +16,16 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests"))
+import plants  # noqa: E402
+
 LIST = TOP / "tests" / "unit" / "trust" / "README.md"
 BUILD_LIMIT_S = 120
 TEST_LIMIT_S = 20  # a test takes less than one; without its check it may never end
 
 
-class Planted:
-    """One entry: a heading with its name, prose that names the test, and a diff."""
-
-    def __init__(self, name, prose, file, diff):
-        self.name = name
-        self.test = re.search(r"`(/[^`]+)`", prose)[1]
-        self.file = file
-        self.old = "\n".join(line[1:] for line in diff if line[0] in "- ")
-        self.new = "\n".join(line[1:] for line in diff if line[0] in "+ ")
-
-    def text(self):
-        """The changed source; the lines must be there once, or the list has fallen behind."""
-        source = (TOP / "appcenter" / self.file).read_text()
-        if source.count(self.old) != 1:
-            raise SystemExit(f"planted: {self.name}: wanted its lines once in {self.file}, "
-                             f"found them {source.count(self.old)} times")
-        return source.replace(self.old, self.new)
-
-
-def read_list():
-    entries = []
-    for part in re.split(r"^### ", LIST.read_text(), flags=re.M)[1:]:
-        name, prose, file, diff = re.match(r"(\S+)\n(.*?)```diff\n(\S+)\n(.*?)\n```", part, re.S).groups()
-        entries.append(Planted(name, prose, file, diff.split("\n")))
-    names = [entry.name for entry in entries]
-    if len(set(names)) != len(names) or not names:
-        raise SystemExit("planted: wanted a list of different names")
-    return entries
+def test_of(plant):
+    return re.search(r"`(/[^`]+)`", plant.prose)[1]
 
 
 def run(command, limit_s=BUILD_LIMIT_S):
@@ -60,10 +37,11 @@ def run(command, limit_s=BUILD_LIMIT_S):
 
 def build(entry, options, folder):
     """Path of the unit test program without that check."""
-    source = folder / Path(entry.file).name
-    source.write_text(entry.text())
+    edit, = entry.edits
+    source = folder / Path(edit.file).name
+    source.write_text(edit.of((TOP / "appcenter" / edit.file).read_text(), entry.name))
     changed, program = folder / "changed.o", folder / "unit"
-    room_object = f"{options.objects}/{entry.file[:-2]}.o"
+    room_object = f"{options.objects}/{edit.file[:-2]}.o"
     link = [str(changed) if word == room_object else word for word in shlex.split(options.link)]
     if str(changed) not in link:
         raise SystemExit(f"planted: {entry.name}: {room_object} is not linked")
@@ -78,22 +56,14 @@ def build(entry, options, folder):
 def is_noticed(entry, options):
     """A failed assertion, a crash and a hang are all noticed; a test of that name must be there."""
     with tempfile.TemporaryDirectory() as folder:
-        program = build(entry, options, Path(folder))
+        program, test = build(entry, options, Path(folder)), test_of(entry)
         listed = run([str(program), "-l"]).stdout.split("\n")
-        if entry.test not in listed:
-            raise SystemExit(f"planted: {entry.name}: there is no test {entry.test}")
+        if test not in listed:
+            raise SystemExit(f"planted: {entry.name}: there is no test {test}")
         try:
-            return run([str(program), "--tap", "-p", entry.test], TEST_LIMIT_S).returncode != 0
+            return run([str(program), "--tap", "-p", test], TEST_LIMIT_S).returncode != 0
         except subprocess.TimeoutExpired:
             return True
-
-
-def choose(entries, options):
-    if options.without:
-        entries = [entry for entry in entries if entry.name == options.without]
-        if not entries:
-            raise SystemExit(f"planted: no check is called {options.without}")
-    return entries
 
 
 def main():
@@ -103,12 +73,12 @@ def main():
     parser.add_argument("--objects", required=True, help="folder of the rooms' objects")
     parser.add_argument("--without", help="this one only")
     options = parser.parse_args()
-    entries = choose(read_list(), options)
+    entries = plants.chosen(plants.read_list(LIST), options.without)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda entry: is_noticed(entry, options), entries))
     missed = [entry for entry, noticed in zip(entries, results) if not noticed]
     for entry in missed:
-        print(f"planted: without {entry.name} {entry.test} still passes")
+        print(f"planted: without {entry.name} {test_of(entry)} still passes")
     print(f"planted: {len(entries)} checks taken out, {len(missed)} not noticed")
     return 1 if missed else 0
 
