@@ -94,6 +94,8 @@ class Model:
 
     def _remove(self, app, *flags):
         gone = [app, PHOTOS] if app == LIBRARY and flags and PHOTOS in self.installed else [app]
+        if len(gone) > 1 and PHOTOS in self.held:
+            raise Refusal(4, 9)
         return {name: (self.installed[name], None) for name in gone}
 
     def _rollback(self, app):
