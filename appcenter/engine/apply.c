@@ -171,14 +171,25 @@ static void close_row(Walk *walk, const Step *step, const GPtrArray *apps)
         log_warning("walk", "%s", failed->message);
 }
 
+/* The first stop may have ended others of the group as well: from then on all of them are to be started. */
+static gboolean is_stopping(GPtrArray *rows, const Step *step)
+{
+    for (guint i = 0; g_str_equal(step->name, "STOP") && i < rows->len; i++)
+        if (g_str_equal(((StoreJournal *)rows->pdata[i])->step, "STOP"))
+            return TRUE;
+    return FALSE;
+}
+
 /* Whose row there is something to do for, the other way round than forward. */
 static GPtrArray *apps_to_undo(Walk *walk, const Step *step, GPtrArray *rows, gboolean again,
                                GHashTable *given_up)
 {
     GPtrArray *apps = g_ptr_array_new();
+    const char *otherwise = is_stopping(rows, step) ? "doing" : NULL;
     for (guint i = 0; i < walk->apps->len; i++) {
         WalkApp *app = walk->apps->pdata[step->dependents_first ? i : walk->apps->len - 1 - i];
-        const char *state = journal_state(rows, app->app, step->name);
+        const char *own = journal_state(rows, app->app, step->name);
+        const char *state = own ? own : otherwise;
         if (!state || g_hash_table_contains(given_up, app))
             continue;
         if (step->undo ? again || !g_str_equal(state, "undone") : g_str_equal(state, "doing"))

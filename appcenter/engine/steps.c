@@ -64,6 +64,29 @@ static gboolean shows_life(const QpkgIdentity *identity)
     return !identity->service_program || identity->pid_file || identity->service_port;
 }
 
+static gboolean was_running(Walk *walk, WalkApp *app)
+{
+    if (!app->old)
+        return FALSE;
+    ServiceContext context = walk_context(walk, app, FALSE);
+    return service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
+}
+
+/* Before the first stop, for all of the group: an app may end with the one that needs it. */
+static json_t *running_set(Walk *walk)
+{
+    json_t *names = json_array();
+    for (guint i = 0; i < walk->apps->len; i++) {
+        WalkApp *app = walk->apps->pdata[i];
+        if (!walk->has_running_set)
+            app->was_running = was_running(walk, app);
+        if (app->was_running)
+            json_array_append_new(names, json_string(app->app));
+    }
+    walk->has_running_set = TRUE;
+    return json_pack("{s:o}", "running", names);
+}
+
 /* What the undo of a step will need is written with the row that announces it. */
 char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
 {
@@ -71,12 +94,7 @@ char *walk_step_data(Walk *walk, WalkApp *app, const Step *step, GError **error)
     if (g_str_equal(step->name, "READY") && app->new && app->new_manifest)
         return walk_app_tree_to_text(app);
     if (g_str_equal(step->name, "STOP")) {
-        if (app->old) {
-            ServiceContext context = walk_context(walk, app, FALSE);
-            app->was_running =
-                service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
-        }
-        data = json_pack("{s:b}", "was_running", app->was_running);
+        data = running_set(walk);
     } else if (g_str_equal(step->name, "SETUP")) {
         return walk_decide_configs(walk, app);
     } else if (g_str_equal(step->name, "SWAP")) {

@@ -500,16 +500,29 @@ static gboolean load_tree(Walk *walk, WalkApp *app, const json_t *data, GError *
     return walk_app_set_new(walk, app, config_text, routines, error);
 }
 
+/* Every STOP row has the running set of the whole group. */
+static gboolean is_in_running_set(const json_t *data, const char *app)
+{
+    gsize i;
+    json_t *name;
+    gboolean is_in = FALSE;
+    json_array_foreach(json_object_get(data, "running"), i, name)
+    {
+        is_in |= g_strcmp0(json_string_value(name), app) == 0;
+    }
+    return is_in;
+}
+
 gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal, GError **error)
 {
     for (guint i = 0; i < journal->len; i++) {
         const StoreJournal *row = journal->pdata[i];
         g_autoptr(json_t) data = row->data ? json_loads(row->data, 0, NULL) : NULL;
+        if (data && g_str_equal(row->step, "STOP"))
+            app->was_running = is_in_running_set(data, app->app);
         if (!data || !g_str_equal(row->app, app->app))
             continue;
-        if (g_str_equal(row->step, "STOP")) {
-            app->was_running = json_is_true(json_object_get(data, "was_running"));
-        } else if (g_str_equal(row->step, "SWAP")) {
+        if (g_str_equal(row->step, "SWAP")) {
             app->inodes.live_ino = (guint64)json_integer_value(json_object_get(data, "live"));
             app->inodes.staged_ino = (guint64)json_integer_value(json_object_get(data, "staged"));
         } else if (g_str_equal(row->step, "DATA")) {

@@ -1,0 +1,94 @@
+"""Services around a change: what ran before runs after, whoever ended it on the way; dependents stop first and start last."""
+import gate as gates
+import judge as judges
+import nas as lab
+import pytest
+from stock import add_repository
+
+# The base ends with the client that uses it, as a helper does whose last user says goodbye.
+SCRIPT = """#!/bin/sh
+run="$APPCENTER_ROOT/var/run"
+mkdir -p "$run"
+echo "{name} {version} $1" >> "$run/calls.log"
+end() {{ [ -e "$run/$1.pid" ] && kill "$(cat "$run/$1.pid")" 2>/dev/null; rm -f "$run/$1.pid"; }}
+case "$1" in
+start) {start}; sleep 600 >/dev/null 2>&1 </dev/null & echo $! > "$run/{name}.pid" ;;
+stop) end {name}; {stop} ;;
+esac
+exit 0
+"""
+NEEDS = {("Client", "1.0"): "Base >= 1.0", ("Client", "2.0"): "Base >= 2.0"}
+
+
+def package(vendor, base, name, version, start=":", stop=":"):
+    source = base / f"src-{name}-{version}"
+    (source / "shared").mkdir(parents=True)
+    keys = {"QPKG_NAME": name, "QPKG_VER": version, "QPKG_AUTHOR": "tests", "QPKG_SERVICE_PROGRAM": "run.sh",
+            "QPKG_SERVICE_PIDFILE": f"/var/run/{name}.pid", "QPKG_REQUIRE": NEEDS.get((name, version), "")}
+    (source / "qpkg.cfg").write_text("".join(f'{key}="{value}"\n' for key, value in keys.items() if value))
+    (source / "package_routines").write_text("")
+    (source / "shared/run.sh").write_text(SCRIPT.format(name=name, version=version, start=start, stop=stop))
+    (source / "shared/run.sh").chmod(0o755)
+    return vendor.pack(source, base / f"{name}_{version}.qpkg")
+
+
+@pytest.fixture
+def couple(make_nas, vendor, web, tmp_path):
+    """Client 1.0 and the Base 1.0 that ends with it, both running; 2.0 of both is on offer, which belong together."""
+    vendor.add(package(vendor, tmp_path, "Base", "1.0"), package(vendor, tmp_path, "Client", "1.0", stop="end Base"))
+    vendor.publish()
+    box = make_nas(updates__other="notify", network__poll="1h", safety__health_settle="0s")
+    box.start()
+    add_repository(box, vendor, web)
+    box.ctl("install", "Client", "--yes")
+
+    def offer(**client):
+        vendor.add(package(vendor, tmp_path, "Base", "2.0"), package(vendor, tmp_path, "Client", "2.0", **client))
+        vendor.publish()
+        box.ctl("refresh")
+        (box.root / "var/run/calls.log").unlink()
+        return box
+
+    return offer
+
+
+def calls(box):
+    return (box.root / "var/run/calls.log").read_text().splitlines()
+
+
+def states(box):
+    return {app["name"]: (app["version"], app["state"]) for app in box.json("list")["apps"]}
+
+
+def test_what_ran_before_runs_after_though_it_ended_with_another(couple):
+    box = couple()
+    box.ctl("upgrade", "--yes")
+    assert states(box) == {"Base": ("2.0", "running"), "Client": ("2.0", "running")}, calls(box)
+
+
+def test_what_ran_before_runs_after_an_undo_though_it_ended_with_another(couple):
+    box = couple(start="exit 1")
+    box.ctl("upgrade", "--yes", expect=10)
+    assert states(box) == {"Base": ("1.0", "running"), "Client": ("1.0", "running")}, calls(box)
+
+
+def test_a_job_that_dies_behind_the_first_stop_leaves_both_running(couple):
+    """Base has no row of its own yet; it ended with Client all the same, and Client is not started before it."""
+    box = couple()
+    gate = gates.Gate(box)
+    try:
+        box.stop()
+        box.start()
+        (box.root / "var/run/calls.log").unlink(missing_ok=True)
+        gate.hold_at(gates.Stop(gates.at("do", "Client", "STOP", "end")))
+        box.ctl("upgrade", "--yes", "--no-wait")
+        pid = gate.wait()
+        gates.kill(pid)
+        judges.wait_until_dead(pid)
+        gate.release()
+        lab.wait_for("both again", lambda: all(state == ("1.0", "running") for state in states(box).values()), 60)
+        started = [line for line in calls(box) if line.endswith("start")]
+        assert started == ["Base 1.0 start", "Client 1.0 start"], calls(box)
+    finally:
+        box.stop()
+        gate.close()
