@@ -8,7 +8,10 @@ import configparser
 import contextlib
 import hashlib
 import os
+import shutil
+import sqlite3
 import stat
+import tempfile
 from pathlib import Path
 
 import nas as lab
@@ -99,6 +102,14 @@ class Judge:
     def verdict_at_rest(self):
         """The same of a box whose daemon and apps do not run: what the disks hold."""
         return self._judge(is_up=False)
+
+    def verdict_before_recovery(self):
+        """What holds at every moment, also in the middle of a change: nobody waits for recovery to read a file."""
+        self.faults = []
+        self._readable_registration()
+        self._staged_before_the_switch()
+        if self.faults:
+            raise AssertionError("not whole before recovery:\n  " + "\n  ".join(self.faults))
 
     def _judge(self, is_up):
         self.faults = []
@@ -215,6 +226,43 @@ class Judge:
             for key, value in wanted.items():
                 if row.get(key) != value:
                     self.fault(f"qpkg.conf: {key} of {app} is {row.get(key)}, wanted {value}")
+
+    def _readable_registration(self):
+        """The view is one of the worlds', whole: scripts read it whenever they like."""
+        view = configparser.RawConfigParser()
+        view.optionxform = str
+        text = self.nas.root / "etc/config/qpkg.conf"
+        view.read_string(text.read_text() if text.exists() else "")
+        found = {app: view[app].get("Version") if view[app].get("Status") == "complete" else None for app in view.sections()}
+        if found not in self.worlds.values():
+            self.fault(f"qpkg.conf says {found}, which is none of {self.worlds}")
+
+    def _staged_before_the_switch(self):
+        """Once the journal says that the first app stops, every new tree is on the disk: staged, or live already."""
+        with self._copy_of_the_state() as state:
+            rows = state.execute("SELECT txn_id, app, step, state FROM journal JOIN txn ON txn.id = txn_id WHERE result IS NULL")
+            steps = {(txn, app, step): row for txn, app, step, row in rows}
+            changes = state.execute("SELECT txn_id, app, to_version FROM change WHERE to_version IS NOT NULL").fetchall()
+        switching = {txn for txn, _, step in steps if step == "STOP"}
+        for txn, app, version in changes:
+            if txn not in switching or steps.get((txn, app, "UNPACK")) != "done":
+                continue
+            package, lacking = self.packages[app, version], []
+            for folder in (self.nas.app_dir(".appcenter") / f"stage/{txn}-{app}", self.nas.app_dir(app)):
+                lacking.append([name for name, (kind, content, _) in package.files.items() if name not in package.config
+                                and not (os.path.islink(folder / name) if kind == "l" else
+                                         (folder / name).is_file() and digest(folder / name) == content)])
+            if all(lacking):
+                self.fault(f"transaction {txn} switches {app}, {min(lacking, key=len)} of {version} never came to the disk")
+
+    @contextlib.contextmanager
+    def _copy_of_the_state(self):
+        """A look into a database that nobody has recovered must not be what recovers it."""
+        with tempfile.TemporaryDirectory() as folder:
+            for file in (self.nas.root / "var/lib/appcenter").glob("state.db*"):
+                shutil.copy(file, folder)
+            with contextlib.closing(sqlite3.connect(Path(folder) / "state.db")) as state:
+                yield state
 
     def _links(self, installed):
         wanted = set()

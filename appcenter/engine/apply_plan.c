@@ -3,34 +3,6 @@
 
 #include "engine/walk.h"
 
-static void clear_veto(Engine *engine, const PlanChange *change)
-{
-    g_autoptr(GError) error = NULL;
-    if (change->to_version && !change->use_previous && change->op != CHANGE_RESTORE &&
-        !store_veto_clear(engine->store, change->app, &error))
-        log_warning("apply", "%s", error->message);
-}
-
-/* An admin who goes back from a version does not want it again by itself; a newer one is offered as ever. */
-static void skip_left_version(Engine *engine, const PlanChange *change)
-{
-    g_autoptr(GError) error = NULL;
-    if (change->op == CHANGE_DOWNGRADE && change->from_version &&
-        !store_skip_add(engine->store, change->app, change->from_version, engine_now(engine), &error))
-        log_warning("apply", "%s", error->message);
-}
-
-static void after_done(Engine *engine, const PlanSet *set, const Request *request)
-{
-    gboolean is_way_back = request->kind == REQUEST_ROLLBACK || request->kind == REQUEST_UNDO;
-    for (guint i = 0; i < set->changes->len; i++) {
-        const PlanChange *change = set->changes->pdata[i];
-        clear_veto(engine, change);
-        if (is_way_back)
-            skip_left_version(engine, change);
-    }
-}
-
 static gboolean set_changes(const PlanSet *set, const char *app)
 {
     for (guint i = 0; i < set->changes->len; i++)
@@ -67,8 +39,6 @@ static gboolean apply_set(Engine *engine, const PlanSet *set, const Request *req
     StoreTxn *txn = store_txn_get(engine->store, walk->txn_id, ok ? error : NULL);
     if (txn)
         g_ptr_array_add(results, txn);
-    if (ok && !request->download_only)
-        after_done(engine, set, request);
     return ok && txn;
 }
 

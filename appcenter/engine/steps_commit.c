@@ -36,6 +36,22 @@ static gboolean record(Walk *walk, const WalkApp *app, GError **error)
     return store_app_put(store, app->new, app->new_manifest, error);
 }
 
+/* What the admin wants from now on is as durable as the change: who goes back from a version does not want it again by
+ * itself (a newer one is offered as ever), and a version that was asked for is neither skipped nor vetoed any more. */
+static gboolean record_wishes(Walk *walk, const WalkApp *app, GError **error)
+{
+    Store *store = walk->engine->store;
+    if (!app->to_version || app->op == CHANGE_RESTORE)
+        return TRUE;
+    if (store_is_skipped(store, app->app, app->to_version) &&
+        !store_skip_remove(store, app->app, app->to_version, error))
+        return FALSE;
+    if (!app->kept_id && !store_veto_clear(store, app->app, error))
+        return FALSE;
+    return !walk->is_way_back || app->op != CHANGE_DOWNGRADE ||
+           store_skip_add(store, app->app, app->from_version, engine_now(walk->engine), error);
+}
+
 gboolean walk_commit(Walk *walk, GError **error)
 {
     Store *store = walk->engine->store;
@@ -43,7 +59,7 @@ gboolean walk_commit(Walk *walk, GError **error)
         return FALSE;
     gboolean ok = TRUE;
     for (guint i = 0; ok && i < walk->apps->len; i++)
-        ok = record(walk, walk->apps->pdata[i], error);
+        ok = record(walk, walk->apps->pdata[i], error) && record_wishes(walk, walk->apps->pdata[i], error);
     if (ok && store_txn_mark_committed(store, walk->txn_id, error) && store_commit(store, error))
         return TRUE;
     store_rollback(store);

@@ -152,6 +152,7 @@ Walk *walk_new(Engine *engine, const PlanSet *set, const Request *request, GErro
     walk->engine = engine;
     walk->trigger = g_strdup(request->trigger ? request->trigger : "admin");
     walk->download_only = request->download_only;
+    walk->is_way_back = request->kind == REQUEST_ROLLBACK || request->kind == REQUEST_UNDO;
     walk->apps = g_ptr_array_new_with_free_func((GDestroyNotify)walk_app_free);
     for (guint i = 0; i < set->changes->len; i++) {
         WalkApp *app = new_app(engine, set->changes->pdata[i], request, error);

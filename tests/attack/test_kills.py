@@ -15,6 +15,7 @@ from sweep import Sweep, chance
 
 STAGE = ("SPACE", "FETCH", "VERIFY", "UNPACK", "READY")
 SWITCH = ("STOP", "SWAP", "DATA", "SETUP", "START", "HEALTH")
+ALL = STAGE + SWITCH
 WITHOUT_UNDO = ("SPACE", "VERIFY", "READY", "HEALTH")
 PHOTO = ("PhotoStation",)
 
@@ -41,10 +42,10 @@ def undo_of(steps):
 
 
 WALKS = {walk.name: walk for walk in (
-    Walk("install", "bare", ("install", "PhotoStation"), {"old": {}, "new": NEW}, STAGE + SWITCH,
-         ("do", "PhotoStation", "HEALTH", "begin"), undone=undo_of(STAGE + SWITCH)),
-    Walk("upgrade", "old", ("upgrade",), {"old": OLD, "new": NEW}, STAGE + SWITCH,
-         ("do", "PhotoStation", "HEALTH", "begin"), undone=undo_of(STAGE + SWITCH)),
+    Walk("install", "bare", ("install", "PhotoStation"), {"old": {}, "new": NEW}, ALL,
+         ("do", "PhotoStation", "HEALTH", "begin"), undone=undo_of(ALL)),
+    Walk("upgrade", "old", ("upgrade",), {"old": OLD, "new": NEW}, ALL,
+         ("do", "PhotoStation", "HEALTH", "begin"), undone=undo_of(ALL)),
     Walk("remove", "old", ("remove", "MediaLibrary", "--cascade"), {"old": OLD, "new": {}},
          ("READY", "STOP", "SWAP", "SETUP"), ("do", "MediaLibrary", "SETUP", "begin"), undone=("STOP", "SWAP")),
     Walk("rollback", "new", ("rollback", "PhotoStation"),
@@ -63,9 +64,17 @@ def moments(walk, phase):
             yield (line, gates.END, victim)
 
 
+def starts_of_new(box, walk):
+    """How often the version that is to come has started here."""
+    log = box.nas.app_dir("PhotoStation") / "logs/starts.log"
+    version = walk.worlds["new"].get("PhotoStation", "none")
+    return sum(f"PhotoStation {version} " in line for line in log.read_text().splitlines()) if log.exists() else 0
+
+
 def kill_at(stock, walk, line, where, victim):
     """What was then: its world by the judge, the newest transaction, the command's exit code and words."""
     with stock.box(walk.template, walk.worlds) as box:
+        before = starts_of_new(box, walk)
         delay = chance(f"{walk.name}{line}").uniform(0, 0.005)
         stops = [gates.Stop(gates.at(*line), where, delay=delay)]
         if line[0] == "undo":
@@ -82,6 +91,8 @@ def kill_at(stock, walk, line, where, victim):
         if victim in ("daemon", "both"):
             box.nas.start()
         world = box.verdict()
+        if world == "old" and line[0] == "do" and line[2] in ALL[:ALL.index("START")]:
+            assert starts_of_new(box, walk) == before, "apps were started before recovery had put the old world back"
         code, words = box.answer()
         return world, boxes.judges.newest(box.nas), code, words
 
@@ -128,6 +139,22 @@ def test_old_or_new_whatever_is_killed(stock, name, phase):
             assert world in expected_worlds(walk, line, where, victim), f"world {world}: {newest}\n{words}"
             judge_words(world, newest, code, words, line, victim)
     sweep.end()
+
+
+def test_what_comes_between_the_carry_back_and_the_exchange_back_is_kept(stock):
+    """No app runs then; a file that comes over the network lands in the live folder all the same."""
+    walk = WALKS["upgrade"]
+    with stock.box(walk.template, walk.worlds) as box:
+        late = box.nas.app_dir("PhotoStation") / "late.txt"
+        box.gate.hold_at(gates.Stop(gates.at(*walk.cancel), act=lambda pid: gates.kill(pid, signal.SIGTERM)),
+                         gates.Stop(gates.at("undo", "PhotoStation", "SWAP", "begin")))
+        box.ask(*walk.command)
+        box.gate.wait()
+        late.write_bytes(b"over SMB")
+        box.judge.owns("PhotoStation", late.name, b"over SMB")
+        box.gate.release()
+        assert box.verdict() == "old"
+        assert box.answer()[0] == 1
 
 
 def recovery_moments():

@@ -131,8 +131,7 @@ class Model:
             for app, (before, to) in group.items():
                 if before and to:
                     self.previous[app] = before
-                if order[0] in ("rollback", "undo") and before and to:
+                self.skipped.discard((app, to))
+                if order[0] in ("rollback", "undo") and (before, to) == (NEW[app], OLD[app]):
                     self.skipped.add((app, before))
-                elif to:
-                    self.skipped.discard((app, to))
         self.installed = after(self.installed, groups)

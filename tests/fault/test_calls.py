@@ -139,6 +139,7 @@ def strike_at(stock, shim, walk, strike, last_rename):
         code, words = box.job(walk.action, walk.request)
         is_hit = box.page.hits > 0
         box.page.disarm()
+        box.judge.verdict_before_recovery()
         box.recover()
         torn_file = box.nas.app_dir(TORN[0]) / TORN[1]
         if walk.template == "torn" and code != 0 and not torn_file.exists():  # old lacks it: put back, to be judged

@@ -1,5 +1,8 @@
 """The power fails at any moment of a change: what the admin was told holds, the rest is old or new, photos are whole."""
+import contextlib
+import os
 import shutil
+import threading
 
 import box as boxes
 import judge as judges
@@ -28,10 +31,31 @@ def program(tmp_path_factory):
     return power.build(tmp_path_factory.mktemp("power"))
 
 
+@contextlib.contextmanager
+def neighbour(folder):
+    """Somebody else on the volume who flushes all the time: what the journal of the file system holds goes to the disk with
+    his, at moments that nobody chose; content that was not written yet does not."""
+    over = threading.Event()
+
+    def write():
+        with open(folder / "neighbour.db", "wb", buffering=0) as file:
+            while not over.wait(0.01):
+                file.write(b"row")
+                os.fsync(file.fileno())
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def tell(rig, template, changes):
     """The story, done on disks that write down; the tape."""
     rig.fill(template)
-    with rig.recording() as disks:
+    with rig.recording() as disks, neighbour(disks.root / lab.VOLUME):
         nas = lab.Nas(disks.root)
         try:
             nas.start()
@@ -54,10 +78,11 @@ def moments(tape):
 def recover(root, owner, worlds, stock):
     """What a box does that gets its power back; then the judge."""
     nas = lab.Nas(root)
+    judge = judges.Judge(nas, stock.packages, worlds)
     try:
+        judge.verdict_before_recovery()
         done = lab.run([lab.program("appcenterd"), "--root", root, "--once"], env=nas.env, expect=None, timeout=60)
         assert done.returncode == 0, f"recovery ended with {done.returncode}: {done.stdout}{done.stderr}"
-        judge = judges.Judge(nas, stock.packages, worlds)
         for (app, name), content in owner.items():
             judge.owns(app, name, content)
         return judge.verdict_at_rest()
