@@ -4,6 +4,7 @@ of them with APPCENTER_TORTURE=1.
 One seed a run; pytest's last lines name it, and APPCENTER_SEED repeats the samples. What each sweep met goes to the
 file that APPCENTER_TALLY names; `make torture` ends with its sums.
 """
+import itertools
 import os
 import random
 
@@ -17,15 +18,24 @@ def chance(name):
     return random.Random(f"{SEED}/{name}")
 
 
+def _drawn(points, sample, rng, kind):
+    kinds = {}
+    for point in rng.sample(points, len(points)):
+        kinds.setdefault(kind(point), []).append(point)
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*kinds.values()))
+    return list(itertools.islice((point for point in in_turn if point is not None), sample))
+
+
 class Sweep:
     """for point in sweep: with sweep.at(point): ...; then sweep.end(), which fails with all that was broken."""
 
-    def __init__(self, suite, name, points, sample):
+    def __init__(self, suite, name, points, sample, kind=None):
+        """kind(point): every kind gets its share of the sample, however few points are of it."""
         self.suite, self.name, self.broken, self.count = suite, name, [], 0
         points = list(points)
         assert points, f"{suite} {name}: a sweep over nothing"
         sample *= SAMPLES
-        self.points = points if TORTURE or sample >= len(points) else chance(name).sample(points, sample)
+        self.points = points if TORTURE or sample >= len(points) else _drawn(points, sample, chance(name), kind or (lambda _: 0))
 
     def __iter__(self):
         return iter(self.points)
