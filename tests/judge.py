@@ -55,17 +55,22 @@ class Package:
 
 
 class Judge:
-    """One NAS, the worlds it may be in, and what is the user's: {(app, path): digest or None for any content}."""
+    """One NAS, the worlds it may be in, and what is the user's: {(app, path): digests that it may have}."""
 
     def __init__(self, nas, packages, worlds, photo_url=None):
         self.nas, self.worlds, self.photo_url = nas, worlds, photo_url
         self.packages = {(p.name, p.version): p for p in packages}
-        self.user = {}
+        self.user, self.converted = {}, {}
         self.faults = []
 
-    def owns(self, app, path, content):
-        """The user has this file in that app's folder."""
-        self.user[app, path] = hashlib.sha256(content).hexdigest()
+    def owns(self, app, path, *contents):
+        """The user has this file in that app's folder, with one of these contents."""
+        self.user[app, path] = {hashlib.sha256(content).hexdigest() for content in contents}
+
+    def owns_converted(self, app, path, by_version):
+        """The same of a file that a version converts when it comes: {version: content}."""
+        self.user[app, path] = {hashlib.sha256(content).hexdigest() for content in by_version.values()}
+        self.converted[app, path] = {version: {hashlib.sha256(content).hexdigest()} for version, content in by_version.items()}
 
     # --- waiting until there is something to judge ---
 
@@ -103,11 +108,13 @@ class Judge:
         """The same of a box whose daemon and apps do not run: what the disks hold."""
         return self._judge(is_up=False)
 
-    def verdict_before_recovery(self):
-        """What holds at every moment, also in the middle of a change: nobody waits for recovery to read a file."""
+    def verdict_before_recovery(self, was_killed=True):
+        """What holds at every moment, also in the middle of a change: nobody waits for recovery to read a file. A job that
+        ends by itself may have gone back without a journal, on a full disk."""
         self.faults = []
         self._readable_registration()
-        self._staged_before_the_switch()
+        if was_killed:
+            self._staged_before_the_switch()
         if self.faults:
             raise AssertionError("not whole before recovery:\n  " + "\n  ".join(self.faults))
 
@@ -127,6 +134,7 @@ class Judge:
             self._registration(installed)
             self._links(installed)
         self._kept()
+        self._snapshots()
         self._journal()
         self._leftovers(installed)
         if is_up:
@@ -145,7 +153,8 @@ class Judge:
     def _is_users(self, app, path):
         parts = Path(path).parts
         return (app, path) in self.user or parts[0] in RUNTIME or any(
-            (a == app and (p.startswith(path + "/") or path in (p + ".local", p + ".new"))) for a, p in self.user)
+            (a == app and (p.startswith(path.replace(".newer", "") + "/") or path in (p + ".local", p + ".new")
+                           or path.replace(".newer", "") == p)) for a, p in self.user)
 
     def _tree(self, app, version):
         """Exactly that version's files, and beside them only what is the user's."""
@@ -164,13 +173,13 @@ class Judge:
             self.fault(f"{app} {version}: recorded and packed files differ by {sorted(recorded ^ set(package.files))}")
 
     def _file(self, app, path, name, kind, content, is_executable):
-        wanted = self.user.get((app, name), content) if name in self.packages_config(app) else content
+        wanted = self.user.get((app, name), {content}) if name in self.packages_config(app) else {content}
         if kind == "l":
             if not path.is_symlink() or os.readlink(path) != content:
                 self.fault(f"{app}: {name} is not a link to {content}")
         elif path.is_symlink() or not path.is_file():
             self.fault(f"{app}: {name} is missing")
-        elif digest(path) != wanted:
+        elif digest(path) not in wanted:
             self.fault(f"{app}: {name} is not what was packed, or not the user's edit of it")
         elif is_executable and not os.access(path, os.X_OK):
             self.fault(f"{app}: {name} lost its executable bit")
@@ -182,13 +191,14 @@ class Judge:
         """Each at its place; beside it when the package ships that path, too; in a kept tree when the app is gone."""
         kept = self.nas.root / lab.VOLUME / ".qpkg/.appcenter/kept"
         for (app, name), wanted in self.user.items():
+            wanted = self.converted.get((app, name), {}).get(installed.get(app), wanted)
             if app in installed:
                 places = [self.nas.app_dir(app) / name]
                 if name in self.packages[app, installed[app]].files:
                     places.append(self.nas.app_dir(app) / (name + ".local"))
             else:
                 places = [tree / (name + beside) for tree in kept.glob(f"*-{app}") for beside in ("", ".local")]
-            if not any(place.is_file() and digest(place) == wanted for place in places):
+            if not any(place.is_file() and digest(place) in wanted for place in places):
                 self.fault(f"the user's {name} of {app} is lost or changed; looked at {[str(p) for p in places]}")
 
     def _kept(self):
@@ -203,6 +213,14 @@ class Judge:
                 self.fault(f"kept tree {tree} is not recorded and holds no file")
             elif not tree.startswith("orphan-"):
                 self.fault(f"kept tree {tree} is not recorded")
+
+    def _snapshots(self):
+        """Every snapshot has its row and every row its snapshot; none is half."""
+        folder = self.nas.root / lab.VOLUME / ".qpkg/.appcenter/snapshots"
+        trees = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+        rows = {tree for (tree,) in self.nas.sql("SELECT tree FROM snapshot")}
+        if trees != rows:
+            self.fault(f"snapshots: {sorted(trees - rows)} are not recorded, {sorted(rows - trees)} are not there")
 
     def _strays(self, installed):
         """No folder of an app that is not installed."""

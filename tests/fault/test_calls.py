@@ -11,6 +11,7 @@ import pytest
 from box import NEW, OLD
 from calls import FAIL, SHORT, Strike
 from sweep import Sweep
+from trio import BEFORE, CONVERTED, DATA, NEW_TRIO, NOTES, OLD_TRIO, TORN, Trio
 
 pytestmark = pytest.mark.skipif(b"__asan_init" in Path(lab.program("appcenter-job")).read_bytes(),
                                 reason="AddressSanitizer wants to be the first library")
@@ -25,7 +26,6 @@ FAULTS = {
     "utime": ("EIO", "EROFS"), "xattr": ("ENOSPC", "EIO"), "copy": ("EIO", "ENOSPC"), "fork": ("EAGAIN",),
 }
 SHORTENED = ("write", "pwrite", "writev")
-TORN = ("PhotoStation", "PhotoStation.sh")  # the file that a repair brings back
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ WALKS = {walk.name: walk for walk in (
     Walk("remove", "old", "remove", {"apps": [{"name": "MediaLibrary"}], "options": {"cascade": True}},
          {"old": OLD, "new": {}}),
     Walk("repair", "torn", "repair", {"apps": [{"name": "PhotoStation"}]}, {"old": OLD, "new": OLD}),
+    Walk("trio", "trio", "upgrade", {"apps": []}, {"old": OLD_TRIO, "new": NEW_TRIO}),
+    Walk("undo", "trio-new", "undo", {"options": {"undo_id": "upgrade"}}, {"old": NEW_TRIO, "new": OLD_TRIO}),
+    Walk("restore", "trio-new", "restore", {"options": {"snapshot_id": "snapshot"}}, {"old": NEW_TRIO, "new": NEW_TRIO}),
     Walk("recover", "old", "recover", {}, {"old": OLD, "new": OLD}),
 )}
 
@@ -54,12 +57,18 @@ def shim(tmp_path_factory):
     return calls.build(tmp_path_factory.mktemp("calls"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def torn(stock):
-    """One more template: an app that lacks a file."""
-    folder = stock.base / "torn"
-    lab.run(["cp", "-a", stock.base / "old", folder])
-    (folder / "nas" / lab.VOLUME / ".qpkg" / TORN[0] / TORN[1]).unlink()
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory, session):
+    made = Trio(tmp_path_factory.mktemp("trio"), session)
+    yield made
+    made.close()
+
+
+def request(stock, walk):
+    """With the ids that only the stock knows."""
+    options = {key: getattr(stock, value) if isinstance(value, str) else value
+               for key, value in walk.request.get("options", {}).items()}
+    return {**walk.request, "options": options}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +100,11 @@ def patient(stock, shim, walk):
     if walk.template != "bare":
         for (app, name), content in stock.user.items():
             box.judge.owns(app, name, content)
+    for name in DATA if NOTES in walk.worlds["old"] else ():
+        if walk.name == "trio":
+            box.judge.owns_converted(NOTES, name, {OLD_TRIO[NOTES]: BEFORE, NEW_TRIO[NOTES]: CONVERTED})
+        else:  # an undo takes no content back unasked; a restore does, which leaves the versions as they are
+            box.judge.owns(NOTES, name, CONVERTED, *([BEFORE] if walk.name == "restore" else []))
     return box
 
 
@@ -109,7 +123,7 @@ def counts(stock, shim, last_rename):
     found = {}
     for walk in WALKS.values():
         with ready(stock, shim, walk, last_rename) as box:
-            code, words = box.job(walk.action, walk.request)
+            code, words = box.job(walk.action, request(stock, walk))
             assert code == 0 and box.world(), f"{walk.name}: {words}"
             found[walk.name] = {point: n for point, n in box.page.counts().items() if n}
     return found
@@ -141,23 +155,25 @@ def strike_at(stock, shim, walk, strike, last_rename):
     """The world, and how the job ended."""
     with ready(stock, shim, walk, last_rename) as box:
         box.page.arm(strike)
-        code, words = box.job(walk.action, walk.request)
+        code, words = box.job(walk.action, request(stock, walk))
         is_hit = box.page.hits > 0
         box.page.disarm()
-        box.judge.verdict_before_recovery()
+        box.judge.verdict_before_recovery(was_killed=code < 0)
         box.recover()
         torn_file = box.nas.app_dir(TORN[0]) / TORN[1]
         if walk.template == "torn" and code != 0 and not torn_file.exists():  # old lacks it: put back, to be judged
             shutil.copy2(stock.base / "old/nas" / torn_file.relative_to(box.nas.root), torn_file)
         world = box.world()
         assert code != 0 or world == "new" or walk.worlds["old"] == walk.worlds["new"], f"exit 0 in the old world: {words}"
+        if walk.name == "restore" and code == 0:
+            assert {(box.nas.app_dir(NOTES) / name).read_bytes() for name in DATA} == {BEFORE}, "exit 0 with today's content"
         assert is_hit or code == 0, f"never reached, and yet: exit {code}: {words}"
         return code, words
 
 
 @pytest.mark.parametrize("name", WALKS)
 def test_old_or_new_at_whichever_call_the_job_dies(stock, shim, counts, last_rename, name):
-    sweep = Sweep("syscalls", name, killed(counts[name]), sample=50, kind=kind)
+    sweep = Sweep("syscalls", name, killed(counts[name]), sample=36, kind=kind)
     for strike in sweep:
         with sweep.at(strike):
             strike_at(stock, shim, WALKS[name], strike, last_rename)
