@@ -373,12 +373,13 @@ gboolean walk_recover(Engine *engine, StoreTxn *txn, GError **error)
         return TRUE;
     }
     g_autofree char *where = interrupted_at(rows);
-    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error) ||
-        !walk_back(walk, TRUE, error))
+    if (!load_journal(walk, rows, error) || !end_processes(walk, rows, error))
         return FALSE;
-    for (guint i = 0; i < walk->apps->len; i++)
+    for (guint i = 0; i < walk->apps->len; i++) /* what failed in an earlier try is no news */
         if (((WalkApp *)walk->apps->pdata[i])->old)
             (void)!store_app_set_failed(engine->store, ((WalkApp *)walk->apps->pdata[i])->app, NULL, NULL);
+    if (!walk_back(walk, TRUE, error))
+        return FALSE;
     finish(walk, "rolled_back", error_code_name(APPCENTER_ERROR_IO), where);
     return TRUE;
 }

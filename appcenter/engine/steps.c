@@ -64,12 +64,14 @@ static gboolean shows_life(const QpkgIdentity *identity)
     return !identity->service_program || identity->pid_file || identity->service_port;
 }
 
+/* One that is shown as failed ought to run: the new version may be its cure. */
 static gboolean was_running(Walk *walk, WalkApp *app)
 {
     if (!app->old)
         return FALSE;
     ServiceContext context = walk_context(walk, app, FALSE);
-    return service_is_running(&context) || (app->old->enabled && !shows_life(app->old_identity));
+    return service_is_running(&context) ||
+           (app->old->enabled && (app->old->has_failed || !shows_life(app->old_identity)));
 }
 
 /* Before the first stop, for all of the group: an app may end with the one that needs it. */

@@ -25,12 +25,19 @@ gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
     return app->op != CHANGE_REMOVE || say_goodbye(walk, app, &context, error);
 }
 
+/* The old world is back whether its service comes up or not: one that does not is shown as failed and tried again with
+ * the next start, and keeps nobody from installing a better version over it. */
 gboolean step_start_old(Walk *walk, WalkApp *app, GError **error)
 {
+    g_autoptr(GError) failed = NULL;
     if (!app->old || !app->was_running)
         return TRUE;
     ServiceContext context = walk_context(walk, app, FALSE);
-    return service_is_running(&context) ? TRUE : service_start(&context, error);
+    if (service_is_running(&context) || service_start(&context, &failed))
+        return TRUE;
+    g_prefix_error(&failed, "%s %s is back and does not start: ", app->app, app->from_version);
+    walk_note(walk, app, failed->message);
+    return store_app_set_failed(walk->engine->store, app->app, failed->message, error);
 }
 
 /* --- SWAP --- */

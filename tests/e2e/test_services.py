@@ -92,3 +92,21 @@ def test_a_job_that_dies_behind_the_first_stop_leaves_both_running(couple):
     finally:
         box.stop()
         gate.close()
+
+
+def test_an_old_version_that_does_not_start_again_is_shown_and_blocks_nobody(couple, vendor, tmp_path):
+    """Its trees are back, so the change is over; a start that fails is the app's, not the transaction's."""
+    box = couple(start="exit 1")
+    (box.app_dir("Client") / "licence").write_text("expired")
+    script = box.app_dir("Client") / "run.sh"
+    script.write_text(script.read_text().replace("start)", 'start) [ -e "$SYS_QPKG_DIR/licence" ] && exit 7;'))
+    box.ctl("upgrade", "--yes", expect=10)
+    newest = box.json("history")["transactions"][0]
+    assert (newest["result"], bool(newest["finished_at"])) == ("rolled_back", True)
+    assert states(box) == {"Base": ("1.0", "running"), "Client": ("1.0", "failed")}
+    assert "does not start" in box.app("Client")["failure"] and "exit code 7" in box.app("Client")["failure"]
+    vendor.add(package(vendor, tmp_path, "Client", "3.0"))
+    vendor.publish()
+    box.ctl("refresh")
+    box.ctl("upgrade", "Client=3.0", "--yes")
+    assert states(box)["Client"] == ("3.0", "running"), "a failed app ought to run; this is its cure"

@@ -1,6 +1,7 @@
 /* walk_apply_test.c - installs, upgrades, removals and the ways back, walked whole. */
 #include "walk_nas.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define SICK "exit 3"
@@ -460,29 +461,43 @@ static void test_cancelled_anywhere_means_as_before_or_done(void)
     g_assert_cmpuint(n_cancelled, >=, 5);
 }
 
-/* The old version's script does not start it any more when the way back comes. */
+/* Something stands where the registration view is to be written, on the way forward and on the way back. */
 static void test_a_failed_undo_is_shown_and_tried_again(void)
 {
     g_auto(WalkNas) nas = {0};
     init(&nas, NULL);
     walk_nas_must(&nas, "install App 1");
     g_autofree char *before = walk_nas_world(&nas);
-    g_autofree char *script = walk_app_file("App", "run.sh");
-    g_autofree char *good = walk_nas_read(&nas, script);
-    g_autofree char *broken = g_strdup_printf("#!/bin/sh\n[ $1 = stop ] || exit 5\n");
-    walk_nas_write(&nas, script, broken);
-    fails(&nas, "upgrade App 1 3", APPCENTER_ERROR_HEALTH, "exit code 3");
+    g_autofree char *view = walk_nas_path(&nas, "/etc/config/qpkg.conf");
+    g_assert_cmpint(remove(view), ==, 0);
+    g_assert_cmpint(g_mkdir(view, 0755), ==, 0);
+    fails(&nas, "upgrade App 1 2", APPCENTER_ERROR_CORRUPT, "registration");
     assert_last(&nas, "open");
     g_autofree char *world = walk_nas_world(&nas);
     g_assert_nonnull(strstr(world, "App: 1 FAILED, 0 running"));
-    fails(&nas, "upgrade App 1 2", APPCENTER_ERROR_REFUSED, "App: transaction 2 is not finished");
-    walk_nas_must(&nas, "install Lib 1"); /* others go on */
-    walk_nas_must(&nas, "purge Lib 1");
-    walk_nas_write(&nas, script, good);
+    fails(&nas, "upgrade App 1 4", APPCENTER_ERROR_REFUSED, "App: transaction 2 is not finished");
+    g_assert_cmpint(remove(view), ==, 0);
     walk_nas_recover(&nas);
     g_autofree char *after = walk_nas_world(&nas);
     g_assert_cmpstr(after, ==, before);
     walk_nas_must(&nas, "upgrade App 1 2");
+}
+
+/* The trees are back, so the change is over: a start that fails is shown, and no reason to refuse a better version. */
+static void test_an_old_version_that_does_not_start_again_blocks_nobody(void)
+{
+    g_auto(WalkNas) nas = {0};
+    init(&nas, NULL);
+    walk_nas_must(&nas, "install App 1");
+    g_autofree char *script = walk_app_file("App", "run.sh");
+    walk_nas_write(&nas, script, "#!/bin/sh\n[ $1 = stop ] || exit 5\n");
+    fails(&nas, "upgrade App 1 3", APPCENTER_ERROR_HEALTH, "exit code 3");
+    assert_last(&nas, "rolled_back");
+    g_autofree char *world = walk_nas_world(&nas);
+    g_assert_nonnull(strstr(world, "App: 1 FAILED, 0 running"));
+    walk_nas_must(&nas, "upgrade App 1 2");
+    g_autofree char *after = walk_nas_world(&nas);
+    g_assert_nonnull(strstr(after, "App: 2, 1 running")); /* which is what ends a failure */
 }
 
 /* ---- services ---- */
@@ -541,5 +556,6 @@ void apply_tests(void)
     ADD(the_retention_of_a_removed_app_ends_but_not_of_data);
     ADD(cancelled_anywhere_means_as_before_or_done);
     ADD(a_failed_undo_is_shown_and_tried_again);
+    ADD(an_old_version_that_does_not_start_again_blocks_nobody);
     ADD(apps_start_in_their_order_and_one_failure_stops_nobody);
 }
