@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 ROOMS     := base model trust qpkg ports engine vendor daemon job cli compat
-PKG_ALL   := glib-2.0 gio-2.0 jansson libcurl libarchive openssl sqlite3 libzstd zlib libseccomp libsolv libmicrohttpd
+PKG_ALL   := glib-2.0 jansson libcurl libarchive openssl sqlite3 libzstd zlib libseccomp libsolv libmicrohttpd
 
 WARN      := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 OPT       ?= -O2 -g
@@ -74,23 +74,19 @@ $(B)/obj/%.o: appcenter/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
 
-# SQL is linked in as a GResource, referenced by ports/store so that it survives the archive.
+# SQL is linked in as C strings, a row a file. Not as a GResource: GIO and what it pulls in would cost the daemon a sixth of its
+# memory.
 SQL := $(sort $(wildcard appcenter/ports/sql/*.sql))
-$(B)/gen/sql.gresource.xml: $(SQL) Makefile
+$(B)/gen/sql_files.c: $(SQL) Makefile
 	@mkdir -p $(@D)
-	@{ echo '<gresources><gresource prefix="/appcenter/sql">'; \
-	   for f in $(notdir $(SQL)); do echo "<file>$$f</file>"; done; echo '</gresource></gresources>'; } > $@
-$(B)/gen/sql_resource.c: $(B)/gen/sql.gresource.xml $(SQL)
-	glib-compile-resources --sourcedir=appcenter/ports/sql --generate-source --internal --c-name sql --target=$@ $<
-$(B)/gen/sql_resource.h: $(B)/gen/sql.gresource.xml $(SQL)
-	glib-compile-resources --sourcedir=appcenter/ports/sql --generate-header --internal --c-name sql --target=$@ $<
-$(B)/obj/ports/sql_resource.o: $(B)/gen/sql_resource.c
+	@{ echo '#include "ports/store_internal.h"'; echo 'const SqlFile sql_files[] = {'; \
+	   for f in $(SQL); do echo "{\"$${f##*/}\","; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $$f; echo '},'; done; \
+	   echo '{NULL, NULL}};'; } > $@
+$(B)/obj/ports/sql_files.o: $(B)/gen/sql_files.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Wno-overlength-strings $(CFLAGS_PKG) -c $< -o $@
-ifneq ($(SQL),)
-$(filter $(B)/obj/ports/store%,$(call objs,ports)): $(B)/gen/sql_resource.h
-$(call lib,ports): $(B)/obj/ports/sql_resource.o
-endif
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c $< -o $@
+$(call lib,ports): $(B)/obj/ports/sql_files.o
+-include $(B)/obj/ports/sql_files.d
 
 define room_rules
 $$(call lib,$(1)): $$(call objs,$(1))

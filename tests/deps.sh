@@ -20,7 +20,6 @@ for group in "$@"; do
         need_program ar binutils
         need_program pkg-config pkg-config
         [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
-        need_program glib-compile-resources libglib2.0-dev-bin
         need_library glib-2.0 libglib2.0-dev
         need_library jansson libjansson-dev
         need_library libcurl libcurl4-openssl-dev

@@ -6,7 +6,6 @@
 #include "base/error.h"
 
 #include <errno.h>
-#include <gio/gio.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -74,7 +73,7 @@ AppcenterError error_kind(const GError *error)
 {
     if (error->domain == APPCENTER_ERROR)
         return known_kind((AppcenterError)error->code);
-    if (error->domain == G_IO_ERROR || error->domain == G_FILE_ERROR)
+    if (error->domain == G_FILE_ERROR)
         return APPCENTER_ERROR_IO;
     return APPCENTER_ERROR_INTERNAL;
 }

@@ -46,7 +46,7 @@ AppcenterError error_kind_from_code(const char *code);
 int error_exit_code(AppcenterError kind);
 int error_http_status(AppcenterError kind);
 
-/* Kind of any GError: its own for our domain, IO for GIO/file errors, INTERNAL otherwise. error must not be NULL. */
+/* Kind of any GError: its own for our domain, IO for file errors, INTERNAL otherwise. error must not be NULL. */
 AppcenterError error_kind(const GError *error);
 
 /* Sets *error from errno: NO_SPACE for ENOSPC and EDQUOT, DENIED for EPERM and EACCES, NOT_FOUND for ENOENT,

@@ -1,17 +1,14 @@
 /* store_database.c - one SQLite file: opened with the settings of the house, its SQL taken from the linked-in .sql files.
  *
- * Hides sqlite3_open, the GResource that holds sql/, how named statements are cut out of a file ("-- name: app_get" and
+ * Hides sqlite3_open, how named statements are cut out of a file ("-- name: app_get" and
  * all up to the next one), and what SQLite's result codes mean in our kinds of error.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <string.h>
 
 #include "ports/store_internal.h"
-#include "sql_resource.h"
 
-#define SQL_PREFIX       "/appcenter/sql/"
 #define NAME_MARK        "-- name: "
 #define WAL_TRIES        100
 #define WAL_TRY_PAUSE_US 100000
@@ -51,22 +48,18 @@ gboolean database_fail(const Database *database, int code, const char *what, GEr
                      database->handle != NULL ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code));
 }
 
-/* A .sql file's text, NUL-terminated. */
-static char *sql_text(const char *sql_file, GError **error)
+static const char *sql_text(const char *sql_file, GError **error)
 {
-    g_autofree char *path = g_strconcat(SQL_PREFIX, sql_file, NULL);
-    g_autoptr(GBytes) bytes =
-        g_resource_lookup_data(sql_get_resource(), path, G_RESOURCE_LOOKUP_FLAGS_NONE, error);
-    if (bytes == NULL)
-        return NULL;
-    gsize len = 0;
-    const char *data = g_bytes_get_data(bytes, &len);
-    return g_strndup(data, len);
+    for (const SqlFile *file = sql_files; file->name != NULL; file++)
+        if (strcmp(file->name, sql_file) == 0)
+            return file->text;
+    error_set(error, APPCENTER_ERROR_INTERNAL, "no SQL file of the name %s", sql_file);
+    return NULL;
 }
 
 gboolean database_run_file(Database *database, const char *sql_file, GError **error)
 {
-    g_autofree char *text = sql_text(sql_file, error);
+    const char *text = sql_text(sql_file, error);
     if (text == NULL)
         return FALSE;
     int code = sqlite3_exec(database->handle, text, NULL, NULL, NULL);
@@ -75,19 +68,17 @@ gboolean database_run_file(Database *database, const char *sql_file, GError **er
 
 gboolean database_load_file(Database *database, const char *sql_file, GError **error)
 {
-    g_autofree char *text = sql_text(sql_file, error);
+    const char *text = sql_text(sql_file, error);
     if (text == NULL)
         return FALSE;
-    g_auto(GStrv) pieces = g_strsplit(text, "\n" NAME_MARK, -1);
     /* Before the first mark is the file's heading. */
-    for (gsize i = 1; pieces[i] != NULL; i++) {
-        char *line_end = strchr(pieces[i], '\n');
-        if (line_end == NULL)
-            return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: a name without a statement", sql_file);
-        *line_end = '\0';
-        if (!g_hash_table_insert(database->texts, g_strdup(pieces[i]), g_strdup(line_end + 1)))
-            return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: two statements of the name %s",
-                             database->file, pieces[i]);
+    for (const char *mark = strstr(text, NAME_MARK); mark != NULL; mark = strstr(mark, NAME_MARK)) {
+        mark += strlen(NAME_MARK);
+        const char *line_end = strchr(mark, '\n');
+        /* The text is not copied: SQLite reads up to the semicolon, so that what follows in the file does no harm. */
+        if (!g_hash_table_insert(database->texts, g_strndup(mark, (gsize)(line_end - mark)), (gpointer)line_end))
+            return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: two statements of the name %.*s",
+                             database->file, (int)(line_end - mark), mark);
     }
     return TRUE;
 }
@@ -131,7 +122,7 @@ gboolean database_open(Database *database, int dir_fd, const char *dir, const ch
 {
     database->dir = dir;
     database->file = file;
-    database->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    database->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     database->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
     database->ballast_dir_fd = -1;
     g_autofree char *path = g_strdup(":memory:");

@@ -15,11 +15,17 @@
 #define STORE_BALLAST_FILE   "ballast"
 #define STORE_BALLAST_BYTES  (16 * 1024 * 1024)
 
+/* The files of sql/, linked in; a row without a name ends them. Written by the Makefile. */
+typedef struct {
+    const char *name, *text;
+} SqlFile;
+extern const SqlFile sql_files[];
+
 typedef struct {
     const char *file; /* "state.db", for messages */
     const char *dir;  /* where it lies, for messages about a full disk */
     sqlite3 *handle;
-    GHashTable *texts;      /* name -> SQL, of every statement */
+    GHashTable *texts;      /* name -> where its SQL begins, of every statement */
     GHashTable *statements; /* name -> sqlite3_stmt*, of those that were wanted so far */
     int ballast_dir_fd;     /* where the ballast lies that a full disk may cost; -1: none. Borrowed */
 } Database;
