@@ -43,7 +43,7 @@ static char *probe(const World *world, const Release *release, gboolean *is_os, 
     return NULL;
 }
 
-char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in)
+char *solve_probe_here(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in)
 {
     *is_os = FALSE;
     char *misfit = world_misfit(input, release);
@@ -62,19 +62,19 @@ char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_
     return problem;
 }
 
-struct SolveProber {
-    SolveInput input;
+struct ProbeWorld {
+    const SolveInput *input;
     World *world; /* NULL: not asked yet */
 };
 
-SolveProber *solve_prober_new(const SolveInput *input)
+ProbeWorld *probe_world_new(const SolveInput *input)
 {
-    SolveProber *prober = g_new0(SolveProber, 1);
-    prober->input = *input;
+    ProbeWorld *prober = g_new0(ProbeWorld, 1);
+    prober->input = input;
     return prober;
 }
 
-void solve_prober_free(SolveProber *prober)
+void probe_world_free(ProbeWorld *prober)
 {
     if (!prober)
         return;
@@ -83,13 +83,13 @@ void solve_prober_free(SolveProber *prober)
 }
 
 /* What the world does not hold (older, or nothing that may be chosen freely) needs one of its own. */
-char *solve_prober_ask(SolveProber *prober, const Release *release, gboolean *is_os)
+char *probe_world_ask(ProbeWorld *prober, const Release *release, gboolean *is_os)
 {
     if (!prober->world)
-        prober->world = world_new(&prober->input, NULL, TRUE);
+        prober->world = world_new(prober->input, NULL, TRUE);
     Id id = world_release_id(prober->world, release);
     if (id == 0 || world_item(prober->world, id)->release != release)
-        return solve_probe(&prober->input, release, is_os, NULL);
+        return solve_probe_here(prober->input, release, is_os, NULL);
     *is_os = FALSE;
     return probe(prober->world, release, is_os, NULL);
 }
@@ -375,7 +375,7 @@ static GPtrArray *solve_remove(const SolveInput *input, GError **error)
     return solve_explain_removals(input, g_steal_pointer(&changes), targets);
 }
 
-GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
+GPtrArray *solve_here(const SolveInput *input, GPtrArray *left_out, GError **error)
 {
     switch (input->request->kind) {
     case REQUEST_REMOVE:

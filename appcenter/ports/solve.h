@@ -2,11 +2,17 @@
  *
  * Records come over our own API from verified, bounded data only, never from files (libsolv 0.7.23 has published
  * memory errors in its file readers). Deterministic: same input, same plan, whatever the order of the records.
+ * It runs in a child of ours with limited CPU time and memory; who comes to a limit fails with INTERNAL.
  */
 #ifndef PORTS_SOLVE_H
 #define PORTS_SOLVE_H
 
 #include "model/model.h"
+
+/* What one question may cost; 0: as usual (10 s, 256 MB beyond what the job has). */
+typedef struct {
+    guint cpu_s, memory_mb;
+} SolveLimits;
 
 typedef struct {
     GPtrArray *installed; /* InstalledApp* */
@@ -18,6 +24,7 @@ typedef struct {
     const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE; solve_probe does not need one */
     GPtrArray
         *locked; /* char*, may be NULL: apps that must not change (holds); those asked for by name may */
+    SolveLimits limits;
 } SolveInput;
 
 /* The flat list of changes (PlanChange*), minimal: nothing that the request does not need. Upgrade all: every app to its
@@ -30,7 +37,8 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error) G
  * not. *is_os: the OS version is the cause. *pulls_in (may be NULL): char* names of other apps that would change. */
 char *solve_probe(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in);
 
-/* The same question of many releases to one world, which is built once. What is told to be in `input` must outlive it. */
+/* The same question of many releases to one world, which is built once. What is told to be in `input` must outlive it, and
+ * so must the releases: they are there before the first is asked about. */
 typedef struct SolveProber SolveProber;
 SolveProber *solve_prober_new(const SolveInput *input);
 void solve_prober_free(SolveProber *prober);

@@ -72,6 +72,14 @@ GPtrArray *solve_best(const World *world, const GArray *targets, GPtrArray *chan
 GPtrArray *solve_explain(const SolveInput *input, GPtrArray *changes, const GArray *targets);
 GPtrArray *solve_explain_removals(const SolveInput *input, GPtrArray *changes, const GArray *targets);
 
+/* --- what solve.h promises, without limits and in this process (solve.c) --- */
+GPtrArray *solve_here(const SolveInput *input, GPtrArray *left_out, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+char *solve_probe_here(const SolveInput *input, const Release *release, gboolean *is_os, GPtrArray *pulls_in);
+typedef struct ProbeWorld ProbeWorld; /* built when it is first asked */
+ProbeWorld *probe_world_new(const SolveInput *input);
+void probe_world_free(ProbeWorld *prober);
+char *probe_world_ask(ProbeWorld *prober, const Release *release, gboolean *is_os);
+
 /* The sentence for what a solver could not do, root cause first. */
 char *solve_words(const World *world, Solver *solver, const Queue *jobs, gboolean *is_os);
 

@@ -52,9 +52,9 @@ void assert_error(GError **error, AppcenterError kind, const char *part)
 
 int main(int argc, char **argv)
 {
-    static void (*const groups[])(void) = {store_tests,       system_tests,  fetch_tests, archive_tests,
-                                           volume_tests,      service_tests, solve_tests, solve_random_tests,
-                                           solve_order_tests, delta_tests};
+    static void (*const groups[])(void) = {
+        store_tests, system_tests,       fetch_tests,       archive_tests,      volume_tests, service_tests,
+        solve_tests, solve_random_tests, solve_order_tests, solve_limits_tests, delta_tests};
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
         if (groups[i] != NULL)

@@ -1,7 +1,8 @@
 /* solve_test.c - replays tests/solve/NAME.case, one test each, and each several times with its records shuffled.
  *
- * A case is a text: `os 5.1.0`, `installed NAME VERSION; requires A >= 1, B; ...`, `available ...`, `locked NAME`,
- * `request upgrade NAME=VERSION`, `option cascade` or `probe NAME=VERSION`, and the answer, line by line behind `= `.
+ * A case is a text: `os 5.1.0`, `arch x86_64`, `installed NAME VERSION; requires A >= 1, B; ...`, `available ...` (`; file`
+ * for what was brought by hand), `locked NAME`, `request upgrade NAME=VERSION`, `option cascade` or `probe NAME=VERSION`,
+ * and the answer, line by line behind `= `. APPCENTER_CASES names another folder of such texts.
  * Every plan must pass plan_check, too, which knows nothing of libsolv.
  */
 #include "ports/solve.h"
@@ -14,7 +15,7 @@
 
 typedef struct {
     GPtrArray *installed, *available, *locked;
-    char *os_version;
+    char *os_version, *box_arch;
     Request *request;
     char *probe_name, *probe_version;
     GString *wanted;
@@ -26,6 +27,7 @@ static void case_clear(Case *c)
     g_ptr_array_unref(c->available);
     g_ptr_array_unref(c->locked);
     g_free(c->os_version);
+    g_free(c->box_arch);
     request_free(c->request);
     g_free(c->probe_name);
     g_free(c->probe_version);
@@ -82,7 +84,8 @@ static void read_available(Case *c, const char *name, const char *version, char 
     release->version = g_strdup(version);
     release->arch = clause_or(clauses, "arch", "x86_64");
     release->publisher = clause_or(clauses, "publisher", "vendor");
-    release->repository = g_strdup("qnap");
+    g_autofree char *file = clause(clauses, "file"); /* brought by hand: from no repository */
+    release->repository = file ? NULL : clause_or(clauses, "repository", "qnap");
     release->requires = clause_items(clauses, "requires");
     release->conflicts = clause_items(clauses, "conflicts");
     release->provides = clause_items(clauses, "provides");
@@ -125,6 +128,8 @@ static void read_option(Case *c, const char *text)
 {
     c->request->cascade |= strcmp(text, "cascade") == 0;
     c->request->allow_downgrade |= strcmp(text, "allow_downgrade") == 0;
+    if (strcmp(text, "file") == 0)
+        c->request->file = g_strdup("/brought.qpkg");
 }
 
 static void read_probe(Case *c, const char *text)
@@ -155,6 +160,9 @@ static void read_line(Case *c, const char *line)
     else if (strcmp(parts[0], "os") == 0) {
         g_free(c->os_version);
         c->os_version = g_strdup(rest);
+    } else if (strcmp(parts[0], "arch") == 0) {
+        g_free(c->box_arch);
+        c->box_arch = g_strdup(rest);
     } else
         g_error("no such line in a case: %s", line);
 }
@@ -165,6 +173,7 @@ static void read_case(Case *c, const char *path)
                 .available = g_ptr_array_new_with_free_func((GDestroyNotify)release_free),
                 .locked = g_ptr_array_new_with_free_func(g_free),
                 .os_version = g_strdup("5.1.0"),
+                .box_arch = g_strdup("x86_64"),
                 .wanted = g_string_new(NULL)};
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
@@ -190,7 +199,7 @@ static void check_independently(const Case *c, GPtrArray *changes)
     g_autoptr(GError) error = NULL;
     g_autoptr(Plan) plan = plan_new();
     plan_split_into_sets(plan, changes, c->installed);
-    PlanContext context = {c->installed, c->os_version, "x86_64", c->request, c->locked};
+    PlanContext context = {c->installed, c->os_version, c->box_arch, c->request, c->locked};
     gboolean is_fine = plan_check(plan, &context, &error);
     g_assert_no_error(error);
     g_assert_true(is_fine);
@@ -245,7 +254,12 @@ static void replay(gconstpointer path)
     g_auto(Case) c = {0};
     g_autoptr(GRand) rand = g_rand_new_with_seed(7);
     read_case(&c, path);
-    SolveInput input = {c.installed, c.available, c.os_version, "x86_64", c.request, c.locked};
+    SolveInput input = {.installed = c.installed,
+                        .available = c.available,
+                        .os_version = c.os_version,
+                        .box_arch = c.box_arch,
+                        .request = c.request,
+                        .locked = c.locked};
     for (guint round = 0; round < SHUFFLES; round++) {
         g_autoptr(GString) found = g_string_new(NULL);
         if (c.probe_name)
@@ -263,11 +277,13 @@ static void replay(gconstpointer path)
 void solve_tests(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDir) dir = g_dir_open(CASES, 0, &error);
+    const char *given = g_getenv("APPCENTER_CASES"); /* what --debug-solver wrote */
+    const char *folder = given ? given : CASES;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
     g_assert_no_error(error);
     for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
         g_autofree char *test = g_strndup(name, strcspn(name, "."));
         g_autofree char *full = g_strdup_printf("/solve/%s", test);
-        g_test_add_data_func_full(full, g_build_filename(CASES, name, NULL), replay, g_free);
+        g_test_add_data_func_full(full, g_build_filename(folder, name, NULL), replay, g_free);
     }
 }

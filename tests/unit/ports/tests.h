@@ -16,6 +16,7 @@ TEST_GROUP(service_view_tests); /* called by service_tests */
 TEST_GROUP(solve_tests);
 TEST_GROUP(solve_random_tests);
 TEST_GROUP(solve_order_tests);
+TEST_GROUP(solve_limits_tests);
 TEST_GROUP(delta_tests);
 
 /* A private NAS in a temporary directory, gone when it is cleared. */
