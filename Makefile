@@ -88,6 +88,9 @@ $(B)/obj/ports/sql_files.o: $(B)/gen/sql_files.c
 $(call lib,ports): $(B)/obj/ports/sql_files.o
 -include $(B)/obj/ports/sql_files.d
 
+# The engine's tests stand between engine and solver, to see what becomes of a plan that is wrong.
+WRAP_engine := -Wl,--wrap=solve
+
 define room_rules
 $$(call lib,$(1)): $$(call objs,$(1))
 	@mkdir -p $$(@D)
@@ -98,7 +101,7 @@ $$(call lib,$(1)): $$(call objs,$(1))
 UNIT_$(1) := $$(patsubst tests/unit/%.c,$$(B)/obj/tests/unit/%.o,$$(sort $$(wildcard tests/unit/$(1)/*.c)))
 $$(B)/tests/unit-$(1): $$(UNIT_$(1)) $$(call down,$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) $$(UNIT_$(1)) -Wl,--whole-archive $$(call lib,$(1)) -Wl,--no-whole-archive \
+	$$(CC) $$(LDFLAGS_ALL) $$(WRAP_$(1)) $$(UNIT_$(1)) -Wl,--whole-archive $$(call lib,$(1)) -Wl,--no-whole-archive \
 	  $$(filter-out $$(call lib,$(1)),$$(call down,$(1))) $$(LIBS_ALL) -o $$@
 -include $$(UNIT_$(1):.o=.d)
 UNITS += $$(if $$(UNIT_$(1)),$$(B)/tests/unit-$(1))

@@ -64,6 +64,22 @@ static const json_t *find_downgrade(const json_t *plan)
     return NULL;
 }
 
+/* What the solver was asked goes to the file that the admin named: by us, for the daemon opens no path of a client's. */
+static gboolean write_case(Cli *cli, const json_t *result, GError **error)
+{
+    const char *file = cli_value(cli, "debug-solver");
+    const char *text = json_string_value(json_object_get(result, "solver_case"));
+    if (!file)
+        return TRUE;
+    if (!text) {
+        fprintf(stderr, "appctl: the solver had no part in this: %s was not written\n", file);
+        return TRUE;
+    }
+    g_autoptr(GError) cause = NULL;
+    return g_file_set_contents(file, text, -1, &cause) ||
+           error_set(error, APPCENTER_ERROR_IO, "--debug-solver: %s", cause->message);
+}
+
 /* A result that is a failure, as the error that it is. */
 static gboolean result_error(const json_t *result, GError **error)
 {
@@ -74,7 +90,7 @@ static gboolean result_error(const json_t *result, GError **error)
 static json_t *ask_plan(Cli *cli, const json_t *body, GError **error)
 {
     g_autoptr(json_t) result = NULL;
-    if (!follow_post(cli, "/v1/plan", body, FALSE, &result, error))
+    if (!follow_post(cli, "/v1/plan", body, FALSE, &result, error) || !write_case(cli, result, error))
         return NULL;
     json_t *plan = json_object_get(result, "plan");
     if (json_integer_value(json_object_get(result, "exit")) != 0 || !json_is_object(plan)) {
@@ -250,7 +266,7 @@ static gboolean submit(Cli *cli, const char *path, json_t *body, int *exit_code,
         return TRUE; /* --no-wait: the id was printed */
     *exit_code = (int)json_integer_value(json_object_get(result, "exit"));
     print_result(cli, result);
-    return TRUE;
+    return write_case(cli, result, error);
 }
 
 static gboolean change(Cli *cli, json_t *body, int *exit_code, GError **error)
@@ -275,6 +291,8 @@ static gboolean change(Cli *cli, json_t *body, int *exit_code, GError **error)
 static json_t *new_body(Cli *cli, const char *action)
 {
     json_t *body = json_pack("{s:s, s:[], s:{}}", "action", action, "apps", "options");
+    if (cli_has(cli, "debug-solver"))
+        json_object_set_new(options_of(body), "debug_solver", json_true());
     if (cli_has(cli, "purge"))
         json_object_set_new(options_of(body), "purge", json_true());
     if (cli_has(cli, "cascade"))
@@ -407,11 +425,20 @@ gboolean cmd_snapshot_restore(Cli *cli, int *exit_code, GError **error)
                            exit_code, error);
 }
 
+static gboolean asks_no_plan(Cli *cli, const char *verb, GError **error)
+{
+    if (cli_has(cli, "dry-run"))
+        return error_set(error, APPCENTER_ERROR_INVALID, "%s has no plan to show", verb);
+    if (cli_has(cli, "debug-solver"))
+        return error_set(error, APPCENTER_ERROR_INVALID, "%s makes no plan: the solver is not asked", verb);
+    return TRUE;
+}
+
 static gboolean service(Cli *cli, const char *action, int *exit_code, GError **error)
 {
     g_autoptr(json_t) body = new_body(cli, action);
-    if (cli_has(cli, "dry-run"))
-        return error_set(error, APPCENTER_ERROR_INVALID, "%s has no plan to show", action);
+    if (!asks_no_plan(cli, action, error))
+        return FALSE;
     return add_apps(body, cli->words, error) && submit(cli, "/v1/apps", body, exit_code, error);
 }
 
@@ -438,7 +465,7 @@ gboolean cmd_disable(Cli *cli, int *exit_code, GError **error)
 gboolean cmd_refresh(Cli *cli, int *exit_code, GError **error)
 {
     g_autoptr(json_t) body = json_object();
-    if (cli_has(cli, "dry-run"))
-        return error_set(error, APPCENTER_ERROR_INVALID, "refresh changes no app; it has no plan to show");
+    if (!asks_no_plan(cli, "refresh", error))
+        return FALSE;
     return submit(cli, "/v1/refresh", body, exit_code, error);
 }

@@ -20,6 +20,7 @@ const CliOption cli_change_options[] = {
     {"wait", OPTION_MAYBE_VALUE, "DURATION", "follow it to its end (the default), at most for DURATION"},
     {"no-wait", OPTION_FLAG, NULL, "queue it and print the job's id; exit 7 when the box is busy"},
     {"no-progress", OPTION_FLAG, NULL, "no progress lines"},
+    {"debug-solver", OPTION_VALUE, "FILE", "write what the solver was asked, and its answer, to FILE"},
     {NULL, OPTION_FLAG, NULL, NULL},
 };
 

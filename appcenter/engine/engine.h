@@ -76,8 +76,11 @@ gboolean engine_refresh_if_older(Engine *engine, gint64 max_age_s, GError **erro
 gboolean engine_may_change(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What the request means here and now. Holds are respected unless the app is named with a version. CONFLICT, NOT_FOUND,
- * REFUSED, INVALID. The plan has passed plan_check. */
+ * REFUSED, INVALID. The plan has passed plan_check; one that has not is INTERNAL, with a text for a bug report. */
 Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What the last engine_plan asked the solver (if the request had debug_solver), as a text that tests/solve replays: of
+ * several questions the last that failed, or the last. NULL when the solver was not asked. */
+const char *engine_solver_case(const Engine *engine);
 
 /* Installed apps (names: those only; NULL or empty: all) compared with what was recorded of them. *report is
  * appctl.verify/1, also when the error (IO) says which are damaged. NOT_FOUND. */

@@ -22,6 +22,7 @@ struct Engine {
     gint64 now;   /* trusted, as it was at the start; engine_now runs on from it */
     gint64 opened_at_us;
     int lock_fd;
+    char *solver_case; /* of the last plan that asked for it, or NULL */
 };
 
 /* Where archives wait between FETCH and UNPACK: product path of the download of a release, or of the local file that

@@ -11,6 +11,8 @@ static void planning_clear(Planning *planning)
     g_clear_pointer(&planning->offers, g_ptr_array_unref);
     g_clear_pointer(&planning->file, release_free);
     g_clear_pointer(&planning->plan, plan_free);
+    plan_question_clear(&planning->answered);
+    plan_question_clear(&planning->failed);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)
 
@@ -114,27 +116,40 @@ static gboolean check(const Planning *planning, GError **error)
     g_autoptr(GError) failure = NULL;
     if (plan_check(planning->plan, &context, &failure))
         return TRUE;
-    if (!is_back) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return FALSE;
-    }
+    if (!is_back)
+        return plan_report_broken(planning, failure, error);
     const char *colon = strstr(failure->message, ": ");
     return error_set(error, APPCENTER_ERROR_CONFLICT, "%s", colon ? colon + 2 : failure->message);
+}
+
+static gboolean make_plan(Planning *planning, GError **error)
+{
+    g_autoptr(GPtrArray) changes = find_changes(planning, error);
+    if (!changes)
+        return FALSE;
+    plan_split_into_sets(planning->plan, changes, planning->view->installed);
+    for (guint i = 0; i < planning->plan->sets->len; i++)
+        inherit_class(g_ptr_array_index(planning->plan->sets, i));
+    return check(planning, error);
 }
 
 Plan *engine_plan(Engine *engine, const Request *request, GError **error)
 {
     g_auto(Planning) planning = {.engine = engine};
+    g_clear_pointer(&engine->solver_case, g_free);
     if (!open_planning(&planning, request, error))
         return NULL;
-    g_autoptr(GPtrArray) changes = find_changes(&planning, error);
-    if (!changes)
-        return NULL;
-    plan_split_into_sets(planning.plan, changes, planning.view->installed);
-    for (guint i = 0; i < planning.plan->sets->len; i++)
-        inherit_class(g_ptr_array_index(planning.plan->sets, i));
-    if (!check(&planning, error))
+    gboolean is_made = make_plan(&planning, error);
+    if (request->debug_solver)
+        engine->solver_case =
+            plan_case_text(&planning, planning.failed.request ? &planning.failed : &planning.answered);
+    if (!is_made)
         return NULL;
     plan_tell_keeps(&planning);
     return g_steal_pointer(&planning.plan);
+}
+
+const char *engine_solver_case(const Engine *engine)
+{
+    return engine->solver_case;
 }

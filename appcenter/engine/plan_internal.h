@@ -4,6 +4,14 @@
 
 #include "engine/plan_view.h"
 
+/* What the solver was asked, and what it said; kept for who wants to see it. */
+typedef struct {
+    GPtrArray *choices; /* Release*, borrowed from the view */
+    Request *request;   /* a copy; NULL: there was no such question */
+    char *answer;
+} PlanQuestion;
+void plan_question_clear(PlanQuestion *question);
+
 typedef struct {
     Engine *engine;
     Request
@@ -14,7 +22,17 @@ typedef struct {
     Release *file;     /* of request->file, or NULL */
     Mark worst;        /* up to which mark releases may be taken without being named with their version */
     Plan *plan;
+    PlanQuestion answered, failed; /* the last of each */
 } Planning;
+
+/* --- questions to the solver as texts (plan_case.c) --- */
+/* error: when there are no changes. */
+void plan_note_question(Planning *planning, const Request *request, GPtrArray *choices,
+                        const GPtrArray *changes, const GPtrArray *left_out, const GError *error);
+/* NULL: the solver was not asked so. */
+char *plan_case_text(const Planning *planning, const PlanQuestion *question);
+/* The broken plan's rule and what its maker was asked, in one text of bounded length. */
+gboolean plan_report_broken(const Planning *planning, const GError *broken, GError **error);
 
 /* Reads the archive that request->file names: identity, dependencies, digests, and whether it is to be trusted. */
 Release *plan_read_file(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;

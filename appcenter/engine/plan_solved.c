@@ -163,7 +163,7 @@ static GPtrArray *available(const Planning *planning, const Request *request)
     return list;
 }
 
-static GPtrArray *ask(const Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
+static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
 {
     g_autoptr(GPtrArray) choices = available(planning, request);
     SolveInput input = {.installed = planning->view->installed,
@@ -172,7 +172,15 @@ static GPtrArray *ask(const Planning *planning, const Request *request, GPtrArra
                         .box_arch = planning->engine->arch,
                         .request = request,
                         .locked = planning->locked};
-    return solve(&input, left_out, error);
+    g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) failure = NULL;
+    GPtrArray *changes = solve(&input, sentences, &failure);
+    plan_note_question(planning, request, choices, changes, sentences, failure);
+    if (left_out)
+        g_ptr_array_extend_and_steal(left_out, g_steal_pointer(&sentences));
+    if (!changes)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return changes;
 }
 
 /* ---- security only ---- */

@@ -17,6 +17,7 @@ typedef struct {
     Plan *plan;         /* or NULL */
     GPtrArray *results; /* StoreTxn*, or NULL */
     json_t *report;     /* or NULL */
+    char *solver_case;  /* or NULL */
 } Outcome;
 
 static void outcome_clear(Outcome *outcome)
@@ -24,6 +25,7 @@ static void outcome_clear(Outcome *outcome)
     g_clear_pointer(&outcome->plan, plan_free);
     g_clear_pointer(&outcome->results, g_ptr_array_unref);
     g_clear_pointer(&outcome->report, json_decref);
+    g_clear_pointer(&outcome->solver_case, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Outcome, outcome_clear)
 
@@ -188,6 +190,8 @@ static json_t *make_result(const GError *failure, const Outcome *outcome)
         json_object_set_new(result, "plan", plan_to_json(outcome->plan));
     if (outcome && outcome->report)
         json_object_set(result, "report", outcome->report);
+    if (outcome && outcome->solver_case)
+        json_object_set_new(result, "solver_case", json_string(outcome->solver_case));
     json_object_set_new(result, "transactions", transactions);
     return result;
 }
@@ -222,6 +226,7 @@ static gboolean run_action(gboolean (*run)(Engine *, const Job *, Outcome *, GEr
         return FALSE;
     if (!run(engine, job, outcome, &failure) && !failure)
         error_set(&failure, APPCENTER_ERROR_INTERNAL, "%s failed and did not say why", job->action);
+    outcome->solver_case = g_strdup(engine_solver_case(engine));
     if (job->id > 0 && !job_lines_are_heard(options->user_data))
         leave_result(engine, failure, outcome);
     if (!failure)

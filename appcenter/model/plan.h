@@ -34,6 +34,7 @@ typedef struct {
     gboolean cascade;
     gboolean purge;
     gboolean allow_downgrade; /* the admin said --yes to it */
+    gboolean debug_solver;    /* what the solver was asked is wanted as a text */
     char *trigger;            /* "admin", "window", "deadline", "emergency", "recovery" */
     char *file;               /* product path of a spooled FILE.qpkg, or NULL */
     char *arch;               /* told, of a file whose header checks for none; or NULL */

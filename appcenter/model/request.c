@@ -128,6 +128,7 @@ static void read_options(JsonReader *reader, Request *request)
     request->cascade = json_reader_boolean_or(reader, "cascade", FALSE);
     request->purge = json_reader_boolean_or(reader, "purge", FALSE);
     request->allow_downgrade = json_reader_boolean_or(reader, "allow_downgrade", FALSE);
+    request->debug_solver = json_reader_boolean_or(reader, "debug_solver", FALSE);
     request->undo_id = json_reader_integer_or(reader, "undo_id", 1, G_MAXINT64, 0);
     request->snapshot_id = json_reader_integer_or(reader, "snapshot_id", 1, G_MAXINT64, 0);
     read_file(reader, request);
@@ -187,6 +188,8 @@ static json_t *options_to_json(const Request *request)
     json_object_set_new(options, "cascade", json_boolean(request->cascade));
     json_object_set_new(options, "purge", json_boolean(request->purge));
     json_object_set_new(options, "allow_downgrade", json_boolean(request->allow_downgrade));
+    if (request->debug_solver)
+        json_object_set_new(options, "debug_solver", json_true());
     if (request->file)
         json_object_set_new(options, "file", json_string(request->file));
     if (request->arch)

@@ -45,4 +45,9 @@ void solve_prober_free(SolveProber *prober);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SolveProber, solve_prober_free)
 char *solve_prober_ask(SolveProber *prober, const Release *release, gboolean *is_os);
 
+/* A question and its answer as a text of the grammar of tests/solve; the answer first, as it is known before the lists
+ * that it was found in go. error: when changes is NULL. */
+char *solve_case_answer(const GPtrArray *changes, const GPtrArray *left_out, const GError *error);
+char *solve_case_text(const SolveInput *input, const char *answer);
+
 #endif

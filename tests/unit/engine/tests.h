@@ -7,6 +7,7 @@
 #define TEST_GROUP(name) void name(void) __attribute__((weak))
 TEST_GROUP(refresh_tests);
 TEST_GROUP(plan_tests);
+TEST_GROUP(plan_broken_tests);
 TEST_GROUP(offers_tests);
 TEST_GROUP(publishers_tests);
 TEST_GROUP(apply_tests);

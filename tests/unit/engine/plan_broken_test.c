@@ -1,0 +1,181 @@
+/* plan_broken_test.c - a solver that is wrong: its plan is refused, and the refusal says enough to find out why.
+ *
+ * This program is linked with a door before solve() (Makefile: --wrap=solve); it is open unless a test says what is to be
+ * done to the answer.
+ */
+#include "ports/solve.h"
+#include "vendor.h"
+
+#include <string.h>
+
+GPtrArray *__real_solve(const SolveInput *input, GPtrArray *left_out, GError **error);
+GPtrArray *__wrap_solve(const SolveInput *input, GPtrArray *left_out, GError **error);
+
+static void (*spoil)(GPtrArray *changes);
+
+GPtrArray *__wrap_solve(const SolveInput *input, GPtrArray *left_out, GError **error)
+{
+    GPtrArray *changes = __real_solve(input, left_out, error);
+    if (changes && spoil)
+        spoil(changes);
+    return changes;
+}
+
+typedef struct {
+    Vendor vendor;
+    Engine *engine;
+} Nas;
+
+/* MediaLibrary 1.0 (2.0), PhotoStation 1.0 (2.0 needs MediaLibrary 2.0). */
+static void nas_init(Nas *nas)
+{
+    vendor_init(&nas->vendor);
+    vendor_add(&nas->vendor, "MediaLibrary", "2.0", "");
+    vendor_add(&nas->vendor, "PhotoStation", "2.0", ",\"requires\":[\"MediaLibrary >= 2.0\"]");
+    vendor_publish(&nas->vendor);
+    nas->engine = vendor_engine(&nas->vendor);
+    vendor_install(nas->engine, "MediaLibrary", "1.0", NULL);
+    vendor_install(nas->engine, "PhotoStation", "1.0", "MediaLibrary");
+    vendor_refresh(nas->engine);
+}
+
+static void nas_clear(Nas *nas)
+{
+    spoil = NULL;
+    engine_close(nas->engine);
+    vendor_clear(&nas->vendor);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Nas, nas_clear)
+
+static void forget(GPtrArray *changes, const char *app)
+{
+    for (guint i = changes->len; i-- > 0;)
+        if (strcmp(((const PlanChange *)g_ptr_array_index(changes, i))->app, app) == 0)
+            g_ptr_array_remove_index(changes, i);
+}
+
+static void forget_the_dependency(GPtrArray *changes)
+{
+    forget(changes, "MediaLibrary");
+}
+
+static void remove_a_bystander(GPtrArray *changes)
+{
+    forget(changes, "MediaLibrary");
+    forget(changes, "PhotoStation");
+    InstalledApp app = {.name = (char *)"MediaLibrary", .version = (char *)"1.0"};
+    PlanChange *removal = plan_change_new_removal(&app);
+    removal->reason = g_strdup("for no reason");
+    g_ptr_array_add(changes, removal);
+}
+
+#define THE_CASE                                                                                             \
+    "installed MediaLibrary 1.0; arch all\n"                                                                 \
+    "installed PhotoStation 1.0; arch all; requires MediaLibrary\n"                                          \
+    "request upgrade PhotoStation\n"                                                                         \
+    "= upgrade PhotoStation 1.0 -> 2.0 (asked for)\n"                                                        \
+    "available MediaLibrary 2.0; arch all\n"                                                                 \
+    "available PhotoStation 2.0; arch all; requires MediaLibrary >= 2.0\n"
+
+/* Behind the first lines, which name version, OS and architecture. */
+static const char *body_of(const char *text)
+{
+    const char *body = strstr(text, "installed MediaLibrary");
+    g_assert_nonnull(body);
+    return body;
+}
+
+static void test_a_plan_that_breaks_a_rule_is_refused_with_its_case(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    spoil = forget_the_dependency;
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    request_add_app(request, "PhotoStation", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_null(plan);
+    g_assert_cmpint(error_exit_code(error_kind(error)), ==, 1);
+    g_assert_true(g_str_has_prefix(
+        error->message, "the plan breaks a rule: PhotoStation 2.0 needs MediaLibrary >= 2.0; nothing was "
+                        "changed. This is a bug of App Center: please report it with the following text\n# "
+                        "App Center "));
+    g_assert_cmpstr(body_of(error->message), ==, THE_CASE);
+    g_assert_null(engine_solver_case(nas.engine));
+}
+
+static void test_a_plan_that_removes_what_nobody_asked_for_is_refused(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    spoil = remove_a_bystander;
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_null(plan);
+    assert_error(&error, APPCENTER_ERROR_INTERNAL,
+                 "the plan breaks a rule: PhotoStation 1.0 needs MediaLibrary");
+}
+
+static void add_many_bystanders(Vendor *vendor)
+{
+    for (guint i = 0; i < 600; i++) {
+        g_autofree char *version = g_strdup_printf("2.%u", i);
+        vendor_add(vendor, "MediaLibrary", version, "");
+    }
+}
+
+static void test_a_report_is_of_bounded_length(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    vendor_forget(&nas.vendor);
+    add_many_bystanders(&nas.vendor);
+    vendor_add(&nas.vendor, "PhotoStation", "2.0", ",\"requires\":[\"MediaLibrary >= 2.0\"]");
+    vendor_publish(&nas.vendor);
+    vendor_refresh(nas.engine);
+    spoil = forget_the_dependency;
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    request_add_app(request, "PhotoStation", NULL);
+    request->debug_solver = TRUE;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_null(plan);
+    g_assert_cmpuint(strlen(error->message), <, 17 * 1024);
+    g_assert_nonnull(strstr(error->message, "(cut here; --debug-solver FILE writes all of it)"));
+    g_assert_nonnull(strstr(error->message, "= upgrade PhotoStation 1.0 -> 2.0 (asked for)\n"));
+    g_assert_cmpuint(strlen(engine_solver_case(nas.engine)), >, strlen(error->message));
+}
+
+static void test_what_the_solver_was_asked_is_told_when_it_is_wanted(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    g_autoptr(Request) request = request_new(REQUEST_INSTALL);
+    request_add_app(request, "PhotoStation", "3.0");
+    request->debug_solver = TRUE;
+    g_autofree char *words = plan_words(nas.engine, request);
+    g_assert_cmpstr(words, ==, "not-found: no repository offers PhotoStation 3.0");
+    g_assert_cmpstr(body_of(engine_solver_case(nas.engine)), ==,
+                    "installed MediaLibrary 1.0; arch all\n"
+                    "installed PhotoStation 1.0; arch all; requires MediaLibrary\n"
+                    "request install PhotoStation=3.0\n"
+                    "= not-found: no repository offers PhotoStation 3.0\n"
+                    "available MediaLibrary 2.0; arch all\n"
+                    "available PhotoStation 2.0; arch all; requires MediaLibrary >= 2.0\n");
+    request->debug_solver = FALSE;
+    g_autofree char *again = plan_words(nas.engine, request);
+    g_assert_cmpstr(again, ==, words);
+    g_assert_null(engine_solver_case(nas.engine));
+}
+
+void plan_broken_tests(void)
+{
+    g_test_add_func("/plan_broken/a_plan_that_breaks_a_rule_is_refused_with_its_case",
+                    test_a_plan_that_breaks_a_rule_is_refused_with_its_case);
+    g_test_add_func("/plan_broken/a_plan_that_removes_what_nobody_asked_for_is_refused",
+                    test_a_plan_that_removes_what_nobody_asked_for_is_refused);
+    g_test_add_func("/plan_broken/a_report_is_of_bounded_length", test_a_report_is_of_bounded_length);
+    g_test_add_func("/plan_broken/what_the_solver_was_asked_is_told_when_it_is_wanted",
+                    test_what_the_solver_was_asked_is_told_when_it_is_wanted);
+}
