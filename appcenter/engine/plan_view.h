@@ -53,6 +53,9 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* The world as the engine's WhatIf supposes it (explain.c). */
+void what_if_apply(const WhatIf *what_if, PlanView *view);
+
 /* --- the rows of the ledger (offers.c, offers_other.c) --- */
 /* A row for that release as its catalogue has it: class, place in the roll-out. */
 StoreOffer *offer_new(const PlanView *view, const InstalledApp *app, const Release *release);
