@@ -1,7 +1,7 @@
 /* plan_choose.c - of several newer releases of an app, the one to take.
  *
- * Security first: among releases that fix something the newest is the lowest that fixes all of it, and a feature release
- * above it is not a fix. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
+ * Security first: of releases that fix something the lowest that brings all fixes; a feature release above it, marked for
+ * the same or not, is nothing that a fix needs. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
  * the vendor, then another publisher's; within a rank the newest.
  */
 #include "engine/plan_view.h"
@@ -159,6 +159,43 @@ static GPtrArray *only_security(const GPtrArray *newer)
     return list;
 }
 
+/* A release that names no advisory is a fix of its own. */
+static gboolean fixes_anything_new(const Release *release, GHashTable *fixed)
+{
+    char **advisories = release->urgency ? release->urgency->advisories : NULL;
+    gboolean is_new = !advisories || !advisories[0];
+    for (guint i = 0; advisories && advisories[i]; i++)
+        is_new |= g_hash_table_add(fixed, advisories[i]);
+    return is_new;
+}
+
+/* The place in the list (newest first) of the lowest fix that brings all of them: what is above it is marked for the same
+ * advisories once more, like the feature release that has the fix, too. What nobody may take brings nothing. */
+static guint find_lowest_whole_fix(const PlanView *view, const InstalledApp *app, const GPtrArray *fixes)
+{
+    g_autoptr(GHashTable) fixed = g_hash_table_new(g_str_hash, g_str_equal);
+    guint lowest = fixes->len;
+    for (guint i = fixes->len; i-- > 0;) {
+        const Release *release = g_ptr_array_index(fixes, i);
+        if (plan_view_mark(view, release) < MARK_HALTED && !is_foreign(app, release) &&
+            fixes_anything_new(release, fixed))
+            lowest = i;
+    }
+    return lowest;
+}
+
+/* The lowest that brings all fixes, then upwards those that do so, too (it may need another system), then what is below. */
+static GPtrArray *sort_fixes(const PlanView *view, const InstalledApp *app, const GPtrArray *fixes)
+{
+    GPtrArray *sorted = g_ptr_array_new();
+    guint lowest = find_lowest_whole_fix(view, app, fixes);
+    for (guint i = MIN(lowest + 1, fixes->len); i-- > 0;)
+        g_ptr_array_add(sorted, g_ptr_array_index(fixes, i));
+    for (guint i = lowest + 1; i < fixes->len; i++)
+        g_ptr_array_add(sorted, g_ptr_array_index(fixes, i));
+    return sorted;
+}
+
 static gboolean is_stopped(const PlanView *view, const Choice *choice)
 {
     return !choice->release || choice->publisher_differs ||
@@ -169,7 +206,8 @@ void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboo
                  Choice *choice)
 {
     g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
-    g_autoptr(GPtrArray) fixes = only_security(newer);
+    g_autoptr(GPtrArray) marked = only_security(newer);
+    g_autoptr(GPtrArray) fixes = sort_fixes(view, app, marked);
     g_auto(Choice) other = {0};
     *choice = (Choice){0};
     choose_from(view, app, fixes, worst, choice);

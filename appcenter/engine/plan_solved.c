@@ -163,30 +163,74 @@ static GPtrArray *available(const Planning *planning, const Request *request)
     return list;
 }
 
-static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
+static GPtrArray *ask_of(const Planning *planning, const Request *request, GPtrArray *choices,
+                         GPtrArray *left_out, GError **error)
 {
-    g_autoptr(GPtrArray) choices = available(planning, request);
     SolveInput input = {.installed = planning->view->installed,
                         .available = choices,
                         .os_version = planning->engine->os_version,
                         .box_arch = planning->engine->arch,
                         .request = request,
                         .locked = planning->locked};
+    return solve(&input, left_out, error);
+}
+
+/* The solver was not shown what was sifted out, and says that nobody offers it. If it is that which is missing, what speaks
+ * against it is the root cause. */
+static void blame_sifted(const Planning *planning, const Request *request, GError **error)
+{
+    g_autoptr(GPtrArray) everything = plan_view_available(planning->view, MARK_STALE, request);
+    if (error_kind(*error) != APPCENTER_ERROR_CONFLICT || planning->file)
+        return;
+    g_autoptr(GPtrArray) changes = ask_of(planning, request, everything, NULL, NULL);
+    for (guint i = 0; changes && i < changes->len; i++) {
+        const PlanChange *change = g_ptr_array_index(changes, i);
+        AppcenterError kind;
+        const Release *release = change->is_dependency && change->to_version
+                                     ? plan_view_find(planning->view, change->app, change->to_version)
+                                     : NULL;
+        if (!release || is_takeable(planning, release))
+            continue;
+        g_autofree char *objection = plan_view_objection(planning->view, release, &kind);
+        g_clear_error(error);
+        error_set(error, APPCENTER_ERROR_CONFLICT, "%s; it is %s", objection, change->reason);
+        return;
+    }
+}
+
+static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
+{
+    g_autoptr(GPtrArray) choices = available(planning, request);
     g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) failure = NULL;
-    GPtrArray *changes = solve(&input, sentences, &failure);
+    GPtrArray *changes = ask_of(planning, request, choices, sentences, &failure);
     plan_note_question(planning, request, choices, changes, sentences, failure);
     if (left_out)
         g_ptr_array_extend_and_steal(left_out, g_steal_pointer(&sentences));
-    if (!changes)
-        g_propagate_error(error, g_steal_pointer(&failure));
-    return changes;
+    if (changes)
+        return changes;
+    blame_sifted(planning, request, &failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }
 
 /* ---- security only ---- */
 
-/* The fixes that are to be taken, into request; those that cannot are left out with their sentence. */
-static void add_fixes(Planning *planning, const Request *asked, Request *request)
+typedef struct {
+    const char *app;
+    const Release *release;
+    UrgencyClass cls;
+} Fix;
+
+static int compare_gravest_first(gconstpointer a, gconstpointer b)
+{
+    const Fix *fix_a = a, *fix_b = b;
+    return fix_a->cls != fix_b->cls ? (int)fix_b->cls - (int)fix_a->cls : strcmp(fix_a->app, fix_b->app);
+}
+
+/* The fixes that are to be taken, into request, the gravest first: if not all can be, it is not the one to give way. Those
+ * that cannot are left out with their sentence. */
+static void add_fixes(Planning *planning, const Request *asked, Request *request, GArray *fixes)
 {
     for (guint i = 0; i < planning->view->installed->len; i++) {
         const InstalledApp *app = g_ptr_array_index(planning->view->installed, i);
@@ -209,11 +253,16 @@ static void add_fixes(Planning *planning, const Request *asked, Request *request
         else if (!is_takeable(planning, choice.release))
             leave_out(planning, plan_view_objection(planning->view, choice.release, &kind));
         else
-            request_add_app(request, app->name, choice.release->version);
+            g_array_append_vals(fixes, &(Fix){app->name, choice.release, choice.cls}, 1);
+    }
+    g_array_sort(fixes, compare_gravest_first);
+    for (guint i = 0; i < fixes->len; i++) {
+        const Fix *fix = &g_array_index(fixes, Fix, i);
+        request_add_app(request, fix->app, fix->release->version);
     }
 }
 
-/* All at once; if that cannot be, one more at a time, gravest objections into left_out. */
+/* All at once; if that cannot be, one more at a time, objections into left_out. */
 static GPtrArray *solve_fixes(Planning *planning, Request *fixes)
 {
     GPtrArray *changes = ask(planning, fixes, NULL, NULL);
@@ -237,18 +286,34 @@ static GPtrArray *solve_fixes(Planning *planning, Request *fixes)
     return g_steal_pointer(&good);
 }
 
+/* A fix brings those below it, too: it is as urgent as the gravest of them. */
+static void take_classes(const GArray *fixes, const GPtrArray *changes)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        PlanChange *change = g_ptr_array_index(changes, i);
+        for (guint j = 0; j < fixes->len; j++) {
+            const Fix *fix = &g_array_index(fixes, Fix, j);
+            if (strcmp(fix->app, change->app) == 0)
+                change->cls = MAX(change->cls, fix->cls);
+        }
+    }
+}
+
 static GPtrArray *solve_security(Planning *planning)
 {
     Request *fixes = request_new(REQUEST_UPGRADE);
     fixes->security_only = TRUE;
-    add_fixes(planning, planning->request, fixes);
+    g_autoptr(GArray) chosen = g_array_new(FALSE, FALSE, sizeof(Fix));
+    add_fixes(planning, planning->request, fixes, chosen);
     g_free(fixes->trigger);
     fixes->trigger = g_strdup(planning->request->trigger);
     request_free(planning->request);
     planning->request = fixes;
     if (fixes->apps->len == 0)
         return g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
-    return solve_fixes(planning, fixes);
+    GPtrArray *changes = solve_fixes(planning, fixes);
+    take_classes(chosen, changes);
+    return changes;
 }
 
 /* ---- words ---- */

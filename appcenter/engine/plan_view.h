@@ -73,7 +73,7 @@ typedef struct {
 } Choice;
 void choice_clear(Choice *choice);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
-/* Security before everything: the lowest release that brings all fixes (the newest with a security class); without one
+/* Security before everything: the lowest release that brings all fixes (by the advisories that they name); without one
  * the newest. What is free and possible comes before what is not. worst: up to which mark a release counts as free. */
 void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
                  Choice *choice);
