@@ -53,11 +53,54 @@ GHashTable *plan_panels_new(void)
     return g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)panel_free);
 }
 
+char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst)
+{
+    g_autoptr(GPtrArray) everything = plan_view_available(view, MARK_STALE, request);
+    SolveInput input = {.installed = view->installed,
+                        .available = everything,
+                        .os_version = view->engine->os_version,
+                        .box_arch = view->engine->arch,
+                        .request = request,
+                        .locked = locked};
+    g_autoptr(GPtrArray) changes = solve(&input, NULL, NULL);
+    for (guint i = 0; changes && i < changes->len; i++) {
+        const PlanChange *change = g_ptr_array_index(changes, i);
+        const Release *release = change->is_dependency && change->to_version
+                                     ? plan_view_find(view, change->app, change->to_version)
+                                     : NULL;
+        if (!release || plan_view_mark(view, release) <= worst)
+            continue;
+        AppcenterError kind;
+        g_autofree char *objection = plan_view_objection(view, release, &kind);
+        return g_strdup_printf("%s; it is %s", objection, change->reason);
+    }
+    return NULL;
+}
+
+/* Would it be possible with all that was sifted out? Then it is that which is missing. */
+static char *blame_for(const PlanView *view, const Release *release, gboolean is_emergency, Mark limit)
+{
+    gboolean is_os = FALSE;
+    g_autofree char *still = solve_prober_ask(prober_for(view, MARK_STALE, is_emergency), release, &is_os);
+    if (still)
+        return NULL;
+    g_autoptr(Request) request = request_new(REQUEST_AUTO);
+    g_autoptr(GPtrArray) locked = plan_view_locked(view, is_emergency);
+    request_add_app(request, release->name, release->version);
+    return plan_blame_sifted(view, request, locked, limit);
+}
+
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)
 {
     /* what a fix pulls in does not wait for its own roll-out */
     Mark limit = urgency_class_is_security(cls) ? MAX(worst, MARK_PHASE) : worst;
-    return solve_prober_ask(prober_for(view, limit, cls == CLASS_EMERGENCY), release, is_os);
+    gboolean is_emergency = cls == CLASS_EMERGENCY;
+    char *problem = solve_prober_ask(prober_for(view, limit, is_emergency), release, is_os);
+    char *blame = problem && !*is_os ? blame_for(view, release, is_emergency, limit) : NULL;
+    if (!blame)
+        return problem;
+    g_free(problem);
+    return blame;
 }
 
 /* Does taking the chosen one bring what this one fixes? What the vendor stopped lends no urgency to others. */

@@ -175,27 +175,16 @@ static GPtrArray *ask_of(const Planning *planning, const Request *request, GPtrA
     return solve(&input, left_out, error);
 }
 
-/* The solver was not shown what was sifted out, and says that nobody offers it. If it is that which is missing, what speaks
- * against it is the root cause. */
+/* Nobody offers it, says the solver of what it was not shown. */
 static void blame_sifted(const Planning *planning, const Request *request, GError **error)
 {
-    g_autoptr(GPtrArray) everything = plan_view_available(planning->view, MARK_STALE, request);
     if (error_kind(*error) != APPCENTER_ERROR_CONFLICT || planning->file)
         return;
-    g_autoptr(GPtrArray) changes = ask_of(planning, request, everything, NULL, NULL);
-    for (guint i = 0; changes && i < changes->len; i++) {
-        const PlanChange *change = g_ptr_array_index(changes, i);
-        AppcenterError kind;
-        const Release *release = change->is_dependency && change->to_version
-                                     ? plan_view_find(planning->view, change->app, change->to_version)
-                                     : NULL;
-        if (!release || is_takeable(planning, release))
-            continue;
-        g_autofree char *objection = plan_view_objection(planning->view, release, &kind);
-        g_clear_error(error);
-        error_set(error, APPCENTER_ERROR_CONFLICT, "%s; it is %s", objection, change->reason);
+    g_autofree char *sentence = plan_blame_sifted(planning->view, request, planning->locked, planning->worst);
+    if (!sentence)
         return;
-    }
+    g_clear_error(error);
+    error_set(error, APPCENTER_ERROR_CONFLICT, "%s", sentence);
 }
 
 static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
@@ -280,7 +269,9 @@ static GPtrArray *solve_fixes(Planning *planning, Request *fixes)
             good = more;
             continue;
         }
-        leave_out(planning, g_strdup(error->message));
+        leave_out(planning, strstr(error->message, fix->name)
+                                ? g_strdup(error->message)
+                                : g_strdup_printf("%s %s: %s", fix->name, fix->version, error->message));
         g_ptr_array_remove_index(wanted->apps, wanted->apps->len - 1);
     }
     return g_steal_pointer(&good);

@@ -117,6 +117,31 @@ static void test_a_plan_that_removes_what_nobody_asked_for_is_refused(void)
                  "the plan breaks a rule: PhotoStation 1.0 needs MediaLibrary");
 }
 
+static void forget_everything(GPtrArray *changes)
+{
+    g_ptr_array_set_size(changes, 0);
+}
+
+static void test_a_security_plan_that_forgets_a_fix_is_refused(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    vendor_add(
+        &nas.vendor, "QVPN", "1.1",
+        ",\"urgency\":{\"class\":\"critical\",\"urgent_at\":\"2030-03-16T00:00:00Z\",\"advisories\":[]}");
+    vendor_publish(&nas.vendor);
+    vendor_install(nas.engine, "QVPN", "1.0", NULL);
+    vendor_refresh(nas.engine);
+    spoil = forget_everything;
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    request->security_only = TRUE;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_null(plan);
+    assert_error(&error, APPCENTER_ERROR_INTERNAL,
+                 "the plan breaks a rule: QVPN 1.1 was asked for, is not in it, and nothing says why");
+}
+
 static void add_many_bystanders(Vendor *vendor)
 {
     for (guint i = 0; i < 600; i++) {
@@ -175,6 +200,8 @@ void plan_broken_tests(void)
                     test_a_plan_that_breaks_a_rule_is_refused_with_its_case);
     g_test_add_func("/plan_broken/a_plan_that_removes_what_nobody_asked_for_is_refused",
                     test_a_plan_that_removes_what_nobody_asked_for_is_refused);
+    g_test_add_func("/plan_broken/a_security_plan_that_forgets_a_fix_is_refused",
+                    test_a_security_plan_that_forgets_a_fix_is_refused);
     g_test_add_func("/plan_broken/a_report_is_of_bounded_length", test_a_report_is_of_bounded_length);
     g_test_add_func("/plan_broken/what_the_solver_was_asked_is_told_when_it_is_wanted",
                     test_what_the_solver_was_asked_is_told_when_it_is_wanted);

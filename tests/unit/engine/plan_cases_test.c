@@ -368,6 +368,7 @@ void plan_cases_tests(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(GDir) dir = g_dir_open(CASES, 0, &error);
     g_assert_no_error(error);
+    g_setenv("TZ", "UTC", TRUE); /* sentences tell times */
     for (const char *name = g_dir_read_name(dir); name; name = g_dir_read_name(dir)) {
         g_autofree char *test = g_strndup(name, strcspn(name, "."));
         g_autofree char *full = g_strdup_printf("/plan_cases/%s", test);
