@@ -88,8 +88,8 @@ $(B)/obj/ports/sql_files.o: $(B)/gen/sql_files.c
 $(call lib,ports): $(B)/obj/ports/sql_files.o
 -include $(B)/obj/ports/sql_files.d
 
-# The engine's tests stand between engine and solver, to see what becomes of a plan that is wrong.
-WRAP_engine := -Wl,--wrap=solve
+# The engine's tests stand between engine and solver, to see what becomes of a plan that is wrong or never ends.
+WRAP_engine := -Wl,--wrap=solve,--wrap=solve_prober_new
 
 define room_rules
 $$(call lib,$(1)): $$(call objs,$(1))

@@ -1,7 +1,7 @@
 /* plan_choose.c - of several newer releases of an app, the one to take.
  *
- * Security first: among releases that fix something the newest is the lowest that fixes all of it, and a feature release
- * above it is not a fix. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
+ * Security first: of releases that fix something the lowest that brings all fixes; a feature release above it, marked for
+ * the same or not, is nothing that a fix needs. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
  * the vendor, then another publisher's; within a rank the newest.
  */
 #include "engine/plan_view.h"
@@ -53,11 +53,55 @@ GHashTable *plan_panels_new(void)
     return g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)panel_free);
 }
 
+char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst,
+                        AppcenterError *kind)
+{
+    g_autoptr(GPtrArray) everything = plan_view_available(view, MARK_STALE, request);
+    SolveInput input = {.installed = view->installed,
+                        .available = everything,
+                        .os_version = view->engine->os_version,
+                        .box_arch = view->engine->arch,
+                        .request = request,
+                        .locked = locked};
+    g_autoptr(GPtrArray) changes = solve(&input, NULL, NULL);
+    for (guint i = 0; changes && i < changes->len; i++) {
+        const PlanChange *change = g_ptr_array_index(changes, i);
+        const Release *release = change->is_dependency && change->to_version
+                                     ? plan_view_find(view, change->app, change->to_version)
+                                     : NULL;
+        if (!release || plan_view_mark(view, release) <= worst)
+            continue;
+        g_autofree char *objection = plan_view_objection(view, release, kind);
+        return g_strdup_printf("%s; it is %s", objection, change->reason);
+    }
+    return NULL;
+}
+
+/* Would it be possible with all that was sifted out? Then it is that which is missing. */
+static char *blame_for(const PlanView *view, const Release *release, gboolean is_emergency, Mark limit)
+{
+    gboolean is_os = FALSE;
+    g_autofree char *still = solve_prober_ask(prober_for(view, MARK_STALE, is_emergency), release, &is_os);
+    if (still)
+        return NULL;
+    g_autoptr(Request) request = request_new(REQUEST_AUTO);
+    g_autoptr(GPtrArray) locked = plan_view_locked(view, is_emergency);
+    request_add_app(request, release->name, release->version);
+    AppcenterError kind;
+    return plan_blame_sifted(view, request, locked, limit, &kind);
+}
+
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)
 {
     /* what a fix pulls in does not wait for its own roll-out */
     Mark limit = urgency_class_is_security(cls) ? MAX(worst, MARK_PHASE) : worst;
-    return solve_prober_ask(prober_for(view, limit, cls == CLASS_EMERGENCY), release, is_os);
+    gboolean is_emergency = cls == CLASS_EMERGENCY;
+    char *problem = solve_prober_ask(prober_for(view, limit, is_emergency), release, is_os);
+    char *blame = problem && !*is_os ? blame_for(view, release, is_emergency, limit) : NULL;
+    if (!blame)
+        return problem;
+    g_free(problem);
+    return blame;
 }
 
 /* Does taking the chosen one bring what this one fixes? What the vendor stopped lends no urgency to others. */
@@ -159,6 +203,43 @@ static GPtrArray *only_security(const GPtrArray *newer)
     return list;
 }
 
+/* A release that names no advisory is a fix of its own. */
+static gboolean fixes_anything_new(const Release *release, GHashTable *fixed)
+{
+    char **advisories = release->urgency ? release->urgency->advisories : NULL;
+    gboolean is_new = !advisories || !advisories[0];
+    for (guint i = 0; advisories && advisories[i]; i++)
+        is_new |= g_hash_table_add(fixed, advisories[i]);
+    return is_new;
+}
+
+/* The place in the list (newest first) of the lowest fix that brings all of them: what is above it is marked for the same
+ * advisories once more, like the feature release that has the fix, too. What nobody may take brings nothing. */
+static guint find_lowest_whole_fix(const PlanView *view, const InstalledApp *app, const GPtrArray *fixes)
+{
+    g_autoptr(GHashTable) fixed = g_hash_table_new(g_str_hash, g_str_equal);
+    guint lowest = fixes->len;
+    for (guint i = fixes->len; i-- > 0;) {
+        const Release *release = g_ptr_array_index(fixes, i);
+        if (plan_view_mark(view, release) < MARK_HALTED && !is_foreign(app, release) &&
+            fixes_anything_new(release, fixed))
+            lowest = i;
+    }
+    return lowest;
+}
+
+/* The lowest that brings all fixes, then upwards those that do so, too (it may need another system), then what is below. */
+static GPtrArray *sort_fixes(const PlanView *view, const InstalledApp *app, const GPtrArray *fixes)
+{
+    GPtrArray *sorted = g_ptr_array_new();
+    guint lowest = find_lowest_whole_fix(view, app, fixes);
+    for (guint i = MIN(lowest + 1, fixes->len); i-- > 0;)
+        g_ptr_array_add(sorted, g_ptr_array_index(fixes, i));
+    for (guint i = lowest + 1; i < fixes->len; i++)
+        g_ptr_array_add(sorted, g_ptr_array_index(fixes, i));
+    return sorted;
+}
+
 static gboolean is_stopped(const PlanView *view, const Choice *choice)
 {
     return !choice->release || choice->publisher_differs ||
@@ -169,7 +250,8 @@ void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboo
                  Choice *choice)
 {
     g_autoptr(GPtrArray) newer = plan_view_newer(view, app);
-    g_autoptr(GPtrArray) fixes = only_security(newer);
+    g_autoptr(GPtrArray) marked = only_security(newer);
+    g_autoptr(GPtrArray) fixes = sort_fixes(view, app, marked);
     g_auto(Choice) other = {0};
     *choice = (Choice){0};
     choose_from(view, app, fixes, worst, choice);

@@ -163,78 +163,86 @@ static GPtrArray *available(const Planning *planning, const Request *request)
     return list;
 }
 
-static gboolean is_wanted(const Requirement *wanted, const Release *release)
-{
-    for (guint i = 0; wanted && i < wanted->terms->len; i++)
-        if (require_term_matches(g_ptr_array_index(wanted->terms, i), release->name, release->version))
-            return TRUE;
-    return FALSE;
-}
-
-/* What the solver did not find is offered, but was sifted out before it was asked: the newest such release, or NULL. */
-static const Release *find_sifted(const Planning *planning, const SolveProblem *problem)
-{
-    const Release *found = NULL;
-    g_autoptr(Requirement) wanted = problem->wanted ? requirement_parse(problem->wanted, NULL) : NULL;
-    for (guint i = 0; i < planning->view->releases->len; i++) {
-        const Release *release = g_ptr_array_index(planning->view->releases, i);
-        if (!is_takeable(planning, release) && arch_fits(release->arch, planning->engine->arch) &&
-            is_wanted(wanted, release) && (!found || version_compare(release->version, found->version) > 0))
-            found = release;
-    }
-    return found;
-}
-
-/* The cause is a hold, a skip, a veto or the brake: not a fault of the packages, but somebody's word, whose and until when
- * is known here and not to the solver. */
-static void tell_policy(const Planning *planning, GPtrArray *problems, GError **failure)
+/* A hold is the owner's word, not a fault of the packages; who gave it, and until when, is known here. */
+static void tell_hold(const Planning *planning, GPtrArray *problems, GError **failure)
 {
     SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
-    AppcenterError kind = APPCENTER_ERROR_REFUSED;
-    gboolean is_held = root && strcmp(root->rule, "held") == 0;
-    const Release *sifted = root && strcmp(root->rule, "absent") == 0 ? find_sifted(planning, root) : NULL;
-    if (!is_held && !sifted)
+    if (!root || strcmp(root->rule, "held") != 0)
         return;
     g_autofree char *rest = g_strdup((*failure)->message + strlen(root->message));
-    g_autofree char *objection = sifted ? plan_view_objection(planning->view, sifted, &kind) : NULL;
     g_free(root->message);
-    root->message = is_held ? hold_words(planning, root->app)
-                            : g_strdup_printf("%s; %s needs %s", objection, root->app, root->wanted);
+    root->message = hold_words(planning, root->app);
     g_clear_error(failure);
-    error_set(failure, kind, "%s%s", root->message, rest);
+    error_set(failure, APPCENTER_ERROR_REFUSED, "%s%s", root->message, rest);
+}
+
+/* Nobody offers it, says the solver of what it was not shown. */
+static void blame_sifted(const Planning *planning, const Request *request, GPtrArray *problems,
+                         GError **failure)
+{
+    AppcenterError kind = APPCENTER_ERROR_REFUSED;
+    if (error_kind(*failure) != APPCENTER_ERROR_CONFLICT || planning->file)
+        return;
+    g_autofree char *sentence =
+        plan_blame_sifted(planning->view, request, planning->locked, planning->worst, &kind);
+    if (!sentence)
+        return;
+    SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
+    if (root) { /* of what is needed nothing was shown: the name stays, for the choices */
+        g_free(root->rule);
+        g_free(root->message);
+        root->rule = g_strdup(error_code_name(kind));
+        root->message = g_strdup(sentence);
+        g_ptr_array_set_size(problems, 1);
+    }
+    g_clear_error(failure);
+    error_set(failure, kind, "%s", sentence);
 }
 
 static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
 {
     g_autoptr(GPtrArray) choices = available(planning, request);
+    g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func((GDestroyNotify)solve_problem_free);
+    g_autoptr(GError) failure = NULL;
     SolveInput input = {.installed = planning->view->installed,
                         .available = choices,
                         .os_version = planning->engine->os_version,
                         .box_arch = planning->engine->arch,
                         .request = request,
-                        .locked = planning->locked};
-    g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func((GDestroyNotify)solve_problem_free);
-    g_autoptr(GError) failure = NULL;
-    input.problems = problems;
+                        .locked = planning->locked,
+                        .problems = problems};
     GPtrArray *changes = solve(&input, sentences, &failure);
-    if (!changes)
-        tell_policy(planning, problems, &failure);
     plan_note_question(planning, request, choices, changes, sentences, failure);
     if (left_out)
         g_ptr_array_extend_and_steal(left_out, g_steal_pointer(&sentences));
-    if (!changes) {
-        g_clear_pointer(&planning->engine->problems, g_ptr_array_unref);
-        planning->engine->problems = g_steal_pointer(&problems);
-        g_propagate_error(error, g_steal_pointer(&failure));
-    }
-    return changes;
+    if (changes)
+        return changes;
+    tell_hold(planning, problems, &failure);
+    blame_sifted(planning, request, problems, &failure);
+    g_clear_pointer(&planning->engine->problems, g_ptr_array_unref);
+    planning->engine->problems = g_steal_pointer(&problems);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }
 
 /* ---- security only ---- */
 
-/* The fixes that are to be taken, into request; those that cannot are left out with their sentence. */
-static void add_fixes(Planning *planning, const Request *asked, Request *request)
+typedef struct {
+    const char *app;
+    const Release *release;
+    UrgencyClass cls;
+} Fix;
+
+static int compare_gravest_first(gconstpointer a, gconstpointer b)
+{
+    const Fix *fix_a = a, *fix_b = b;
+    return fix_a->cls != fix_b->cls ? (int)fix_b->cls - (int)fix_a->cls : strcmp(fix_a->app, fix_b->app);
+}
+
+/* The fixes that are to be taken, into request, the gravest first: if not all can be, it is not the one to give way. Those
+ * that cannot are left out with their sentence. */
+static void add_fixes(Planning *planning, const Request *asked, Request *request, GArray *fixes)
 {
     for (guint i = 0; i < planning->view->installed->len; i++) {
         const InstalledApp *app = g_ptr_array_index(planning->view->installed, i);
@@ -257,11 +265,16 @@ static void add_fixes(Planning *planning, const Request *asked, Request *request
         else if (!is_takeable(planning, choice.release))
             leave_out(planning, plan_view_objection(planning->view, choice.release, &kind));
         else
-            request_add_app(request, app->name, choice.release->version);
+            g_array_append_vals(fixes, &(Fix){app->name, choice.release, choice.cls}, 1);
+    }
+    g_array_sort(fixes, compare_gravest_first);
+    for (guint i = 0; i < fixes->len; i++) {
+        const Fix *fix = &g_array_index(fixes, Fix, i);
+        request_add_app(request, fix->app, fix->release->version);
     }
 }
 
-/* All at once; if that cannot be, one more at a time, gravest objections into left_out. */
+/* All at once; if that cannot be, one more at a time, objections into left_out. */
 static GPtrArray *solve_fixes(Planning *planning, Request *fixes)
 {
     GPtrArray *changes = ask(planning, fixes, NULL, NULL);
@@ -279,24 +292,42 @@ static GPtrArray *solve_fixes(Planning *planning, Request *fixes)
             good = more;
             continue;
         }
-        leave_out(planning, g_strdup(error->message));
+        leave_out(planning, strstr(error->message, fix->name)
+                                ? g_strdup(error->message)
+                                : g_strdup_printf("%s %s: %s", fix->name, fix->version, error->message));
         g_ptr_array_remove_index(wanted->apps, wanted->apps->len - 1);
     }
     return g_steal_pointer(&good);
+}
+
+/* A fix brings those below it, too: it is as urgent as the gravest of them. */
+static void take_classes(const GArray *fixes, const GPtrArray *changes)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        PlanChange *change = g_ptr_array_index(changes, i);
+        for (guint j = 0; j < fixes->len; j++) {
+            const Fix *fix = &g_array_index(fixes, Fix, j);
+            if (strcmp(fix->app, change->app) == 0)
+                change->cls = MAX(change->cls, fix->cls);
+        }
+    }
 }
 
 static GPtrArray *solve_security(Planning *planning)
 {
     Request *fixes = request_new(REQUEST_UPGRADE);
     fixes->security_only = TRUE;
-    add_fixes(planning, planning->request, fixes);
+    g_autoptr(GArray) chosen = g_array_new(FALSE, FALSE, sizeof(Fix));
+    add_fixes(planning, planning->request, fixes, chosen);
     g_free(fixes->trigger);
     fixes->trigger = g_strdup(planning->request->trigger);
     request_free(planning->request);
     planning->request = fixes;
     if (fixes->apps->len == 0)
         return g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
-    return solve_fixes(planning, fixes);
+    GPtrArray *changes = solve_fixes(planning, fixes);
+    take_classes(chosen, changes);
+    return changes;
 }
 
 /* ---- words ---- */

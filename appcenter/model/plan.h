@@ -122,7 +122,8 @@ typedef struct {
 } PlanContext;
 
 /* TRUE when after all sets every requirement of every app holds, no conflict, no app twice, no downgrade or publisher
- * change unasked, locks respected, OS and arch fit. INTERNAL with the first broken rule. No libsolv here. */
+ * change unasked, locks respected, OS and arch fit, and every version that was named is in it or left out with a sentence.
+ * INTERNAL with the first broken rule. No libsolv here. */
 gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Splits a flat list of changes into fate groups: sets tied by a dependency between changed apps, one set each, security

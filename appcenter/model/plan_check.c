@@ -145,6 +145,35 @@ static gboolean check_change(const PlanContext *context, PlanChange *change, GHa
     return check_op(&c, error) && check_asked(&c, error) && check_fits_box(&c, error);
 }
 
+static gboolean is_left_out(const Plan *plan, const char *app)
+{
+    for (guint i = 0; i < plan->left_out->len; i++)
+        if (strstr(g_ptr_array_index(plan->left_out, i), app))
+            return TRUE;
+    return FALSE;
+}
+
+/* Who named a version (as "security only" does of every fix) gets it, or a sentence why not. */
+static gboolean check_covered(const Plan *plan, const PlanContext *context, GHashTable *changes,
+                              GError **error)
+{
+    const Request *request = context->request;
+    if (!request || (request->kind != REQUEST_INSTALL && request->kind != REQUEST_UPGRADE &&
+                     request->kind != REQUEST_AUTO))
+        return TRUE;
+    for (guint i = 0; i < request->apps->len; i++) {
+        const RequestApp *asked = g_ptr_array_index(request->apps, i);
+        const PlanChange *change = g_hash_table_lookup(changes, asked->name);
+        const InstalledApp *old = installed_find(context->installed, asked->name);
+        const char *after = change ? change->to_version : old ? old->version : NULL;
+        gboolean is_there = asked->version && after && version_compare(after, asked->version) == 0;
+        if (asked->version && !is_there && !is_left_out(plan, asked->name))
+            return plan_broken(error, "%s %s was asked for, is not in it, and nothing says why", asked->name,
+                               asked->version);
+    }
+    return TRUE;
+}
+
 gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error)
 {
     g_autoptr(GHashTable) changes = g_hash_table_new(g_str_hash, g_str_equal);
@@ -154,5 +183,5 @@ gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error
             if (!check_change(context, g_ptr_array_index(set->changes, j), changes, error))
                 return FALSE;
     }
-    return plan_world_check(changes, context, error);
+    return check_covered(plan, context, changes, error) && plan_world_check(changes, context, error);
 }

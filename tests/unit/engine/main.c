@@ -14,9 +14,9 @@ void assert_error(GError **error, AppcenterError kind, const char *part)
 
 int main(int argc, char **argv)
 {
-    static void (*const groups[])(void) = {refresh_tests, publishers_tests,  offers_tests,
-                                           plan_tests,    plan_broken_tests, apply_tests,
-                                           walk_tests,    recover_tests,     service_tests};
+    static void (*const groups[])(void) = {refresh_tests,     publishers_tests, offers_tests, plan_tests,
+                                           plan_broken_tests, plan_cases_tests, apply_tests,  walk_tests,
+                                           recover_tests,     service_tests};
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
         if (groups[i] != NULL)

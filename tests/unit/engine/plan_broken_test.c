@@ -1,7 +1,8 @@
-/* plan_broken_test.c - a solver that is wrong: its plan is refused, and the refusal says enough to find out why.
+/* plan_broken_test.c - a solver that is wrong: its plan is refused, and the refusal says enough to find out why. And one that
+ * would search for ever: it costs the app that makes it do so, and no other.
  *
- * This program is linked with a door before solve() (Makefile: --wrap=solve); it is open unless a test says what is to be
- * done to the answer.
+ * This program is linked with a door before the solver (Makefile: --wrap=solve); it is open unless a test says what is to be
+ * done to the answer, or how long it may take.
  */
 #include "ports/solve.h"
 #include "vendor.h"
@@ -10,12 +11,24 @@
 
 GPtrArray *__real_solve(const SolveInput *input, GPtrArray *left_out, GError **error);
 GPtrArray *__wrap_solve(const SolveInput *input, GPtrArray *left_out, GError **error);
+SolveProber *__real_solve_prober_new(const SolveInput *input);
+SolveProber *__wrap_solve_prober_new(const SolveInput *input);
 
 static void (*spoil)(GPtrArray *changes);
+static guint cpu_s; /* 0: as usual */
+
+SolveProber *__wrap_solve_prober_new(const SolveInput *input)
+{
+    SolveInput hurried = *input;
+    hurried.limits.cpu_s = cpu_s;
+    return __real_solve_prober_new(&hurried);
+}
 
 GPtrArray *__wrap_solve(const SolveInput *input, GPtrArray *left_out, GError **error)
 {
-    GPtrArray *changes = __real_solve(input, left_out, error);
+    SolveInput hurried = *input;
+    hurried.limits.cpu_s = cpu_s;
+    GPtrArray *changes = __real_solve(&hurried, left_out, error);
     if (changes && spoil)
         spoil(changes);
     return changes;
@@ -42,6 +55,7 @@ static void nas_init(Nas *nas)
 static void nas_clear(Nas *nas)
 {
     spoil = NULL;
+    cpu_s = 0;
     engine_close(nas->engine);
     vendor_clear(&nas->vendor);
 }
@@ -117,6 +131,88 @@ static void test_a_plan_that_removes_what_nobody_asked_for_is_refused(void)
                  "the plan breaks a rule: PhotoStation 1.0 needs MediaLibrary");
 }
 
+static void forget_everything(GPtrArray *changes)
+{
+    g_ptr_array_set_size(changes, 0);
+}
+
+static void test_a_security_plan_that_forgets_a_fix_is_refused(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    vendor_add(
+        &nas.vendor, "QVPN", "1.1",
+        ",\"urgency\":{\"class\":\"critical\",\"urgent_at\":\"2030-03-16T00:00:00Z\",\"advisories\":[]}");
+    vendor_publish(&nas.vendor);
+    vendor_install(nas.engine, "QVPN", "1.0", NULL);
+    vendor_refresh(nas.engine);
+    spoil = forget_everything;
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    request->security_only = TRUE;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = engine_plan(nas.engine, request, &error);
+    g_assert_null(plan);
+    assert_error(&error, APPCENTER_ERROR_INTERNAL,
+                 "the plan breaks a rule: QVPN 1.1 was asked for, is not in it, and nothing says why");
+}
+
+#define CRITICAL                                                                                             \
+    ",\"urgency\":{\"class\":\"critical\",\"urgent_at\":\"2030-03-16T00:00:00Z\",\"advisories\":[]}"
+#define N_PIGEONS 13
+
+/* Each hole in as many versions as there are pigeons. */
+static void add_holes(Vendor *vendor)
+{
+    for (guint hole = 11; hole < 10 + N_PIGEONS; hole++) {
+        g_autofree char *name = g_strdup_printf("Hole%u", hole);
+        for (guint pigeon = 1; pigeon <= N_PIGEONS; pigeon++) {
+            g_autofree char *version = g_strdup_printf("%u", pigeon);
+            vendor_add(vendor, name, version, "");
+        }
+    }
+}
+
+/* It needs every pigeon in a hole of its own, and there is one hole too few: only trying finds that out. */
+static void add_nasty(Vendor *vendor)
+{
+    g_autoptr(GString) members = g_string_new(CRITICAL ",\"requires\":[");
+    for (guint pigeon = 1; pigeon <= N_PIGEONS; pigeon++) {
+        g_string_append(members, pigeon > 1 ? ",\"" : "\"");
+        for (guint hole = 11; hole < 10 + N_PIGEONS; hole++)
+            g_string_append_printf(members, "%sHole%u = %u", hole > 11 ? " | " : "", hole, pigeon);
+        g_string_append(members, "\"");
+    }
+    g_string_append(members, "]");
+    vendor_add(vendor, "Nasty", "1.1", members->str);
+}
+
+#define GIVEN_UP "the search for a plan took more than 1 s of CPU time and was given up"
+
+static void test_dependencies_without_end_cost_only_their_own_app(void)
+{
+    g_auto(Nas) nas = {0};
+    nas_init(&nas);
+    cpu_s = 1;
+    vendor_forget(&nas.vendor);
+    add_holes(&nas.vendor);
+    add_nasty(&nas.vendor);
+    vendor_add(&nas.vendor, "QVPN", "1.1", CRITICAL);
+    vendor_publish(&nas.vendor);
+    vendor_install(nas.engine, "Nasty", "1.0", NULL);
+    vendor_install(nas.engine, "QVPN", "1.0", NULL);
+    vendor_refresh(nas.engine);
+    g_autofree char *offers = offer_words(nas.engine);
+    g_assert_cmpstr(offers, ==, "Nasty 1.1 critical refuse dependency; QVPN 1.1 critical at window");
+    g_autoptr(Request) fixes = request_new(REQUEST_UPGRADE);
+    fixes->security_only = TRUE;
+    g_autofree char *plan = plan_words(nas.engine, fixes);
+    g_assert_cmpstr(plan, ==, "upgrade QVPN 1.0 -> 1.1 [critical, asked for] | Nasty 1.1: " GIVEN_UP);
+    g_autoptr(Request) one = request_new(REQUEST_UPGRADE);
+    request_add_app(one, "Nasty", NULL);
+    g_autofree char *failed = plan_words(nas.engine, one);
+    g_assert_cmpstr(failed, ==, "internal: " GIVEN_UP);
+}
+
 static void add_many_bystanders(Vendor *vendor)
 {
     for (guint i = 0; i < 600; i++) {
@@ -175,6 +271,10 @@ void plan_broken_tests(void)
                     test_a_plan_that_breaks_a_rule_is_refused_with_its_case);
     g_test_add_func("/plan_broken/a_plan_that_removes_what_nobody_asked_for_is_refused",
                     test_a_plan_that_removes_what_nobody_asked_for_is_refused);
+    g_test_add_func("/plan_broken/a_security_plan_that_forgets_a_fix_is_refused",
+                    test_a_security_plan_that_forgets_a_fix_is_refused);
+    g_test_add_func("/plan_broken/dependencies_without_end_cost_only_their_own_app",
+                    test_dependencies_without_end_cost_only_their_own_app);
     g_test_add_func("/plan_broken/a_report_is_of_bounded_length", test_a_report_is_of_bounded_length);
     g_test_add_func("/plan_broken/what_the_solver_was_asked_is_told_when_it_is_wanted",
                     test_what_the_solver_was_asked_is_told_when_it_is_wanted);

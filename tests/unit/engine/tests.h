@@ -8,6 +8,7 @@
 TEST_GROUP(refresh_tests);
 TEST_GROUP(plan_tests);
 TEST_GROUP(plan_broken_tests);
+TEST_GROUP(plan_cases_tests);
 TEST_GROUP(offers_tests);
 TEST_GROUP(publishers_tests);
 TEST_GROUP(apply_tests);

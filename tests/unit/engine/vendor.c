@@ -228,10 +228,10 @@ void vendor_publish(Vendor *vendor)
 
 /* ---- the NAS ---- */
 
-static void put_on_nas(const Vendor *vendor, const char *path, const void *data, gsize len)
+static void put_on_nas(const char *root, const char *path, const void *data, gsize len)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *full = g_build_filename(vendor->root, path, NULL);
+    g_autofree char *full = g_build_filename(root, path, NULL);
     g_autofree char *folder = g_path_get_dirname(full);
     g_assert_cmpint(g_mkdir_with_parents(folder, 0755), ==, 0);
     g_file_set_contents(full, data, (gssize)len, &error);
@@ -242,19 +242,22 @@ void vendor_configure(Vendor *vendor, const char *text)
 {
     g_autofree char *full =
         g_strdup_printf("[host]\nos_version = 5.1.0\narch = x86_64\ncohort = test\n[updates]\n%s\n", text);
-    put_on_nas(vendor, "etc/appcenter/appcenter.conf", full, strlen(full));
+    put_on_nas(vendor->root, "etc/appcenter/appcenter.conf", full, strlen(full));
 }
 
-static void join_repository(const Vendor *vendor)
+void vendor_join(const Vendor *vendor, const char *nas_root, const char *name, int priority)
 {
     g_autofree char *first = g_build_filename(vendor->dir, "public", "metadata", "1.root.json", NULL);
-    g_autofree char *conf = g_strdup_printf(
-        "[repository]\nurl = file://%s/public/\nroot = /etc/appcenter/repos.d/qnap.root.json\n", vendor->dir);
+    g_autofree char *root_path = g_strdup_printf("etc/appcenter/repos.d/%s.root.json", name);
+    g_autofree char *conf_path = g_strdup_printf("etc/appcenter/repos.d/%s.conf", name);
+    g_autofree char *conf =
+        g_strdup_printf("[repository]\nurl = file://%s/public/\nroot = /%s\npriority = %d\n", vendor->dir,
+                        root_path, priority);
     g_autofree char *root = NULL;
     gsize len = 0;
     g_assert_true(g_file_get_contents(first, &root, &len, NULL));
-    put_on_nas(vendor, "etc/appcenter/repos.d/qnap.root.json", root, len);
-    put_on_nas(vendor, "etc/appcenter/repos.d/qnap.conf", conf, strlen(conf));
+    put_on_nas(nas_root, root_path, root, len);
+    put_on_nas(nas_root, conf_path, conf, strlen(conf));
 }
 
 void vendor_init(Vendor *vendor)
@@ -271,7 +274,7 @@ void vendor_init(Vendor *vendor)
         g_assert_no_error(error);
     }
     put_root(vendor);
-    join_repository(vendor);
+    vendor_join(vendor, vendor->root, "qnap", 50);
     vendor_configure(vendor, "");
 }
 

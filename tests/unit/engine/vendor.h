@@ -35,6 +35,8 @@ void vendor_add(Vendor *vendor, const char *name, const char *version, const cha
 void vendor_add_acme(Vendor *vendor, const char *name, const char *version);
 /* Forgets all releases, to add them anew. */
 void vendor_forget(Vendor *vendor);
+/* A NAS trusts this vendor under that name; its own does so since vendor_init, as qnap with priority 50. */
+void vendor_join(const Vendor *vendor, const char *nas_root, const char *name, int priority);
 /* Signs and writes everything; the timestamp last. */
 void vendor_publish(Vendor *vendor);
 

@@ -234,8 +234,37 @@ static void another_publisher_needs_the_admins_word(void)
     g_assert_no_error(error);
 }
 
+static gboolean check_left_out(const char *version, const char *sentence, GError **error)
+{
+    g_autoptr(GPtrArray) installed = world();
+    g_autoptr(Plan) plan = plan_new();
+    g_autoptr(Request) request = request_new(REQUEST_UPGRADE);
+    request_add_app(request, "Photos", version);
+    if (sentence)
+        g_ptr_array_add(plan->left_out, g_strdup(sentence));
+    PlanContext context = {.installed = installed, .request = request};
+    return plan_check(plan, &context, error);
+}
+
+/* So is every fix of "security only", which is a list of exact versions. */
+static void a_version_that_was_named_is_in_it_or_left_out_with_a_sentence(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(check_left_out(NULL, NULL, &error));
+    g_assert_true(check_left_out("1", NULL, &error)); /* it is there already */
+    g_assert_true(check_left_out("2", "Lib is held; Photos 2 needs Lib", &error));
+    g_assert_no_error(error);
+    g_assert_false(check_left_out("2", NULL, &error));
+    assert_refused(&error, APPCENTER_ERROR_INTERNAL,
+                   "Photos 2 was asked for, is not in it, and nothing says why");
+    g_assert_false(check_left_out("2", "Lib is held", &error));
+    assert_refused(&error, APPCENTER_ERROR_INTERNAL, "Photos 2 was asked for");
+}
+
 void plan_check_tests(void)
 {
+    g_test_add_func("/plan_check/a_version_that_was_named_is_in_it_or_left_out_with_a_sentence",
+                    a_version_that_was_named_is_in_it_or_left_out_with_a_sentence);
     g_test_add_func("/plan_check/good_plans_pass", good_plans_pass);
     g_test_add_func("/plan_check/each_broken_rule_is_found", each_broken_rule_is_found);
     g_test_add_func("/plan_check/a_wrong_archive_is_found", a_wrong_archive_is_found);
