@@ -26,6 +26,8 @@ typedef struct {
     GHashTable *options; /* char* -> char* ("" for flags) */
     gboolean is_terminal;
     gint64 now;
+    json_t *
+        explanation; /* of a request that could not be planned: what stands in the way, and the choices; or NULL */
 } Cli;
 
 /* Sets *exit_code (0 before the call) on success; FALSE with error otherwise. */

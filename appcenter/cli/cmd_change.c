@@ -80,9 +80,11 @@ static gboolean write_case(Cli *cli, const json_t *result, GError **error)
            error_set(error, APPCENTER_ERROR_IO, "--debug-solver: %s", cause->message);
 }
 
-/* A result that is a failure, as the error that it is. */
-static gboolean result_error(const json_t *result, GError **error)
+/* A result that is a failure, as the error that it is; main tells the choices behind it. */
+static gboolean result_error(Cli *cli, const json_t *result, GError **error)
 {
+    json_decref(cli->explanation);
+    cli->explanation = json_incref(json_object_get(result, "explanation"));
     return error_set(error, error_kind_from_code(render_string(result, "code")), "%s",
                      render_string(result, "message"));
 }
@@ -94,7 +96,7 @@ static json_t *ask_plan(Cli *cli, const json_t *body, GError **error)
         return NULL;
     json_t *plan = json_object_get(result, "plan");
     if (json_integer_value(json_object_get(result, "exit")) != 0 || !json_is_object(plan)) {
-        result_error(result, error);
+        result_error(cli, result, error);
         return NULL;
     }
     return json_incref(plan);
@@ -235,6 +237,7 @@ static void print_result_json(json_t *result)
         json_object_set(document, "code", json_object_get(result, "code"));
         json_object_set(document, "message", json_object_get(result, "message"));
         json_object_set(document, "exit", json_object_get(result, "exit"));
+        json_object_update(document, json_object_get(result, "explanation"));
     }
     render_json(document);
 }
@@ -255,6 +258,7 @@ static void print_result(Cli *cli, json_t *result)
     /* One transaction's failure was told with it; several have a sum. */
     if (failed && (cli_has(cli, "json") || json_array_size(transactions) != 1))
         fprintf(stderr, "appctl: %s\n", render_string(result, "message"));
+    render_choices(stderr, json_object_get(result, "explanation"));
 }
 
 static gboolean submit(Cli *cli, const char *path, json_t *body, int *exit_code, GError **error)

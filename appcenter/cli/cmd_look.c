@@ -334,17 +334,14 @@ static gboolean show_explanation(Cli *cli, const json_t *explanation)
     gsize i;
     json_t *one;
     const char *app = render_string(explanation, "app");
+    json_array_foreach(json_object_get(explanation, "because"), i, one) puts(json_string_value(one));
     if (json_array_size(json_object_get(explanation, "problems")) == 0)
         printf("%s %s is the newest that is offered\n", app, render_string(explanation, "installed"));
     const char *installed = render_string(explanation, "installed");
     json_array_foreach(json_object_get(explanation, "problems"), i, one)
         printf("%s %s%s%s: %s\n", app, installed, *installed ? " -> " : "",
                render_string(explanation, "version"), render_string(one, "message"));
-    json_array_foreach(json_object_get(explanation, "solutions"), i, one)
-    {
-        g_autofree char *steps = render_list(one);
-        printf("  to change that: %s\n", steps);
-    }
+    render_choices(stdout, explanation);
     return TRUE;
 }
 
@@ -370,15 +367,44 @@ static json_t *explain_wish(Cli *cli, const char *name, const char *version, GEr
         error_set(error, kind, "%s", message);
         return NULL;
     }
-    json_t *problems = json_array();
-    if (!is_fine)
-        json_array_append_new(problems, json_pack("{s:s, s:s}", "rule", code, "message", message));
-    return json_pack("{s:s, s:s, s:s?, s:o, s:[]}", "schema", "appctl.explanation/1", "app", name, "version",
-                     version, "problems", problems, "solutions");
+    json_t *told = json_object_get(result, "explanation");
+    json_t *answer = json_pack("{s:s, s:s, s:s?, s:[], s:[]}", "schema", "appctl.explanation/1", "app", name,
+                               "version", version, "problems", "solutions");
+    json_object_update(answer, told);
+    return answer;
+}
+
+/* The ledger's one reason; and where the solver knows more than that, its steps behind it, and the choices that help. */
+static void add_wish(json_t *explanation, const json_t *wish)
+{
+    json_t *problems = json_object_get(explanation, "problems");
+    const json_t *more = json_object_get(wish, "problems");
+    const char *rule = render_string(json_array_get(problems, 0), "rule");
+    if (json_array_size(more) == 0)
+        return;
+    if (g_str_equal(rule, "dependency") || g_str_equal(rule, "os"))
+        json_array_clear(problems); /* the same in one sentence */
+    json_array_extend(problems, (json_t *)more);
+    json_object_set(explanation, "solutions", json_object_get(wish, "solutions"));
+}
+
+static gboolean why_not_installed(Cli *cli, const char *name, GError **error)
+{
+    g_autoptr(json_t) explanation = get_app(cli, name, "/why", error);
+    if (!explanation)
+        return FALSE;
+    const char *version = json_string_value(json_object_get(explanation, "version"));
+    g_autoptr(json_t) wish = version ? explain_wish(cli, name, version, error) : NULL;
+    if (version && !wish)
+        return FALSE;
+    add_wish(explanation, wish);
+    json_object_del(explanation, "because"); /* that is why's answer */
+    return show_explanation(cli, explanation);
 }
 
 gboolean cmd_why_not(Cli *cli, int *exit_code, GError **error)
 {
+    (void)exit_code;
     g_auto(GStrv) parts = g_strsplit(cli->words[0], "=", 2);
     if (!app_name_is_valid(parts[0]) || (parts[1] && !version_is_valid(parts[1])))
         return error_set(error, APPCENTER_ERROR_INVALID, "wanted APP or APP=VERSION, found \"%s\"",
@@ -387,7 +413,7 @@ gboolean cmd_why_not(Cli *cli, int *exit_code, GError **error)
     g_autoptr(json_t) app = get_app(cli, parts[0], "", &unknown);
     gboolean is_installed = app && !g_str_equal(render_string(app, "state"), "available");
     if (is_installed && !parts[1])
-        return cmd_why(cli, exit_code, error);
+        return why_not_installed(cli, parts[0], error);
     g_autoptr(json_t) explanation = explain_wish(cli, parts[0], parts[1], error);
     if (!explanation)
         return FALSE;

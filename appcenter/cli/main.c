@@ -8,16 +8,18 @@
 #include "cli/cli.h"
 #include "cli/render.h"
 
-static int fail(const char *command, gboolean as_json, const GError *error)
+static int fail(const char *command, gboolean as_json, json_t *explanation, const GError *error)
 {
     AppcenterError kind = error_kind(error);
     if (as_json) {
         g_autoptr(json_t) document =
             json_pack("{s:s, s:s, s:s, s:i}", "schema", "appctl.error/1", "code", error_code_name(kind),
                       "message", error->message, "exit", error_exit_code(kind));
+        json_object_update(document, explanation);
         render_json(document);
     }
     fprintf(stderr, "appctl: %s%s%s\n", command ? command : "", command ? ": " : "", error->message);
+    render_choices(stderr, explanation);
     return error_exit_code(kind);
 }
 
@@ -35,7 +37,8 @@ static int run(const CliCommand *command, GPtrArray *words, GHashTable *options)
                .is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
                .now = (gint64)time(NULL)};
     if (!command->run(&cli, &exit_code, &error))
-        return fail(command->name, cli_has(&cli, "json"), error);
+        exit_code = fail(command->name, cli_has(&cli, "json"), cli.explanation, error);
+    json_decref(cli.explanation);
     return exit_code;
 }
 
@@ -60,6 +63,6 @@ int main(int argc, char **argv)
         return 0;
     }
     if (!command)
-        return fail(NULL, g_hash_table_contains(options, "json"), error);
+        return fail(NULL, g_hash_table_contains(options, "json"), NULL, error);
     return run(command, words, options);
 }

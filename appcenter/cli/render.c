@@ -118,6 +118,19 @@ char *render_list(const json_t *strings)
     return g_string_free(text, FALSE);
 }
 
+void render_choices(FILE *out, const json_t *explanation)
+{
+    gsize i, k;
+    json_t *solution, *step;
+    json_array_foreach(json_object_get(explanation, "solutions"), i, solution)
+    {
+        fprintf(out, "  to change that: ");
+        json_array_foreach(solution, k, step) fprintf(out, "%s%s", k > 0 ? ", then " : "",
+                                                      json_string_value(step) ? json_string_value(step) : "");
+        fputc('\n', out);
+    }
+}
+
 const char *render_string(const json_t *object, const char *member)
 {
     const char *text = json_string_value(json_object_get(object, member));

@@ -22,6 +22,8 @@ char *render_age(const json_t *time, gint64 now);
 char *render_size(const json_t *bytes);
 /* "a, b"; free with g_free. */
 char *render_list(const json_t *strings);
+/* The ways out of appctl.explanation/1, a line each; nothing for NULL. */
+void render_choices(FILE *out, const json_t *explanation);
 /* String member, "" for null or absent; borrowed. */
 const char *render_string(const json_t *object, const char *member);
 void render_json(const json_t *value);

@@ -3,6 +3,8 @@
 
 #include "daemon/views_internal.h"
 
+#define HISTORY_LOOK_BACK 200 /* transactions */
+
 static json_t *view_candidate(const StoreOffer *offer)
 {
     char **advisories = offer->release->urgency ? offer->release->urgency->advisories : NULL;
@@ -170,6 +172,41 @@ static json_t *choices(const StoreOffer *offer)
     return list;
 }
 
+/* How this version came: the newest change that brought it, as far back as history is looked at. */
+static char *how_it_came(Daemon *daemon, const StoreApp *app, GError **error)
+{
+    g_autoptr(GPtrArray) transactions = store_txn_list(daemon->store, HISTORY_LOOK_BACK, error);
+    for (guint i = 0; transactions && i < transactions->len; i++) {
+        const StoreTxn *txn = transactions->pdata[i];
+        for (guint k = 0; g_strcmp0(txn->result, "done") == 0 && k < txn->changes->len; k++) {
+            const StoreChange *change = txn->changes->pdata[k];
+            if (!g_str_equal(change->app, app->name) || g_strcmp0(change->to_version, app->version) != 0)
+                continue;
+            g_autofree char *time = units_format_time(txn->finished_at);
+            return g_strdup_printf("%s %s came by %s (transaction %" G_GINT64_FORMAT ", %s, %s): %s",
+                                   app->name, app->version, change->op, txn->id, txn->trigger, time,
+                                   change->reason && *change->reason ? change->reason : "asked for");
+        }
+    }
+    return NULL;
+}
+
+/* Why it is here, and here in this version. */
+static json_t *because(Daemon *daemon, const StoreApp *app, GError **error)
+{
+    g_autoptr(GPtrArray) installed = store_installed(daemon->store, error);
+    if (!installed)
+        return NULL;
+    g_autoptr(GPtrArray) sentences = installed_because(installed, app->name);
+    g_autofree char *came = how_it_came(daemon, app, NULL);
+    json_t *list = json_array();
+    for (guint i = 0; i < sentences->len; i++)
+        json_array_append_new(list, json_string(sentences->pdata[i]));
+    if (came)
+        json_array_append_new(list, json_string(came));
+    return list;
+}
+
 json_t *view_why(Daemon *daemon, const char *name, GError **error)
 {
     g_autoptr(StoreApp) app = app_name_is_valid(name) ? store_app_get(daemon->store, name, error) : NULL;
@@ -181,14 +218,19 @@ json_t *view_why(Daemon *daemon, const char *name, GError **error)
     g_autoptr(GPtrArray) offers = daemon_ledger(daemon, daemon_now(daemon), error);
     if (!offers)
         return NULL;
+    json_t *here = because(daemon, app, error);
+    if (!here)
+        return NULL;
     const StoreOffer *offer = find_offer(offers, name);
     if (!offer)
-        return json_pack("{s:s, s:s, s:s, s:n, s:[], s:[]}", "schema", "appctl.explanation/1", "app", name,
-                         "installed", app->version, "version", "problems", "solutions");
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s}], s:o}", "schema", "appctl.explanation/1",
-                     "app", name, "installed", app->version, "version", offer->release->version, "verdict",
-                     verdict_name(offer->verdict), "problems", "rule", reason_code_name(offer->code),
-                     "message", offer->sentence ? offer->sentence : "", "solutions", choices(offer));
+        return json_pack("{s:s, s:s, s:s, s:o, s:n, s:[], s:[]}", "schema", "appctl.explanation/1", "app",
+                         name, "installed", app->version, "because", here, "version", "problems",
+                         "solutions");
+    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:[{s:s, s:s}], s:o}", "schema", "appctl.explanation/1",
+                     "app", name, "installed", app->version, "because", here, "version",
+                     offer->release->version, "verdict", verdict_name(offer->verdict), "problems", "rule",
+                     reason_code_name(offer->code), "message", offer->sentence ? offer->sentence : "",
+                     "solutions", choices(offer));
 }
 
 json_t *view_search(Daemon *daemon, const char *word, GError **error)

@@ -196,6 +196,7 @@ void engine_close(Engine *engine)
     g_free(engine->arch);
     g_free(engine->cohort);
     g_free(engine->solver_case);
+    g_clear_pointer(&engine->problems, g_ptr_array_unref);
     fd_close(engine->lock_fd);
     g_clear_pointer(&engine->root, root_dir_free);
     g_free(engine);

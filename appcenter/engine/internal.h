@@ -10,6 +10,13 @@
 #include "ports/system.h"
 #include "ports/volume.h"
 
+/* The world as it would be after something else was done first (explain.c). */
+#define WHAT_IF_ALL "*"
+typedef struct {
+    const char *const *unheld; /* apps whose holds are lifted, WHAT_IF_ALL for the hold on all; or NULL */
+    const char *removed;       /* an app that is not there any more; or NULL */
+} WhatIf;
+
 struct Engine {
     EngineOptions options;
     RootDir *root;
@@ -23,6 +30,9 @@ struct Engine {
     gint64 opened_at_us;
     int lock_fd;
     char *solver_case; /* of the last plan that asked for it, or NULL */
+    GPtrArray *
+        problems; /* SolveProblem*: why the last plan could not be made, as far as the solver knows; or NULL */
+    const WhatIf *what_if; /* NULL: plans are made in the world as it is */
 };
 
 /* Where archives wait between FETCH and UNPACK: product path of the download of a release, or of the local file that

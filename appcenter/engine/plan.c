@@ -137,6 +137,7 @@ Plan *engine_plan(Engine *engine, const Request *request, GError **error)
 {
     g_auto(Planning) planning = {.engine = engine};
     g_clear_pointer(&engine->solver_case, g_free);
+    g_clear_pointer(&engine->problems, g_ptr_array_unref);
     if (!open_planning(&planning, request, error))
         return NULL;
     gboolean is_made = make_plan(&planning, error);

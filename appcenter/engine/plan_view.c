@@ -222,6 +222,8 @@ PlanView *plan_view_new(Engine *engine, const char *const *names, GError **error
     view->advisories = g_ptr_array_new_with_free_func((GDestroyNotify)advisory_free);
     view->installed = store_installed(engine->store, error);
     view->holds = view->installed ? store_holds(engine->store, view->now, error) : NULL;
+    if (view->holds && engine->what_if)
+        what_if_apply(engine->what_if, view);
     if (!view->holds || !load_repositories(view, error) || !load_releases(view, names, error))
         return NULL;
     fill_provides(view);

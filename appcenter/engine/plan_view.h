@@ -53,6 +53,9 @@ GPtrArray *plan_view_available(const PlanView *view, Mark worst, const Request *
 /* Names of installed apps that a hold covers now; char*. is_emergency: those that let emergencies through do not count. */
 GPtrArray *plan_view_locked(const PlanView *view, gboolean is_emergency);
 
+/* The world as the engine's WhatIf supposes it (explain.c). */
+void what_if_apply(const WhatIf *what_if, PlanView *view);
+
 /* --- the rows of the ledger (offers.c, offers_other.c) --- */
 /* A row for that release as its catalogue has it: class, place in the roll-out. */
 StoreOffer *offer_new(const PlanView *view, const InstalledApp *app, const Release *release);
@@ -78,9 +81,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
 void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
                  Choice *choice);
 GHashTable *plan_panels_new(void);
-/* When a request cannot be met because of what was sifted out, what speaks against that: the root cause, and who needs it.
- * NULL: it is not that. worst: up to which mark the solver was shown releases. */
-char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst);
 /* Could it be now? NULL: yes. */
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os);
 

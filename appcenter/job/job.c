@@ -14,10 +14,11 @@
 
 /* What a job has to tell at its end beside how it went. */
 typedef struct {
-    Plan *plan;         /* or NULL */
-    GPtrArray *results; /* StoreTxn*, or NULL */
-    json_t *report;     /* or NULL */
-    char *solver_case;  /* or NULL */
+    Plan *plan;          /* or NULL */
+    GPtrArray *results;  /* StoreTxn*, or NULL */
+    json_t *report;      /* or NULL */
+    char *solver_case;   /* or NULL */
+    json_t *explanation; /* of a request that could not be planned, or NULL */
 } Outcome;
 
 static void outcome_clear(Outcome *outcome)
@@ -26,6 +27,7 @@ static void outcome_clear(Outcome *outcome)
     g_clear_pointer(&outcome->results, g_ptr_array_unref);
     g_clear_pointer(&outcome->report, json_decref);
     g_clear_pointer(&outcome->solver_case, g_free);
+    g_clear_pointer(&outcome->explanation, json_decref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Outcome, outcome_clear)
 
@@ -137,22 +139,28 @@ static Request *read_request(const Job *job, GError **error)
     return request_from_json(value, error);
 }
 
+static gboolean make_plan(Engine *engine, const Request *request, Outcome *outcome, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    outcome->plan = engine_plan(engine, request, &failure);
+    if (outcome->plan)
+        return TRUE;
+    outcome->explanation = engine_explain(engine, request, failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 static gboolean do_plan(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     g_autoptr(Request) request = read_request(job, error);
-    if (!request)
-        return FALSE;
-    outcome->plan = engine_plan(engine, request, error);
-    return outcome->plan != NULL;
+    return request && make_plan(engine, request, outcome, error);
 }
 
 static gboolean do_change(Engine *engine, const Job *job, Outcome *outcome, GError **error)
 {
     g_autoptr(Request) request = read_request(job, error);
-    if (!request || !engine_recover(engine, NULL, error) || !engine_may_change(engine, error))
-        return FALSE;
-    outcome->plan = engine_plan(engine, request, error);
-    if (!outcome->plan)
+    if (!request || !engine_recover(engine, NULL, error) || !engine_may_change(engine, error) ||
+        !make_plan(engine, request, outcome, error))
         return FALSE;
     if (request->dry_run || plan_is_empty(outcome->plan))
         return TRUE;
@@ -190,6 +198,8 @@ static json_t *make_result(const GError *failure, const Outcome *outcome)
         json_object_set_new(result, "plan", plan_to_json(outcome->plan));
     if (outcome && outcome->report)
         json_object_set(result, "report", outcome->report);
+    if (outcome && outcome->explanation)
+        json_object_set(result, "explanation", outcome->explanation);
     if (outcome && outcome->solver_case)
         json_object_set_new(result, "solver_case", json_string(outcome->solver_case));
     json_object_set_new(result, "transactions", transactions);

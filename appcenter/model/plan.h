@@ -104,6 +104,8 @@ typedef struct {
 void installed_app_free(InstalledApp *app);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstalledApp, installed_app_free)
 const InstalledApp *installed_find(GPtrArray *installed, const char *name);
+/* Why it is here, from the app itself to one that was asked for: sentences (char*), none when it is not installed. */
+GPtrArray *installed_because(GPtrArray *installed, const char *name);
 PlanChange *plan_change_new_removal(const InstalledApp *app); /* without a reason yet */
 /* The removals of apps that came as dependencies only and that no other app needs any more, through any number of steps
  * (PlanChange*). An alternative that is installed counts as needed. What is locked (char*, may be NULL) stays, and so

@@ -14,6 +14,16 @@ typedef struct {
     guint cpu_s, memory_mb;
 } SolveLimits;
 
+/* One step of why something cannot be: a rule that libsolv could not keep, in our words. */
+typedef struct {
+    char *rule;    /* "absent", "os", "held", "conflict", "needs", "replaces" or "same-name" */
+    char *message; /* "PhotoStation 6.1.2 needs MediaLibrary >= 2.0" */
+    char *app;     /* whose rule it is */
+    char *other;   /* the app that it meets, or NULL */
+    char *wanted;  /* the dependency as its package has it, or NULL */
+} SolveProblem;
+void solve_problem_free(SolveProblem *problem);
+
 typedef struct {
     GPtrArray *installed; /* InstalledApp* */
     GPtrArray *
@@ -24,6 +34,7 @@ typedef struct {
     const Request *request; /* kind INSTALL, UPGRADE, AUTO or REMOVE; solve_probe does not need one */
     GPtrArray
         *locked; /* char*, may be NULL: apps that must not change (holds); those asked for by name may */
+    GPtrArray *problems; /* SolveProblem*, may be NULL: gets the steps behind a CONFLICT, root cause first */
     SolveLimits limits;
 } SolveInput;
 

@@ -39,6 +39,19 @@ static json_t *texts_to_answer(const GPtrArray *texts)
     return array;
 }
 
+static json_t *problems_to_answer(const GPtrArray *problems)
+{
+    json_t *array = json_array();
+    for (guint i = 0; problems && i < problems->len; i++) {
+        const SolveProblem *problem = g_ptr_array_index(problems, i);
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:o, s:o}", "rule", problem->rule, "message",
+                                               problem->message, "app", problem->app, "other",
+                                               text_or_null(problem->other), "wanted",
+                                               text_or_null(problem->wanted)));
+    }
+    return array;
+}
+
 static json_t *answer_solve(gconstpointer question, gpointer user_data)
 {
     (void)user_data;
@@ -51,6 +64,7 @@ static json_t *answer_solve(gconstpointer question, gpointer user_data)
     if (!changes) {
         json_object_set_new(answer, "code", json_string(error_code_name(error_kind(error))));
         json_object_set_new(answer, "message", json_string(error->message));
+        json_object_set_new(answer, "problems", problems_to_answer(input->problems));
         return answer;
     }
     json_t *list = json_array();
@@ -147,6 +161,43 @@ static void read_texts(JsonReader *reader, const char *member, GPtrArray *texts)
         g_ptr_array_add(texts, g_strdup(items[i]));
 }
 
+void solve_problem_free(SolveProblem *problem)
+{
+    g_free(problem->rule);
+    g_free(problem->message);
+    g_free(problem->app);
+    g_free(problem->other);
+    g_free(problem->wanted);
+    g_free(problem);
+}
+
+static void read_problem(JsonReader *reader, GPtrArray *problems)
+{
+    SolveProblem *problem = g_new0(SolveProblem, 1);
+    problem->rule = g_strdup(json_reader_string(reader, "rule", TEXT_BYTES_MAX));
+    problem->message = g_strdup(json_reader_string(reader, "message", TEXT_BYTES_MAX));
+    problem->app = g_strdup(json_reader_string(reader, "app", TEXT_BYTES_MAX));
+    problem->other = g_strdup(json_reader_string_or(reader, "other", TEXT_BYTES_MAX, NULL));
+    problem->wanted = g_strdup(json_reader_string_or(reader, "wanted", TEXT_BYTES_MAX, NULL));
+    g_ptr_array_add(problems, problem);
+}
+
+/* What it met on the way to another sentence (a version of the wrong architecture, say) is not behind that one. */
+static void read_problems(JsonReader *reader, GPtrArray *problems, const char *message)
+{
+    if (!problems || !json_reader_enter(reader, "problems"))
+        return;
+    gsize n = json_reader_length(reader, LIST_MAX);
+    for (gsize i = 0; i < n && json_reader_enter_index(reader, i); i++) {
+        read_problem(reader, problems);
+        json_reader_leave(reader);
+    }
+    json_reader_leave(reader);
+    const SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
+    if (!json_reader_ok(reader) || !root || !message || !g_str_has_prefix(message, root->message))
+        g_ptr_array_set_size(problems, 0);
+}
+
 /* One question to a child of its own. */
 static json_t *ask_once(const SolveInput *input, SolveAnswer answer, gconstpointer question, GError **error)
 {
@@ -164,6 +215,7 @@ GPtrArray *solve(const SolveInput *input, GPtrArray *left_out, GError **error)
     const char *code = json_reader_string_or(reader, "code", TEXT_BYTES_MAX, NULL);
     if (code) {
         const char *message = json_reader_string(reader, "message", TEXT_BYTES_MAX);
+        read_problems(reader, input->problems, message);
         error_set(error, error_kind_from_code(code), "%s", message ? message : "no sentence");
         return NULL;
     }

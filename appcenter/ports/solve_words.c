@@ -233,6 +233,39 @@ static char *words_for(const World *world, const Fact *fact)
                            world_name(world, fact->to), world_version(world, fact->to));
 }
 
+/* ---- the steps, for who wants them apart ---- */
+
+static const char *const rule_names[] = {
+    [CAUSE_ABSENT] = "absent",     [CAUSE_HELD] = "held",
+    [CAUSE_CONFLICT] = "conflict", [CAUSE_NEED_OF_INSTALLED] = "needs",
+    [CAUSE_OBSOLETE] = "replaces", [CAUSE_SAME_NAME] = "same-name",
+    [CAUSE_NEED] = "needs",        [CAUSE_NONE] = "conflict",
+};
+
+static char *name_of_other(const World *world, const Fact *fact)
+{
+    if (fact->to > 0 && fact->to != world->system)
+        return g_strdup(world_name(world, fact->to));
+    const InstalledApp *app = fact->cause == CAUSE_ABSENT ? find_too_new(world, fact->dependency) : NULL;
+    return app ? g_strdup(app->name) : NULL;
+}
+
+/* Its sentence goes to text, too. */
+static void tell(const World *world, const Fact *fact, GString *text)
+{
+    g_autofree char *words = words_for(world, fact);
+    g_string_append_printf(text, "%s%s", text->len > 0 ? "; " : "", words);
+    if (!world->input->problems)
+        return;
+    SolveProblem *problem = g_new0(SolveProblem, 1);
+    problem->rule = g_strdup(is_about_os(world, fact->dependency) ? "os" : rule_names[fact->cause]);
+    problem->message = g_steal_pointer(&words);
+    problem->app = g_strdup(world_name(world, fact->from));
+    problem->other = name_of_other(world, fact);
+    problem->wanted = fact->dependency ? dependency_words(world, fact->dependency) : NULL;
+    g_ptr_array_add(world->input->problems, problem);
+}
+
 /* ---- the chain from the root cause to what was asked for ---- */
 
 static gboolean is_provided_by_name(const World *world, Id dependency, const char *name)
@@ -267,8 +300,7 @@ static void tell_chain(const World *world, const GArray *facts, const Fact *root
         last = find_need_for(world, facts, name, told);
         if (!last)
             return;
-        g_autofree char *words = words_for(world, last);
-        g_string_append_printf(text, "; %s", words);
+        tell(world, last, text);
     }
 }
 
@@ -276,12 +308,14 @@ char *solve_words(const World *world, Solver *solver, const Queue *jobs, gboolea
 {
     g_autoptr(GArray) facts = collect(world, solver);
     const Fact *root = find_root(facts, jobs);
+    if (world->input->problems)
+        g_ptr_array_set_size(world->input->problems, 0);
     if (!root)
         return g_strdup("what is asked for does not go together");
     if (is_os)
         *is_os = is_about_os(world, root->dependency);
-    g_autofree char *first = words_for(world, root);
-    GString *text = g_string_new(first);
+    GString *text = g_string_new(NULL);
+    tell(world, root, text);
     tell_chain(world, facts, root, jobs, text);
     return g_string_free(text, FALSE);
 }

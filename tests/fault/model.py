@@ -85,7 +85,7 @@ class Model:
         if app == PHOTOS:
             library = self.installed.get(LIBRARY)
             if not library or (version == NEW[PHOTOS] and library != NEW[LIBRARY]):
-                if library and LIBRARY in self.held:
+                if library and (LIBRARY in self.held or (LIBRARY, NEW[LIBRARY]) in self.skipped):
                     raise Refusal(4, 9)
                 group[LIBRARY] = (library, NEW[LIBRARY])
         return group
