@@ -90,6 +90,7 @@ static gboolean would_do(Explaining *explaining, const Request *request, const W
     other.os_version = version;
     g_autoptr(Plan) plan = engine_plan(&other, request, NULL);
     g_clear_pointer(&other.problems, g_ptr_array_unref);
+    g_free(other.solver_case);
     return plan && does_it(plan, request);
 }
 

@@ -53,8 +53,9 @@ GHashTable *plan_panels_new(void)
     return g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)panel_free);
 }
 
-char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst,
-                        AppcenterError *kind)
+/* When a request cannot be met because of what was sifted out, what speaks against that: the root cause, and who needs it.
+ * NULL: it is not that. worst: up to which mark the solver was shown releases. */
+static char *blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst)
 {
     g_autoptr(GPtrArray) everything = plan_view_available(view, MARK_STALE, request);
     SolveInput input = {.installed = view->installed,
@@ -71,7 +72,8 @@ char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray 
                                      : NULL;
         if (!release || plan_view_mark(view, release) <= worst)
             continue;
-        g_autofree char *objection = plan_view_objection(view, release, kind);
+        AppcenterError kind;
+        g_autofree char *objection = plan_view_objection(view, release, &kind);
         return g_strdup_printf("%s; it is %s", objection, change->reason);
     }
     return NULL;
@@ -87,8 +89,7 @@ static char *blame_for(const PlanView *view, const Release *release, gboolean is
     g_autoptr(Request) request = request_new(REQUEST_AUTO);
     g_autoptr(GPtrArray) locked = plan_view_locked(view, is_emergency);
     request_add_app(request, release->name, release->version);
-    AppcenterError kind;
-    return plan_blame_sifted(view, request, locked, limit, &kind);
+    return blame_sifted(view, request, locked, limit);
 }
 
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os)

@@ -163,40 +163,45 @@ static GPtrArray *available(const Planning *planning, const Request *request)
     return list;
 }
 
-/* A hold is the owner's word, not a fault of the packages; who gave it, and until when, is known here. */
-static void tell_hold(const Planning *planning, GPtrArray *problems, GError **failure)
+static gboolean is_wanted(const Requirement *wanted, const Release *release)
 {
-    SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
-    if (!root || strcmp(root->rule, "held") != 0)
-        return;
-    g_autofree char *rest = g_strdup((*failure)->message + strlen(root->message));
-    g_free(root->message);
-    root->message = hold_words(planning, root->app);
-    g_clear_error(failure);
-    error_set(failure, APPCENTER_ERROR_REFUSED, "%s%s", root->message, rest);
+    for (guint i = 0; wanted && i < wanted->terms->len; i++)
+        if (require_term_matches(g_ptr_array_index(wanted->terms, i), release->name, release->version))
+            return TRUE;
+    return FALSE;
 }
 
-/* Nobody offers it, says the solver of what it was not shown. */
-static void blame_sifted(const Planning *planning, const Request *request, GPtrArray *problems,
-                         GError **failure)
+/* What the solver did not find is offered, but was sifted out before it was asked: the newest such release, or NULL. */
+static const Release *find_sifted(const Planning *planning, const SolveProblem *problem)
 {
-    AppcenterError kind = APPCENTER_ERROR_REFUSED;
-    if (error_kind(*failure) != APPCENTER_ERROR_CONFLICT || planning->file)
-        return;
-    g_autofree char *sentence =
-        plan_blame_sifted(planning->view, request, planning->locked, planning->worst, &kind);
-    if (!sentence)
-        return;
-    SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
-    if (root) { /* of what is needed nothing was shown: the name stays, for the choices */
-        g_free(root->rule);
-        g_free(root->message);
-        root->rule = g_strdup(error_code_name(kind));
-        root->message = g_strdup(sentence);
-        g_ptr_array_set_size(problems, 1);
+    const Release *found = NULL;
+    g_autoptr(Requirement) wanted = problem->wanted ? requirement_parse(problem->wanted, NULL) : NULL;
+    for (guint i = 0; i < planning->view->releases->len; i++) {
+        const Release *release = g_ptr_array_index(planning->view->releases, i);
+        if (!is_takeable(planning, release) && arch_fits(release->arch, planning->engine->arch) &&
+            is_wanted(wanted, release) && (!found || version_compare(release->version, found->version) > 0))
+            found = release;
     }
+    return found;
+}
+
+/* The cause is a hold, a skip, a veto or the brake: not a fault of the packages, but somebody's word, whose and until when
+ * is known here and not to the solver. */
+static void tell_policy(const Planning *planning, GPtrArray *problems, GError **failure)
+{
+    SolveProblem *root = problems->len > 0 ? g_ptr_array_index(problems, 0) : NULL;
+    AppcenterError kind = APPCENTER_ERROR_REFUSED;
+    gboolean is_held = root && strcmp(root->rule, "held") == 0;
+    const Release *sifted = root && strcmp(root->rule, "absent") == 0 ? find_sifted(planning, root) : NULL;
+    if (!is_held && !sifted)
+        return;
+    g_autofree char *rest = g_strdup((*failure)->message + strlen(root->message));
+    g_autofree char *objection = sifted ? plan_view_objection(planning->view, sifted, &kind) : NULL;
+    g_free(root->message);
+    root->message = is_held ? hold_words(planning, root->app)
+                            : g_strdup_printf("%s; %s needs %s", objection, root->app, root->wanted);
     g_clear_error(failure);
-    error_set(failure, kind, "%s", sentence);
+    error_set(failure, kind, "%s%s", root->message, rest);
 }
 
 static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *left_out, GError **error)
@@ -213,13 +218,12 @@ static GPtrArray *ask(Planning *planning, const Request *request, GPtrArray *lef
                         .locked = planning->locked,
                         .problems = problems};
     GPtrArray *changes = solve(&input, sentences, &failure);
-    plan_note_question(planning, request, choices, changes, sentences, failure);
+    plan_note_question(planning, request, choices, changes, sentences, failure); /* as the solver said it */
     if (left_out)
         g_ptr_array_extend_and_steal(left_out, g_steal_pointer(&sentences));
     if (changes)
         return changes;
-    tell_hold(planning, problems, &failure);
-    blame_sifted(planning, request, problems, &failure);
+    tell_policy(planning, problems, &failure);
     g_clear_pointer(&planning->engine->problems, g_ptr_array_unref);
     planning->engine->problems = g_steal_pointer(&problems);
     g_propagate_error(error, g_steal_pointer(&failure));

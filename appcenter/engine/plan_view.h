@@ -81,10 +81,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
 void plan_choose(const PlanView *view, const InstalledApp *app, Mark worst, gboolean security_only,
                  Choice *choice);
 GHashTable *plan_panels_new(void);
-/* When a request cannot be met because of what was sifted out, what speaks against that: the root cause, and who needs it.
- * NULL: it is not that. worst: up to which mark the solver was shown releases. *kind: of such a refusal. */
-char *plan_blame_sifted(const PlanView *view, const Request *request, GPtrArray *locked, Mark worst,
-                        AppcenterError *kind);
 /* Could it be now? NULL: yes. */
 char *plan_probe(const PlanView *view, const Release *release, UrgencyClass cls, Mark worst, gboolean *is_os);
 

@@ -148,6 +148,27 @@ static const InstalledApp *find_too_new(const World *world, Id dependency)
     return NULL;
 }
 
+static gboolean meets(const Requirement *requirement, const Release *release)
+{
+    for (guint i = 0; requirement && i < requirement->terms->len; i++)
+        if (require_term_matches(g_ptr_array_index(requirement->terms, i), release->name, release->version))
+            return TRUE;
+    return FALSE;
+}
+
+/* What is offered and would do, but is nothing for this box: why the newest of those is not, or NULL. */
+static char *find_misfit(const World *world, Id dependency)
+{
+    const Requirement *requirement = g_hash_table_lookup(world->words, GINT_TO_POINTER(dependency));
+    const Release *newest = NULL;
+    for (guint i = 0; i < world->input->available->len; i++) {
+        const Release *release = g_ptr_array_index(world->input->available, i);
+        if (meets(requirement, release) && (!newest || release_compare(newest, release) < 0))
+            newest = release;
+    }
+    return newest ? world_misfit(world->input, newest) : NULL;
+}
+
 static char *words_for_absent(const World *world, const Fact *fact)
 {
     g_autofree char *wanted = dependency_words(world, fact->dependency);
@@ -160,7 +181,9 @@ static char *words_for_absent(const World *world, const Fact *fact)
     if (app)
         return g_strdup_printf("%s %s needs %s, and %s %s is installed", name, version, wanted, app->name,
                                app->version);
-    return g_strdup_printf("%s %s needs %s, and no repository offers it", name, version, wanted);
+    g_autofree char *misfit = find_misfit(world, fact->dependency);
+    return g_strdup_printf("%s %s needs %s, and %s", name, version, wanted,
+                           misfit ? misfit : "no repository offers it");
 }
 
 static const char *installed_remark(const World *world, Id id)
