@@ -54,8 +54,8 @@ struct Walk {
     gboolean download_only;
     gboolean is_way_back;     /* an admin's rollback or undo */
     gboolean has_running_set; /* each app's was_running is what was before the first stop */
-    gboolean may_resume; /* a FETCH failed for the network: what came is of use to the next try */
-    GPtrArray *apps;     /* WalkApp*, dependencies first */
+    gboolean may_resume;      /* a FETCH failed for the network: what came is of use to the next try */
+    GPtrArray *apps;          /* WalkApp*, dependencies first */
 };
 
 void walk_free(Walk *walk);
