@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/marker.h"
+#include "base/nearest.h"
 #include "base/process.h"
 #include "base/sandbox.h"
 #include "base/units.h"

@@ -339,8 +339,13 @@ static gboolean show_explanation(Cli *cli, const json_t *explanation)
         printf("%s %s is the newest that is offered\n", app, render_string(explanation, "installed"));
     const char *installed = render_string(explanation, "installed");
     json_array_foreach(json_object_get(explanation, "problems"), i, one)
-        printf("%s %s%s%s: %s\n", app, installed, *installed ? " -> " : "",
-               render_string(explanation, "version"), render_string(one, "message"));
+    {
+        if (i == 0)
+            printf("%s %s%s%s: %s\n", app, installed, *installed ? " -> " : "",
+                   render_string(explanation, "version"), render_string(one, "message"));
+        else
+            printf("  %s\n", render_string(one, "message"));
+    }
     render_choices(stdout, explanation);
     return TRUE;
 }

@@ -174,37 +174,16 @@ static const CliOption *find_anywhere(const char *name, gsize len)
     return found;
 }
 
-/* Levenshtein distance, for slips of the finger. */
-static guint distance(const char *a, const char *b)
-{
-    gsize n = strlen(b);
-    g_autofree guint *row = g_new(guint, n + 1);
-    for (gsize j = 0; j <= n; j++)
-        row[j] = (guint)j;
-    for (gsize i = 1; a[i - 1]; i++) {
-        guint diagonal = row[0];
-        row[0] = (guint)i;
-        for (gsize j = 1; j <= n; j++) {
-            guint change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[n];
-}
-
 const CliCommand *cli_nearest(const char *word)
 {
-    const CliCommand *nearest = NULL;
-    guint best = 3; /* further away it is another word */
+    const CliCommand *found = NULL;
+    Nearest nearest = {.word = word};
     for (const CliCommand *command = cli_commands; command->name; command++) {
-        guint d = distance(word, command->name);
-        if (d < best) {
-            best = d;
-            nearest = command;
-        }
+        nearest_consider(&nearest, command->name);
+        if (nearest.best == command->name)
+            found = command;
     }
-    return nearest;
+    return found;
 }
 
 static gboolean unknown_command(const char *word, GError **error)

@@ -78,7 +78,7 @@ gboolean engine_may_change(Engine *engine, GError **error) G_GNUC_WARN_UNUSED_RE
 /* What the request means here and now. Holds are respected unless the app is named with a version. CONFLICT, NOT_FOUND,
  * REFUSED, INVALID. The plan has passed plan_check; one that has not is INTERNAL, with a text for a bug report. */
 Plan *engine_plan(Engine *engine, const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Why engine_plan has just refused that request (CONFLICT, REFUSED; NULL for others), and what else could be done:
+/* Why engine_plan has just refused that request (CONFLICT, REFUSED, NOT_FOUND; NULL for others), and what else could be done:
  * {"problems": [{"rule", "message"}], "solutions": [[command, ...]]}, root cause first, every choice one that was planned.
  * New reference. */
 json_t *engine_explain(Engine *engine, const Request *request, const GError *failure);

@@ -222,6 +222,31 @@ static void try_versions(Explaining *explaining)
     }
 }
 
+/* A slip of the finger in one name. */
+static void try_nearest(Explaining *explaining)
+{
+    const Request *request = explaining->request;
+    g_autoptr(GPtrArray) offered =
+        request->kind == REQUEST_INSTALL ? store_catalogue_names(explaining->engine->store, NULL) : NULL;
+    for (guint i = 0; i < request->apps->len; i++) {
+        const RequestApp *asked = g_ptr_array_index(request->apps, i);
+        Nearest nearest = {.word = asked->name};
+        for (guint k = 0; offered && k < offered->len; k++)
+            nearest_consider(&nearest, g_ptr_array_index(offered, k));
+        for (guint k = 0; !offered && k < explaining->view->installed->len; k++)
+            nearest_consider(&nearest,
+                             ((const InstalledApp *)g_ptr_array_index(explaining->view->installed, k))->name);
+        if (!nearest.best || strcmp(nearest.best, asked->name) == 0)
+            continue;
+        g_autoptr(Request) other = copy_of(request);
+        RequestApp *renamed = g_ptr_array_index(other->apps, i);
+        g_free(renamed->name);
+        renamed->name = g_strdup(nearest.best);
+        if (would_do(explaining, other, NULL, NULL))
+            offer(explaining, NULL, other);
+    }
+}
+
 /* A version that is there but skipped, vetoed or not yet rolled out here is taken when it is named. */
 static void try_naming(Explaining *explaining, const GPtrArray *in_play)
 {
@@ -369,7 +394,8 @@ static json_t *problems_to_json(const GPtrArray *problems, const GError *failure
 json_t *engine_explain(Engine *engine, const Request *request, const GError *failure)
 {
     AppcenterError kind = error_kind(failure);
-    if (kind != APPCENTER_ERROR_CONFLICT && kind != APPCENTER_ERROR_REFUSED)
+    gboolean is_unknown = kind == APPCENTER_ERROR_NOT_FOUND;
+    if (!is_unknown && kind != APPCENTER_ERROR_CONFLICT && kind != APPCENTER_ERROR_REFUSED)
         return NULL;
     g_autoptr(GPtrArray) problems = engine->problems ? g_steal_pointer(&engine->problems) : g_ptr_array_new();
     g_autoptr(GPtrArray) asked = g_ptr_array_new();
@@ -378,7 +404,10 @@ json_t *engine_explain(Engine *engine, const Request *request, const GError *fai
     g_ptr_array_add(asked, NULL);
     g_autoptr(PlanView) view = plan_view_new(engine, (const char *const *)asked->pdata, NULL);
     Explaining explaining = {engine, request, view, problems, json_array(), 0};
-    if (view) {
+    if (view && is_unknown) {
+        try_nearest(&explaining);
+        try_versions(&explaining);
+    } else if (view) {
         g_autoptr(GPtrArray) in_play = names_in_play(&explaining);
         try_holds(&explaining, in_play);
         try_cascade(&explaining);

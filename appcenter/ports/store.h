@@ -108,6 +108,8 @@ typedef struct {
  * something. What cannot be part of any plan is left out. */
 GPtrArray *store_catalogue_closure(Store *store, const CatalogueReach *reach, GError **error);
 /* Names with a release whose name or summary contains the word (case-insensitive); newest release of each; Release*. */
+/* Of all apps that are offered; char*, by name. */
+GPtrArray *store_catalogue_names(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GError **error);
 /* The vendor catalogue's header of a repository, or NULL without error. */
 CatalogueHeader *store_catalogue_header(Store *store, const char *repository, const char *publisher,

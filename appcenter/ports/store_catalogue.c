@@ -373,6 +373,17 @@ GPtrArray *store_catalogue_app(Store *store, const char *name, GError **error)
     return read_releases(store, &question, error);
 }
 
+static gpointer row_name(Query *query)
+{
+    return query_text(query);
+}
+
+GPtrArray *store_catalogue_names(Store *store, GError **error)
+{
+    g_auto(Query) query = query_open(&store->catalogue, "catalogue_names");
+    return query_rows(&query, row_name, g_free, error);
+}
+
 GPtrArray *store_catalogue_search(Store *store, const char *word, gsize max, GError **error)
 {
     g_autofree char *folded = g_utf8_casefold(word, -1);

@@ -14,28 +14,13 @@ static void print_help(void)
     puts("\n`appvendor COMMAND --help` tells more; so does appvendor(1).");
 }
 
-/* Length of the common beginning: enough to guess what was meant by a slip of the finger. */
-static gsize common_prefix(const char *a, const char *b)
-{
-    gsize n = 0;
-    while (a[n] && a[n] == b[n])
-        n++;
-    return n;
-}
-
 static int unknown_command(const char *name)
 {
-    const VendorCommand *nearest = NULL;
-    gsize best = 0;
-    for (const VendorCommand *command = vendor_commands; command->name; command++) {
-        gsize n = common_prefix(command->name, name);
-        if (n > best) {
-            best = n;
-            nearest = command;
-        }
-    }
-    if (nearest)
-        fprintf(stderr, "appvendor: no command \"%s\"; did you mean %s?\n", name, nearest->name);
+    Nearest nearest = {.word = name};
+    for (const VendorCommand *command = vendor_commands; command->name; command++)
+        nearest_consider(&nearest, command->name);
+    if (nearest.best)
+        fprintf(stderr, "appvendor: no command \"%s\"; did you mean %s?\n", name, nearest.best);
     else
         fprintf(stderr, "appvendor: no command \"%s\"; see appvendor --help\n", name);
     return error_exit_code(APPCENTER_ERROR_INVALID);

@@ -116,6 +116,17 @@ def test_what_waits_for_a_held_dependency_is_explained_from_the_ledger_too(shop)
     assert reason["code"] == "dependency" and "Codec is held" in reason["message"], reason
 
 
+def test_a_misspelt_app_gets_the_nearest_name(shop):
+    refused = shop.ctl("install", "editr=1.0", "--yes", expect=3)
+    assert "no repository offers editr" in refused.stderr
+    assert "to change that: appctl install Editor=1.0" in refused.stderr
+    told = shop.json("remove", "Vewer", "--yes", expect=3)
+    assert told["solutions"] == [["appctl remove Viewer"]]
+    assert shop.json("upgrade", "Photos", "--yes", expect=3)["solutions"] == [], "nothing is near that"
+    type_it(shop, told["solutions"][0])
+    assert versions(shop) == {"Codec": "1.0"}
+
+
 def test_why_tells_the_chain_to_what_was_asked_for_and_how_the_version_came(nas):
     nas.ctl("install", f"PhotoStation={OLD['PhotoStation']}", "--yes")
     told = nas.json("why", "MediaLibrary")

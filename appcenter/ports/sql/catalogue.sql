@@ -47,6 +47,9 @@ FROM release WHERE name = :name;
 -- name: catalogue_related
 SELECT app FROM relation WHERE name = :name AND kind = :kind;
 
+-- name: catalogue_names
+SELECT DISTINCT name FROM release ORDER BY name;
+
 -- name: catalogue_search
 SELECT sum, repository, publisher, json FROM release
 WHERE name IN (SELECT DISTINCT name FROM release WHERE instr(words, :word) > 0 ORDER BY name LIMIT :max);
