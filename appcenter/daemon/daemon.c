@@ -2,6 +2,7 @@
  * main.c's order. */
 #include "daemon/daemon.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "daemon/notify.h"
@@ -11,6 +12,7 @@
 #include "daemon/views.h"
 
 #define DAEMON_SPOOL_AGE_S (24 * 3600)
+#define DAEMON_REST_S      2
 
 static gint64 time_floor(const Daemon *daemon)
 {
@@ -150,6 +152,23 @@ static void on_job_done(gint64 job_id, const char *action, json_t *request, json
         daemon_kick(daemon);
 }
 
+/* --- rest --- */
+
+static gboolean on_rest(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    daemon->rest_source = 0;
+    store_shrink(daemon->store);
+    malloc_trim(0);
+    return G_SOURCE_REMOVE;
+}
+
+void daemon_rest_soon(Daemon *daemon)
+{
+    if (!daemon->rest_source)
+        daemon->rest_source = g_timeout_add_seconds(DAEMON_REST_S, on_rest, daemon);
+}
+
 /* --- when --- */
 
 static GPtrArray *enabled_repos(Daemon *daemon, GPtrArray *configs)
@@ -259,6 +278,7 @@ static gboolean on_wake(gpointer user_data)
     ScheduleDecision decision;
     daemon->wake_source = 0;
     look_at_clock(daemon);
+    daemon_rest_soon(daemon);
     if (daemon->is_stopping || !jobs_is_idle(daemon->jobs)) /* asked again when the job is done */
         return G_SOURCE_REMOVE;
     write_textfile(daemon);
@@ -352,6 +372,8 @@ void daemon_close(Daemon *daemon)
     if (daemon->wake_source)
         g_source_remove(daemon->wake_source);
     server_stop(daemon->server);
+    if (daemon->rest_source)
+        g_source_remove(daemon->rest_source);
     jobs_free(daemon->jobs);
     courier_free(daemon->courier);
     events_free(daemon->events);

@@ -26,6 +26,7 @@ typedef struct {
     GMainLoop *loop;
     ScheduleCooldown cooldown;
     guint wake_source;
+    guint rest_source;
     gint64 started_at;
     Clock clock;
     guint64 seed; /* spreads this box's polls */
@@ -42,6 +43,8 @@ GPtrArray *daemon_ledger(const Daemon *daemon, gint64 now, GError **error);
 GPtrArray *daemon_ledger_all(const Daemon *daemon, gint64 now, GError **error);
 /* When this repository is asked next by the clock. configs: RepositoryConfig*, all of them. */
 gint64 daemon_refresh_at(const Daemon *daemon, GPtrArray *configs, const StoreRepo *repo);
+/* What a request or a decision needed for a moment is given back once it is quiet: call it behind each. */
+void daemon_rest_soon(Daemon *daemon);
 /* Something changed (hold, config, finished job): decide again soon. */
 void daemon_kick(Daemon *daemon);
 

@@ -378,6 +378,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     Server *server = cls;
     Pending *pending = *context;
     *context = NULL;
+    daemon_rest_soon(server->daemon);
     if (!pending)
         return;
     if (pending->file_fd >= 0) /* it never arrived whole */

@@ -142,6 +142,14 @@ void store_close(Store *store)
     g_free(store);
 }
 
+void store_shrink(Store *store)
+{
+    if (store->state.handle != NULL)
+        sqlite3_db_release_memory(store->state.handle);
+    if (store->catalogue.handle != NULL)
+        sqlite3_db_release_memory(store->catalogue.handle);
+}
+
 gint64 store_room_bytes(const Store *store)
 {
     return ballast_room_bytes(store->state_dir_fd);

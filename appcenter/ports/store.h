@@ -28,6 +28,8 @@ gboolean store_damage_set(Store *store, json_t *damage, GError **error) G_GNUC_W
 /* REFUSED says what happened and what to do. */
 gboolean store_refuse_if_damaged(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_close(Store *store);
+/* Gives the memory of pages back that SQLite keeps for the next question. */
+void store_shrink(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
 /* Bytes that the state can still grow by: what is free, and the ballast. -1: the system does not say. */
 gint64 store_room_bytes(const Store *store);

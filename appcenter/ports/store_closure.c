@@ -220,12 +220,23 @@ static GPtrArray *try_closure(Store *store, const CatalogueReach *reach, GError 
     return g_ptr_array_ref(closure.releases);
 }
 
+/* As one: to lock the file and to look at it for each of some hundred questions costs as much as to answer them. */
+static GPtrArray *read_closure(Store *store, const CatalogueReach *reach, GError **error)
+{
+    Database *catalogue = store_catalogue_current(store);
+    if (!database_run(catalogue, "begin_read", error))
+        return NULL;
+    GPtrArray *releases = try_closure(store, reach, error);
+    database_rollback(catalogue);
+    return releases;
+}
+
 GPtrArray *store_catalogue_closure(Store *store, const CatalogueReach *reach, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    GPtrArray *releases = try_closure(store, reach, &failure);
+    GPtrArray *releases = read_closure(store, reach, &failure);
     if (!releases && store_catalogue_was_damage(store, &failure))
-        releases = try_closure(store, reach, &failure);
+        releases = read_closure(store, reach, &failure);
     if (!releases)
         g_propagate_error(error, g_steal_pointer(&failure));
     return releases;

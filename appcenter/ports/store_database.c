@@ -76,7 +76,8 @@ gboolean database_load_file(Database *database, const char *sql_file, GError **e
         mark += strlen(NAME_MARK);
         const char *line_end = strchr(mark, '\n');
         /* The text is not copied: SQLite reads up to the semicolon, so that what follows in the file does no harm. */
-        if (!g_hash_table_insert(database->texts, g_strndup(mark, (gsize)(line_end - mark)), (gpointer)line_end))
+        if (!g_hash_table_insert(database->texts, g_strndup(mark, (gsize)(line_end - mark)),
+                                 (gpointer)line_end))
             return error_set(error, APPCENTER_ERROR_INTERNAL, "%s: two statements of the name %.*s",
                              database->file, (int)(line_end - mark), mark);
     }

@@ -18,6 +18,10 @@ PRAGMA journal_mode = WAL;
 -- name: begin
 BEGIN IMMEDIATE;
 
+-- Nothing is locked but the moment: many questions see the same.
+-- name: begin_read
+BEGIN;
+
 -- name: commit
 COMMIT;
 

@@ -142,8 +142,50 @@ static void what_the_old_version_needs_ties_too(void)
     g_assert_cmpstr(found, ==, "A B");
 }
 
+static void add_installed(GPtrArray *installed, const char *name, const char *requires,
+                          gboolean as_dependency)
+{
+    InstalledApp *app = g_new0(InstalledApp, 1);
+    app->name = g_strdup(name);
+    app->version = g_strdup("1");
+    app->requires = g_strsplit(requires, ",", -1);
+    app->as_dependency = as_dependency;
+    g_ptr_array_add(installed, app);
+}
+
+static void assert_because(GPtrArray *installed, const char *name, const char *wanted)
+{
+    g_autoptr(GPtrArray) sentences = installed_because(installed, name);
+    g_ptr_array_add(sentences, NULL);
+    g_autofree char *text = g_strjoinv(" / ", (char **)sentences->pdata);
+    g_assert_cmpstr(text, ==, wanted);
+}
+
+/* Also where apps need each other in a circle. */
+static void an_app_is_here_because_of_one_that_was_asked_for(void)
+{
+    g_autoptr(GPtrArray) installed = g_ptr_array_new_with_free_func((GDestroyNotify)installed_app_free);
+    add_installed(installed, "App", "Lib >= 1", FALSE);
+    add_installed(installed, "Base", "Other", TRUE);
+    add_installed(installed, "Left", "Right", TRUE);
+    add_installed(installed, "Lib", "Gone | Base", TRUE);
+    add_installed(installed, "Other", "Base", TRUE);
+    add_installed(installed, "Right", "Left", TRUE);
+    assert_because(installed, "App", "App was asked for");
+    assert_because(installed, "Base",
+                   "Base came as a dependency; Lib 1 needs Gone | Base / Lib came as a dependency; App 1 "
+                   "needs Lib >= 1 / "
+                   "App was asked for");
+    assert_because(installed, "Left",
+                   "Left came as a dependency; Right 1 needs Left / "
+                   "Right came with an app that needed it; nobody needs it any more");
+    assert_because(installed, "Nobody", "");
+}
+
 void plan_tests(void)
 {
+    g_test_add_func("/plan/an_app_is_here_because_of_one_that_was_asked_for",
+                    an_app_is_here_because_of_one_that_was_asked_for);
     g_test_add_func("/plan/a_plan_is_shown_as_the_manual_says", a_plan_is_shown_as_the_manual_says);
     g_test_add_func("/plan/operations_have_names", operations_have_names);
     g_test_add_func("/plan_sets/kin_share_a_set_and_dependencies_come_first",

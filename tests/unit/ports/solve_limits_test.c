@@ -83,6 +83,11 @@ static void a_search_that_takes_all_memory_is_given_up(void)
     g_test_skip("AddressSanitizer reserves its address space beforehand");
     return;
 #endif
+    if (!g_test_subprocess()) { /* what earlier tests have freed is memory that the child has already */
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+        g_test_trap_assert_passed();
+        return;
+    }
     g_auto(Box) box = {0};
     box_init(&box, (SolveLimits){.memory_mb = 2});
     for (guint i = 0; i < 40000; i++) {
