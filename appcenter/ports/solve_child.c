@@ -22,6 +22,18 @@
 #define JSON_DEPTH_MAX   16
 #define BYTES_PER_MB     ((gsize)1024 * 1024)
 
+/* AddressSanitizer wants its shadow memory; the limit is for the product. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef HAS_ADDRESS_SANITIZER
+#define HAS_ADDRESS_SANITIZER 0
+#endif
+
 struct SolveChild {
     SolveLimits limits;
     pid_t pid; /* 0: it has ended */
@@ -78,7 +90,7 @@ static gboolean set_limits(const SolveLimits *limits)
     const struct rlimit memory = {have + limits->memory_mb * BYTES_PER_MB,
                                   have + limits->memory_mb * BYTES_PER_MB};
     return have > 0 && setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_CPU, &cpu) == 0 &&
-           setrlimit(RLIMIT_AS, &memory) == 0;
+           (HAS_ADDRESS_SANITIZER || setrlimit(RLIMIT_AS, &memory) == 0);
 }
 
 static G_GNUC_NORETURN void child_main(const SolveLimits *limits, pid_t parent, int fd, SolveAnswer answer,
