@@ -380,7 +380,7 @@ static gpointer row_name(Query *query)
 
 GPtrArray *store_catalogue_names(Store *store, GError **error)
 {
-    g_auto(Query) query = query_open(&store->catalogue, "catalogue_names");
+    g_auto(Query) query = query_open(store_catalogue_current(store), "catalogue_names");
     return query_rows(&query, row_name, g_free, error);
 }
 

@@ -19,6 +19,8 @@ gboolean database_fail(const Database *database, int code, const char *what, GEr
     AppcenterError kind = APPCENTER_ERROR_INTERNAL;
     int system_errno = sqlite3_system_errno(database->handle);
     switch (code & 0xff) {
+    case SQLITE_NOMEM: /* as GLib does: whoever goes on would take a catalogue that cannot be read for one that is gone */
+        g_error("%s: %s: no memory", database->file, what);
     case SQLITE_FULL:
         kind = APPCENTER_ERROR_NO_SPACE;
         break;
