@@ -16,13 +16,11 @@ from box import NEW, OLD
 pytestmark = pytest.mark.skipif(power.why_not() or "False", reason=str(power.why_not()))
 
 ONE_BACK = {**NEW, "PhotoStation": OLD["PhotoStation"]}
-STORIES = {
-    "bare": ("bare", {}, ((("install", "PhotoStation"), NEW),)),
-    "used": ("old", OLD, ((("upgrade",), NEW),
-                          (("rollback", "PhotoStation"), ONE_BACK),
-                          (("remove", "MediaLibrary", "--cascade"), {}),
-                          (("undo", "last"), ONE_BACK))),
-}
+USED = ((("upgrade",), NEW),
+        (("rollback", "PhotoStation"), ONE_BACK),
+        (("remove", "MediaLibrary", "--cascade"), {}),
+        (("undo", "last"), ONE_BACK))
+STORIES = {"bare": ("bare", {}, ((("install", "PhotoStation"), NEW),)), "used": ("old", OLD, USED), "busy": ("old", OLD, USED)}
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +50,10 @@ def neighbour(folder):
         thread.join()
 
 
-def tell(rig, template, changes):
-    """The story, done on disks that write down; the tape."""
+def tell(rig, template, changes, is_busy):
+    """The story, done on disks that write down; the tape. Alone, where nobody flushes for us, or beside a neighbour."""
     rig.fill(template)
-    with rig.recording() as disks, neighbour(disks.root / lab.VOLUME):
+    with rig.recording() as disks, neighbour(disks.root / lab.VOLUME) if is_busy else contextlib.nullcontext():
         nas = lab.Nas(disks.root)
         try:
             nas.start()
@@ -99,7 +97,7 @@ def test_old_or_new_whenever_the_power_fails(stock, program, story, kind):
     users = stock.user if template != "bare" else {}
     states = [first, *(world for _, world in changes)]
     with power.scratch() as folder:
-        tape = tell(power.Rig(folder / "rig", program, kind), stock.base / template / "nas", changes)
+        tape = tell(power.Rig(folder / "rig", program, kind), stock.base / template / "nas", changes, story == "busy")
         assert len(tape.marks) == len(changes) and len(tape.flushes) > 20
         for name, points in moments(tape):
             trial = sweep.Sweep("power", f"{story}-{kind}-{name}", points, sample=25)
