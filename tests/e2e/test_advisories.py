@@ -1,9 +1,11 @@
 """Advisories from the vendor's desk to the box: OSV records in, published, seen, audited, exported as CSAF."""
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import nas as lab
 import pytest
@@ -315,6 +317,39 @@ def test_an_advisory_is_exported_as_csaf(vendor, tmp_path):
     assert {p.name for p in (tmp_path / "csaf").iterdir()} == {"qsa-22-24.json", "qsa_26_1.json"}
     history = check_csaf(json.loads((tmp_path / "csaf/qsa_26_1.json").read_text()))["document"]["tracking"]["revision_history"]
     assert [item["summary"] for item in history] == ["Published.", "Withdrawn."]
+
+
+VALIDATOR = os.environ.get("APPCENTER_CSAF_VALIDATOR", "")
+VALIDATE = """
+import { readFileSync } from 'fs'
+import validate from '@secvisogram/csaf-validator-lib/validate.js'
+import * as mandatory from '@secvisogram/csaf-validator-lib/mandatoryTests.js'
+import * as schema from '@secvisogram/csaf-validator-lib/schemaTests.js'
+const tests = [...Object.values(schema).filter(t => t.name.startsWith('csaf_2_0')), ...Object.values(mandatory)]
+const result = await validate(tests, JSON.parse(readFileSync(process.env.DOCUMENT)))
+console.log(JSON.stringify(result.tests.filter(t => !t.isValid)), tests.length)
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node") or not Path(VALIDATOR, "node_modules/@secvisogram").is_dir(),
+                    reason="the CSAF validator of the BSI is not here (APPCENTER_CSAF_VALIDATOR: where npm installed it; node)")
+def test_the_official_schema_and_mandatory_tests_accept_what_is_exported(vendor, tmp_path):
+    """CSAF 2.0's own schema is not ours to ship; where its validator is installed, it judges every kind of record."""
+    digest, malicious = "ab" * 32, entry("QVPN", None, archive_sha256=["cd" * 32])
+    del malicious["ranges"]
+    add_advisory(vendor, tmp_path, osv("QSA-22-24", *(entry("PhotoStation", fixed, line) for line, fixed in LINES.items()),
+                                       entry("QVPN", None, archive_sha256=[digest]), aliases=["CVE-2022-27593", "deadbolt"]))
+    add_advisory(vendor, tmp_path, osv("MAL-26-1", malicious))
+    add_advisory(vendor, tmp_path, photo_record(id="QSA_26.1"))
+    vendor("advisory", vendor.repo, "withdraw", "QSA_26.1")
+    (tmp_path / "csaf").mkdir()
+    vendor("advisory", vendor.repo, "export", "--csaf", "-o", tmp_path / "csaf")
+    documents = sorted((tmp_path / "csaf").iterdir())
+    assert len(documents) == 3
+    for document in documents:
+        said = lab.run(["node", "--input-type=module", "-e", VALIDATE], env={**os.environ, "DOCUMENT": str(document)}, cwd=VALIDATOR)
+        failed, n_tests = said.stdout.rsplit(" ", 1)
+        assert failed == "[]" and int(n_tests) > 30, f"{document.name}: {said.stdout}"
 
 
 # --- the box ---
