@@ -11,7 +11,7 @@ import pytest
 from box import NEW, OLD
 from calls import FAIL, SHORT, Strike
 from sweep import Sweep
-from trio import BEFORE, CONVERTED, DATA, NEW_TRIO, NOTES, OLD_TRIO, TORN, Trio
+from trio import BEFORE, CONVERTED, DATA, NEW_TRIO, NOTES, OLD_TRIO, TORN
 
 pytestmark = pytest.mark.skipif(b"__asan_init" in Path(lab.program("appcenter-job")).read_bytes(),
                                 reason="AddressSanitizer wants to be the first library")
@@ -58,10 +58,8 @@ def shim(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory, session):
-    made = Trio(tmp_path_factory.mktemp("trio"), session)
-    yield made
-    made.close()
+def stock(trio):
+    return trio
 
 
 def request(stock, walk):

@@ -12,15 +12,22 @@ import pytest
 import small_disk
 import sweep
 from box import NEW, OLD
+from trio import BEFORE, CONVERTED, DATA, NEW_TRIO, NOTES, OLD_TRIO
 
 pytestmark = pytest.mark.skipif(power.why_not() or "False", reason=str(power.why_not()))
 
-ONE_BACK = {**NEW, "PhotoStation": OLD["PhotoStation"]}
-USED = ((("upgrade",), NEW),
+ONE_BACK = {**NEW_TRIO, "PhotoStation": OLD["PhotoStation"]}
+USED = ((("upgrade",), NEW_TRIO),
         (("rollback", "PhotoStation"), ONE_BACK),
         (("remove", "MediaLibrary", "--cascade"), {}),
         (("undo", "last"), ONE_BACK))
-STORIES = {"bare": ("bare", {}, ((("install", "PhotoStation"), NEW),)), "used": ("old", OLD, USED), "busy": ("old", OLD, USED)}
+STORIES = {"bare": ("bare", {}, ((("install", "PhotoStation"), NEW),)),
+           "used": ("trio", OLD_TRIO, USED), "busy": ("trio", OLD_TRIO, USED)}
+
+
+@pytest.fixture(scope="module")
+def stock(trio):
+    return trio
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +90,8 @@ def recover(root, owner, worlds, stock):
         assert done.returncode == 0, f"recovery ended with {done.returncode}: {done.stdout}{done.stderr}"
         for (app, name), content in owner.items():
             judge.owns(app, name, content)
+        for name in DATA if owner else ():
+            judge.owns_converted(NOTES, name, {OLD_TRIO[NOTES]: BEFORE, NEW_TRIO[NOTES]: CONVERTED})
         return judge.verdict_at_rest()
     finally:
         nas.kill_apps()
