@@ -10,6 +10,18 @@
 
 #include <glib.h>
 
+/* AddressSanitizer reserves terabytes of addresses, so it cannot live with a limit of them. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef HAS_ADDRESS_SANITIZER
+#define HAS_ADDRESS_SANITIZER 0
+#endif
+
 #include "base/files.h"
 
 typedef struct {

@@ -369,6 +369,8 @@ static json_t *explain_wish(Cli *cli, const char *name, const char *version, GEr
     AppcenterError kind = error_kind_from_code(code);
     gboolean is_fine = g_str_equal(code, "ok");
     if (!is_fine && kind != APPCENTER_ERROR_CONFLICT && kind != APPCENTER_ERROR_REFUSED) {
+        json_decref(cli->explanation);
+        cli->explanation = json_incref(json_object_get(result, "explanation"));
         error_set(error, kind, "%s", message);
         return NULL;
     }

@@ -198,7 +198,10 @@ static json_t *because(Daemon *daemon, const StoreApp *app, GError **error)
     if (!installed)
         return NULL;
     g_autoptr(GPtrArray) sentences = installed_because(installed, app->name);
-    g_autofree char *came = how_it_came(daemon, app, NULL);
+    g_autoptr(GError) unread = NULL;
+    g_autofree char *came = how_it_came(daemon, app, &unread);
+    if (unread)
+        log_warning("why", "%s", unread->message);
     json_t *list = json_array();
     for (guint i = 0; i < sentences->len; i++)
         json_array_append_new(list, json_string(sentences->pdata[i]));

@@ -41,10 +41,12 @@ typedef struct {
     guint n_trials;
 } Explaining;
 
-static Request *copy_of(const Request *request)
+static gboolean is_asked(const Request *request, const char *name)
 {
-    g_autoptr(json_t) json = request_to_json(request);
-    return request_from_json(json, NULL);
+    for (guint i = 0; i < request->apps->len; i++)
+        if (strcmp(((const RequestApp *)g_ptr_array_index(request->apps, i))->name, name) == 0)
+            return TRUE;
+    return FALSE;
 }
 
 static const PlanChange *find_change(const Plan *plan, const char *app)
@@ -100,10 +102,10 @@ static gboolean would_do(Explaining *explaining, const Request *request, const W
 static char *command_of(const Request *request)
 {
     static const char *const verbs[] = {
-        [REQUEST_INSTALL] = "install",      [REQUEST_UPGRADE] = "upgrade",
-        [REQUEST_REMOVE] = "remove",        [REQUEST_ROLLBACK] = "rollback",
-        [REQUEST_AUTO] = "upgrade",         [REQUEST_UNDO] = "undo",
-        [REQUEST_REPAIR] = "verify",        [REQUEST_RESTORE] = "snapshot restore",
+        [REQUEST_INSTALL] = "install",        [REQUEST_UPGRADE] = "upgrade",
+        [REQUEST_REMOVE] = "remove",          [REQUEST_ROLLBACK] = "rollback",
+        [REQUEST_AUTO] = "upgrade",           [REQUEST_UNDO] = "undo",
+        [REQUEST_REPAIR] = "verify --repair", [REQUEST_RESTORE] = "snapshot restore",
         [REQUEST_AUTOREMOVE] = "autoremove"};
     GString *text = g_string_new("appctl ");
     g_string_append(text, verbs[request->kind]);
@@ -116,8 +118,17 @@ static char *command_of(const Request *request)
         g_string_append(text, " FILE");
     if (request->kind == REQUEST_UNDO)
         g_string_append_printf(text, " %" G_GINT64_FORMAT, request->undo_id);
-    if (request->cascade)
-        g_string_append(text, " --cascade");
+    if (request->kind == REQUEST_RESTORE)
+        g_string_append_printf(text, " %" G_GINT64_FORMAT, request->snapshot_id);
+    const struct {
+        gboolean is_given;
+        const char *option;
+    } options[] = {{request->cascade, " --cascade"},
+                   {request->purge, " --purge"},
+                   {request->security_only, " --security"},
+                   {request->download_only, " --download-only"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
+        g_string_append(text, options[i].is_given ? options[i].option : "");
     return g_string_free(text, FALSE);
 }
 
@@ -192,7 +203,7 @@ static void try_cascade(Explaining *explaining)
 {
     if (explaining->request->kind != REQUEST_REMOVE || explaining->request->cascade)
         return;
-    g_autoptr(Request) more = copy_of(explaining->request);
+    g_autoptr(Request) more = request_copy(explaining->request, NULL);
     more->cascade = TRUE;
     if (would_do(explaining, more, NULL, NULL))
         offer(explaining, NULL, more);
@@ -238,7 +249,7 @@ static void try_nearest(Explaining *explaining)
                              ((const InstalledApp *)g_ptr_array_index(explaining->view->installed, k))->name);
         if (!nearest.best || strcmp(nearest.best, asked->name) == 0)
             continue;
-        g_autoptr(Request) other = copy_of(request);
+        g_autoptr(Request) other = request_copy(request, NULL);
         RequestApp *renamed = g_ptr_array_index(other->apps, i);
         g_free(renamed->name);
         renamed->name = g_strdup(nearest.best);
@@ -277,13 +288,10 @@ static void try_together(Explaining *explaining, const GPtrArray *in_play)
     const Request *request = explaining->request;
     if (request->kind != REQUEST_ROLLBACK)
         return;
-    g_autoptr(Request) more = copy_of(request);
+    g_autoptr(Request) more = request_copy(request, NULL);
     for (guint i = 0; i < in_play->len; i++) {
         const char *name = g_ptr_array_index(in_play, i);
-        gboolean is_asked = FALSE;
-        for (guint k = 0; k < request->apps->len; k++)
-            is_asked |= strcmp(((const RequestApp *)g_ptr_array_index(request->apps, k))->name, name) == 0;
-        if (!is_asked && installed_find(explaining->view->installed, name))
+        if (!is_asked(request, name) && installed_find(explaining->view->installed, name))
             request_add_app(more, name, NULL);
     }
     if (more->apps->len > request->apps->len && would_do(explaining, more, NULL, NULL))
@@ -297,11 +305,7 @@ static void try_removals(Explaining *explaining, const GPtrArray *in_play)
 {
     for (guint i = 0; i < in_play->len && explaining->request->kind != REQUEST_REMOVE; i++) {
         const char *name = g_ptr_array_index(in_play, i);
-        gboolean is_asked = FALSE;
-        for (guint k = 0; k < explaining->request->apps->len; k++)
-            is_asked |= strcmp(((const RequestApp *)g_ptr_array_index(explaining->request->apps, k))->name,
-                               name) == 0;
-        if (is_asked || !installed_find(explaining->view->installed, name))
+        if (is_asked(explaining->request, name) || !installed_find(explaining->view->installed, name))
             continue;
         WhatIf what_if = {.removed = name};
         g_autoptr(Request) removal = request_new(REQUEST_REMOVE);
@@ -345,14 +349,6 @@ static void add_wanted(GPtrArray *names, const char *item)
         add_name(names, ((const RequireTerm *)g_ptr_array_index(wanted->terms, i))->name);
 }
 
-static gboolean needs(const InstalledApp *app, const char *name)
-{
-    g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
-    for (char **item = app->requires; item && *item; item++)
-        add_wanted(wanted, *item);
-    return is_in(wanted, name);
-}
-
 /* Whose rules the problem is made of, what they name, what was asked for, and who needs that. */
 static GPtrArray *names_in_play(const Explaining *explaining)
 {
@@ -368,7 +364,7 @@ static GPtrArray *names_in_play(const Explaining *explaining)
         add_name(names, asked->name);
         for (guint k = 0; k < explaining->view->installed->len; k++) {
             const InstalledApp *app = g_ptr_array_index(explaining->view->installed, k);
-            if (needs(app, asked->name))
+            if (installed_need(app, asked->name))
                 add_name(names, app->name);
         }
     }

@@ -16,12 +16,6 @@ static void planning_clear(Planning *planning)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planning, planning_clear)
 
-static Request *copy_request(const Request *request, GError **error)
-{
-    g_autoptr(json_t) json = request_to_json(request);
-    return request_from_json(json, error);
-}
-
 /* The file's own name and version become what is asked for. */
 static gboolean take_file(Planning *planning, GError **error)
 {
@@ -59,7 +53,7 @@ static char **asked_names(const Planning *planning)
 
 static gboolean open_planning(Planning *planning, const Request *request, GError **error)
 {
-    planning->request = copy_request(request, error);
+    planning->request = request_copy(request, error);
     if (!planning->request || !take_file(planning, error))
         return FALSE;
     planning->request->allow_downgrade |= settings_values(planning->engine->settings)->allow_downgrade;

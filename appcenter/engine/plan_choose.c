@@ -1,8 +1,8 @@
 /* plan_choose.c - of several newer releases of an app, the one to take.
  *
  * Security first: of releases that fix something the lowest that brings all fixes; a feature release above it, marked for
- * the same or not, is nothing that a fix needs. Hides the ranks: free and possible, then waiting but possible, then impossible, then stopped by
- * the vendor, then another publisher's; within a rank the newest.
+ * the same or not, is nothing that a fix needs. Hides the ranks: free and possible, then waiting but possible, then
+ * impossible, then stopped by the vendor, then another publisher's; within a rank the newest.
  */
 #include "engine/plan_view.h"
 

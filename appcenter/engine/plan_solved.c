@@ -163,14 +163,6 @@ static GPtrArray *available(const Planning *planning, const Request *request)
     return list;
 }
 
-static gboolean is_wanted(const Requirement *wanted, const Release *release)
-{
-    for (guint i = 0; wanted && i < wanted->terms->len; i++)
-        if (require_term_matches(g_ptr_array_index(wanted->terms, i), release->name, release->version))
-            return TRUE;
-    return FALSE;
-}
-
 /* What the solver did not find is offered, but was sifted out before it was asked: the newest such release, or NULL. */
 static const Release *find_sifted(const Planning *planning, const SolveProblem *problem)
 {
@@ -179,7 +171,8 @@ static const Release *find_sifted(const Planning *planning, const SolveProblem *
     for (guint i = 0; i < planning->view->releases->len; i++) {
         const Release *release = g_ptr_array_index(planning->view->releases, i);
         if (!is_takeable(planning, release) && arch_fits(release->arch, planning->engine->arch) &&
-            is_wanted(wanted, release) && (!found || version_compare(release->version, found->version) > 0))
+            requirement_matches(wanted, release->name, release->version) &&
+            (!found || version_compare(release->version, found->version) > 0))
             found = release;
     }
     return found;

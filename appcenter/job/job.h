@@ -24,8 +24,8 @@
  *
  * The result is always the last line; plan is there when one was made, explanation when a request could not be planned
  * (engine_explain), solver_case when the request had debug_solver and the solver was asked. code is an error's code or
- * "ok", message its sentence; the exit code is the process's, too. SIGTERM and SIGINT cancel: the step in hand is undone and the job ends with
- * code "cancelled". SIGPIPE is ignored, so a daemon that dies does not stop a switch in the middle; a job that nobody hears
+ * "ok", message its sentence; the exit code is the process's, too. SIGTERM and SIGINT cancel: the step in hand is undone and
+ * the job ends with code "cancelled". SIGPIPE is ignored, so a daemon that dies does not stop a switch in the middle; a job that nobody hears
  * any more leaves its result in the store.
  */
 #ifndef JOB_JOB_H

@@ -5,8 +5,7 @@
 
 #define CHAIN_MAX 16
 
-/* The item by which an app needs the other, or NULL. */
-static const char *need_of(const InstalledApp *app, const char *name)
+const char *installed_need(const InstalledApp *app, const char *name)
 {
     for (char **item = app->requires; item && *item; item++) {
         g_autoptr(Requirement) requirement = requirement_parse(*item, NULL);
@@ -23,7 +22,7 @@ static const InstalledApp *find_dependent(const GPtrArray *installed, const char
     const InstalledApp *found = NULL;
     for (guint i = 0; i < installed->len; i++) {
         const InstalledApp *app = g_ptr_array_index(installed, i);
-        if (g_hash_table_contains(told, app->name) || !need_of(app, name))
+        if (g_hash_table_contains(told, app->name) || !installed_need(app, name))
             continue;
         if (!found || (found->as_dependency && !app->as_dependency))
             found = app;
@@ -51,7 +50,7 @@ GPtrArray *installed_because(GPtrArray *installed, const char *name)
         }
         g_ptr_array_add(sentences,
                         g_strdup_printf("%s came as a dependency; %s %s needs %s", app->name, dependent->name,
-                                        dependent->version, need_of(dependent, app->name)));
+                                        dependent->version, installed_need(dependent, app->name)));
         app = dependent;
     }
     return sentences;

@@ -48,6 +48,8 @@ void request_add_app(Request *request, const char *name, const char *version);
 /* {"action","apps":[{"name","version"}],"options":{...},"trigger"}: the body of POST /v1/apps and the job's input. */
 Request *request_from_json(json_t *value, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 json_t *request_to_json(const Request *request);
+/* Read again as it would be from outside; INVALID as there. */
+Request *request_copy(const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef enum { CHANGE_INSTALL, CHANGE_UPGRADE, CHANGE_DOWNGRADE, CHANGE_REMOVE, CHANGE_RESTORE } ChangeOp;
 /* What of the app's content is kept as it is before the change. */
@@ -104,6 +106,8 @@ typedef struct {
 void installed_app_free(InstalledApp *app);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstalledApp, installed_app_free)
 const InstalledApp *installed_find(GPtrArray *installed, const char *name);
+/* The item of its requirements that names the other app, or NULL; borrowed. */
+const char *installed_need(const InstalledApp *app, const char *name);
 /* Why it is here, from the app itself to one that was asked for: sentences (char*), none when it is not installed. */
 GPtrArray *installed_because(GPtrArray *installed, const char *name);
 PlanChange *plan_change_new_removal(const InstalledApp *app); /* without a reason yet */

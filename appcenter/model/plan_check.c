@@ -145,10 +145,24 @@ static gboolean check_change(const PlanContext *context, PlanChange *change, GHa
     return check_op(&c, error) && check_asked(&c, error) && check_fits_box(&c, error);
 }
 
+static gboolean is_of_name(char c)
+{
+    return g_ascii_isalnum(c) || c == '_' || c == '-';
+}
+
+/* As a word: "A" is not told of by a sentence about "MediaLibrary". */
+static gboolean tells_of(const char *sentence, const char *app)
+{
+    for (const char *at = strstr(sentence, app); at; at = strstr(at + 1, app))
+        if ((at == sentence || !is_of_name(at[-1])) && !is_of_name(at[strlen(app)]))
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean is_left_out(const Plan *plan, const char *app)
 {
     for (guint i = 0; i < plan->left_out->len; i++)
-        if (strstr(g_ptr_array_index(plan->left_out, i), app))
+        if (tells_of(g_ptr_array_index(plan->left_out, i), app))
             return TRUE;
     return FALSE;
 }

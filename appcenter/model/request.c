@@ -220,3 +220,9 @@ json_t *request_to_json(const Request *request)
     json_object_set_new(object, "trigger", json_string(request->trigger));
     return object;
 }
+
+Request *request_copy(const Request *request, GError **error)
+{
+    g_autoptr(json_t) json = request_to_json(request);
+    return request_from_json(json, error);
+}

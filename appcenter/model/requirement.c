@@ -291,3 +291,11 @@ gboolean require_term_matches(const RequireTerm *term, const char *name, const c
     }
     return TRUE;
 }
+
+gboolean requirement_matches(const Requirement *requirement, const char *name, const char *version)
+{
+    for (guint i = 0; requirement && i < requirement->terms->len; i++)
+        if (require_term_matches(g_ptr_array_index(requirement->terms, i), name, version))
+            return TRUE;
+    return FALSE;
+}

@@ -41,6 +41,8 @@ char **requirement_split(const char *value, gboolean alternatives_allowed,
 char *requirement_to_text(const Requirement *requirement);
 /* Does this version of that name satisfy the term? version NULL (unknown): the test is skipped and holds. */
 gboolean require_term_matches(const RequireTerm *term, const char *name, const char *version);
+/* Does one of the alternatives do? requirement NULL: no. */
+gboolean requirement_matches(const Requirement *requirement, const char *name, const char *version);
 const char *require_op_text(RequireOp op);
 
 #endif

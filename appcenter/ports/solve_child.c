@@ -22,18 +22,6 @@
 #define JSON_DEPTH_MAX   16
 #define BYTES_PER_MB     ((gsize)1024 * 1024)
 
-/* AddressSanitizer wants its shadow memory; the limit is for the product. */
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ADDRESS_SANITIZER 1
-#endif
-#endif
-#ifndef HAS_ADDRESS_SANITIZER
-#define HAS_ADDRESS_SANITIZER 0
-#endif
-
 struct SolveChild {
     SolveLimits limits;
     pid_t pid; /* 0: it has ended */

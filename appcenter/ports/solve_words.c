@@ -148,14 +148,6 @@ static const InstalledApp *find_too_new(const World *world, Id dependency)
     return NULL;
 }
 
-static gboolean meets(const Requirement *requirement, const Release *release)
-{
-    for (guint i = 0; requirement && i < requirement->terms->len; i++)
-        if (require_term_matches(g_ptr_array_index(requirement->terms, i), release->name, release->version))
-            return TRUE;
-    return FALSE;
-}
-
 /* What is offered and would do, but is nothing for this box: why the newest of those is not, or NULL. */
 static char *find_misfit(const World *world, Id dependency)
 {
@@ -163,7 +155,8 @@ static char *find_misfit(const World *world, Id dependency)
     const Release *newest = NULL;
     for (guint i = 0; i < world->input->available->len; i++) {
         const Release *release = g_ptr_array_index(world->input->available, i);
-        if (meets(requirement, release) && (!newest || release_compare(newest, release) < 0))
+        if (requirement_matches(requirement, release->name, release->version) &&
+            (!newest || release_compare(newest, release) < 0))
             newest = release;
     }
     return newest ? world_misfit(world->input, newest) : NULL;

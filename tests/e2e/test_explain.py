@@ -120,6 +120,7 @@ def test_a_misspelt_app_gets_the_nearest_name(shop):
     refused = shop.ctl("install", "editr=1.0", "--yes", expect=3)
     assert "no repository offers editr" in refused.stderr
     assert "to change that: appctl install Editor=1.0" in refused.stderr
+    assert "to change that: appctl install Editor" in shop.ctl("why-not", "Editr", expect=3).stderr
     told = shop.json("remove", "Vewer", "--yes", expect=3)
     assert told["solutions"] == [["appctl remove Viewer"]]
     assert shop.json("upgrade", "Photos", "--yes", expect=3)["solutions"] == [], "nothing is near that"
