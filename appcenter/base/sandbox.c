@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -30,6 +31,8 @@
 #define RIGHT_IOCTL_DEV      (1ULL << 15) /* ABI 5 */
 #define NET_BIND_CONNECT_TCP 3ULL         /* ABI 4 */
 #define SCOPE_SOCKET_SIGNAL  3ULL         /* ABI 6: abstract Unix sockets, signals */
+
+#define LOAD_CPU_S 2 /* making the filter takes milliseconds */
 
 typedef struct {
     guint64 handled_fs;
@@ -226,6 +229,17 @@ static gboolean seccomp_is_there(void)
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
+/* Without memory libseccomp may go round for ever where it makes the program (2.5.4): a process that does is ended by the
+ * timer, which nobody hears any more once the filter stands. */
+static int load_in_time(Filter filter)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = LOAD_CPU_S}};
+    if (signal(SIGVTALRM, SIG_DFL) == SIG_ERR || setitimer(ITIMER_VIRTUAL, &limit, NULL) != 0)
+        return -errno;
+    int failure = seccomp_load(filter);
+    return signal(SIGVTALRM, SIG_IGN) == SIG_ERR ? -errno : failure;
+}
+
 static gboolean enter_seccomp(const SandboxSpec *spec, guint *missing, GError **error)
 {
     if (!seccomp_is_there()) {
@@ -242,7 +256,7 @@ static gboolean enter_seccomp(const SandboxSpec *spec, guint *missing, GError **
     if (failure == 0 && spec->allow_network)
         failure = allow_calls(filter, network_calls, G_N_ELEMENTS(network_calls));
     if (failure == 0)
-        failure = seccomp_load(filter);
+        failure = load_in_time(filter);
     if (failure != 0)
         return error_set_errno_value(error, -failure, "system call filter");
     return TRUE;

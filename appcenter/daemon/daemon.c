@@ -87,6 +87,7 @@ void daemon_reload(Daemon *daemon)
 {
     const Settings *before = daemon->settings;
     g_autoptr(GError) error = NULL;
+    notify_look_at_ends(daemon->store, settings_values(before), daemon_now(daemon));
     if (!load_settings(daemon, &error))
         log_error("config", "%s", error->message);
     else if (daemon->settings != before)

@@ -163,13 +163,19 @@ static void look_at_repo(const Look *look, const StoreRepo *repo)
                    view_time(repo->last_success_at)));
 }
 
+void notify_look_at_ends(Store *store, const SettingsValues *settings, gint64 now)
+{
+    const Look look = {store, settings, now};
+    look_at(&look, STORE_NOTICE_TRANSACTIONS);
+    look_at(&look, STORE_NOTICE_JOBS);
+}
+
 void notify_look(Store *store, const SettingsValues *settings, GPtrArray *offers, GPtrArray *repos,
                  gint64 now)
 {
     g_autoptr(GError) error = NULL;
     const Look look = {store, settings, now};
-    look_at(&look, STORE_NOTICE_TRANSACTIONS);
-    look_at(&look, STORE_NOTICE_JOBS);
+    notify_look_at_ends(store, settings, now);
     for (guint i = 0; i < offers->len; i++)
         look_at_deadline(&look, g_ptr_array_index(offers, i));
     for (guint i = 0; i < repos->len; i++)

@@ -14,5 +14,7 @@
  * remembered as told. Never fails: what cannot be written now is found again by the next look. */
 void notify_look(Store *store, const SettingsValues *settings, GPtrArray *offers, GPtrArray *repos,
                  gint64 now);
+/* The part of it that looks at what has ended, before other settings count: it is told, or not, by those under which it ended. */
+void notify_look_at_ends(Store *store, const SettingsValues *settings, gint64 now);
 
 #endif
