@@ -19,6 +19,19 @@ static void print_change(const json_t *change)
         printf("            %s\n", render_string(change, "keeps"));
 }
 
+/* Whoever needs what changes goes down with it for a moment. */
+static void print_restarts(const json_t *set)
+{
+    gsize i;
+    json_t *restart;
+    json_array_foreach(json_object_get(set, "restarts"), i, restart)
+    {
+        g_autofree char *because = render_list(json_object_get(restart, "because"));
+        printf("  %-9s %s  stops meanwhile: it needs %s\n", "restart", render_string(restart, "app"),
+               because);
+    }
+}
+
 static void print_left_out(const json_t *plan)
 {
     gsize i;
@@ -39,11 +52,14 @@ static gsize print_plan(Cli *cli, const json_t *plan)
     gsize s, c, n = 0, n_removed = 0;
     json_t *set, *change;
     json_array_foreach(json_object_get(plan, "sets"), s, set)
-        json_array_foreach(json_object_get(set, "changes"), c, change)
     {
-        print_change(change);
-        n_removed += g_str_equal(render_string(change, "op"), "remove");
-        n++;
+        json_array_foreach(json_object_get(set, "changes"), c, change)
+        {
+            print_change(change);
+            n_removed += g_str_equal(render_string(change, "op"), "remove");
+            n++;
+        }
+        print_restarts(set);
     }
     if (n_removed > 0)
         print_removal(cli);

@@ -250,6 +250,7 @@ static void finish(Walk *walk, const char *result, const char *code, const char 
 static void add_vetoes(Walk *walk, const char *cause)
 {
     gint64 now = engine_now(walk->engine);
+    walk_pass_blame(walk);
     for (guint i = 0; i < walk->apps->len; i++) {
         const WalkApp *app = walk->apps->pdata[i];
         g_autoptr(GError) error = NULL;

@@ -1,5 +1,6 @@
 /* plan.c - from a request to a plan that has passed plan_check: the common frame of all kinds of requests. */
 #include "engine/plan_internal.h"
+#include "engine/walk.h"
 
 #include <string.h>
 
@@ -96,6 +97,19 @@ static void inherit_class(const PlanSet *set)
     }
 }
 
+/* Who needs what changes, and runs: stopped first and started last. */
+static void add_restarts(const Planning *planning, PlanSet *set)
+{
+    plan_find_restarts(set, planning->view->installed);
+    for (guint i = set->restarts->len; i-- > 0;) {
+        const PlanRestart *restart = g_ptr_array_index(set->restarts, i);
+        g_autoptr(StoreApp) app = store_app_get(planning->engine->store, restart->app, NULL);
+        g_autoptr(QpkgIdentity) identity = app ? engine_identity(app, NULL) : NULL;
+        if (!identity || !engine_app_runs(planning->engine, app, identity))
+            g_ptr_array_remove_index(set->restarts, i);
+    }
+}
+
 /* Going back or anew meets no solver: what does not hold together there is the request's fault, not ours. */
 static gboolean check(const Planning *planning, GError **error)
 {
@@ -122,8 +136,11 @@ static gboolean make_plan(Planning *planning, GError **error)
     if (!changes)
         return FALSE;
     plan_split_into_sets(planning->plan, changes, planning->view->installed);
-    for (guint i = 0; i < planning->plan->sets->len; i++)
+    for (guint i = 0; i < planning->plan->sets->len; i++) {
         inherit_class(g_ptr_array_index(planning->plan->sets, i));
+        if (!planning->request->download_only)
+            add_restarts(planning, g_ptr_array_index(planning->plan->sets, i));
+    }
     return check(planning, error);
 }
 

@@ -171,6 +171,36 @@ static gint compare_start_order(gconstpointer a, gconstpointer b)
     return strcmp(first->name, second->name);
 }
 
+static gboolean waits_for(const StoreApp *app, const GPtrArray *waiting)
+{
+    for (char **item = app->requires; item && *item; item++) {
+        g_autoptr(Requirement) requirement = requirement_parse(*item, NULL);
+        for (guint i = 0; i < waiting->len; i++) {
+            const StoreApp *other = waiting->pdata[i];
+            if (other != app && requirement_matches(requirement, other->name, other->version))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* By QTS's numbers, but nobody before what it needs; in a circle the first that is left. Borrows the apps. */
+static GPtrArray *start_order(const GPtrArray *apps)
+{
+    GPtrArray *order = g_ptr_array_sized_new(apps->len);
+    g_autoptr(GPtrArray) waiting = g_ptr_array_new();
+    for (guint i = 0; i < apps->len; i++)
+        g_ptr_array_add(waiting, apps->pdata[i]);
+    g_ptr_array_sort(waiting, compare_start_order);
+    while (waiting->len > 0) {
+        guint next = 0;
+        while (next < waiting->len && waits_for(waiting->pdata[next], waiting))
+            next++;
+        g_ptr_array_add(order, g_ptr_array_remove_index(waiting, next < waiting->len ? next : 0));
+    }
+    return order;
+}
+
 static gboolean start_app(Engine *engine, const StoreApp *app, GError **error)
 {
     g_autoptr(QpkgIdentity) identity = engine_identity(app, error);
@@ -194,9 +224,9 @@ gboolean engine_start_apps(Engine *engine, GError **error)
     g_autoptr(GPtrArray) apps = store_apps(engine->store, error);
     if (!apps)
         return FALSE;
-    g_ptr_array_sort(apps, compare_start_order);
-    for (guint i = 0; i < apps->len; i++) {
-        const StoreApp *app = apps->pdata[i];
+    g_autoptr(GPtrArray) order = start_order(apps);
+    for (guint i = 0; i < order->len; i++) {
+        const StoreApp *app = order->pdata[i];
         g_autoptr(GError) failed = NULL;
         if (!app->enabled)
             continue;

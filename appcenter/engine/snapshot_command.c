@@ -16,7 +16,8 @@ static char *apps_text(const Walk *walk)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     for (guint i = 0; i < walk->apps->len; i++)
-        g_ptr_array_add(names, ((const WalkApp *)walk->apps->pdata[i])->app);
+        if (((const WalkApp *)walk->apps->pdata[i])->op != CHANGE_RESTART)
+            g_ptr_array_add(names, ((const WalkApp *)walk->apps->pdata[i])->app);
     g_ptr_array_add(names, NULL);
     return g_strjoinv(" ", (char **)names->pdata);
 }
@@ -46,6 +47,8 @@ static int input(const Walk *walk, GError **error)
     json_t *apps = json_array();
     for (guint i = 0; i < walk->apps->len; i++) {
         const WalkApp *app = walk->apps->pdata[i];
+        if (app->op == CHANGE_RESTART)
+            continue;
         json_array_append_new(apps, json_pack("{s:s, s:s?, s:s?}", "name", app->app, "from",
                                               app->from_version, "to", app->to_version));
     }

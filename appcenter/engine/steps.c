@@ -16,14 +16,24 @@ static gboolean changes_version(const WalkApp *app)
     return app->op == CHANGE_UPGRADE || app->op == CHANGE_DOWNGRADE;
 }
 
+static gboolean is_changed(const WalkApp *app)
+{
+    return app->op != CHANGE_RESTART;
+}
+
 static gboolean is_set_up(const WalkApp *app)
 {
-    return app->op != CHANGE_RESTORE;
+    return is_changed(app) && app->op != CHANGE_RESTORE;
+}
+
+static gboolean stays(const WalkApp *app)
+{
+    return app->op != CHANGE_REMOVE;
 }
 
 static gboolean brings_tree(const WalkApp *app)
 {
-    return app->op != CHANGE_REMOVE;
+    return is_changed(app) && stays(app);
 }
 
 /* clang-format off */
@@ -32,15 +42,15 @@ const Step engine_steps[] = {
     {"FETCH",  PHASE_STAGE,  step_fetch,     step_drop_download, "Downloading",        has_archive, FALSE, FALSE},
     {"VERIFY", PHASE_STAGE,  step_verify,    NULL,               "Checking signature", has_archive, FALSE, FALSE},
     {"UNPACK", PHASE_STAGE,  step_unpack,    step_drop_staging,  "Unpacking",          brings_tree, FALSE, FALSE},
-    {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      NULL,        FALSE, FALSE},
+    {"READY",  PHASE_STAGE,  step_ready,     NULL,               "Getting ready",      is_changed,  FALSE, FALSE},
     {"STOP",   PHASE_SWITCH, step_stop,      step_start_old,     "Stopping",           NULL,        TRUE, FALSE},
     {"SNAP",   PHASE_SWITCH, step_snapshot,  step_snapshot_back, "Taking a snapshot",  changes_version, FALSE, FALSE},
-    {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          NULL,        FALSE, TRUE},
+    {"SWAP",   PHASE_SWITCH, step_swap,      step_swap_back,     "Switching",          is_changed,  FALSE, TRUE},
     {"DATA",   PHASE_SWITCH, step_carry,     step_carry_back,    "Carrying data over", brings_tree, FALSE, TRUE},
     {"SETUP",  PHASE_SWITCH, step_configure, step_unconfigure,   "Configuring",        is_set_up,        FALSE, FALSE},
-    {"START",  PHASE_SWITCH, step_start,     step_stop_new,      "Starting",           brings_tree, FALSE, FALSE},
-    {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    brings_tree, FALSE, FALSE},
-    {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         NULL,        FALSE, FALSE},
+    {"START",  PHASE_SWITCH, step_start,     step_stop_new,      "Starting",           stays,       FALSE, FALSE},
+    {"HEALTH", PHASE_SWITCH, step_health,    NULL,               "Checking health",    stays,       FALSE, FALSE},
+    {"KEEP",   PHASE_KEEP,   step_keep,      NULL,               "Tidying up",         is_changed,  FALSE, FALSE},
 };
 /* clang-format on */
 const gsize engine_n_steps = G_N_ELEMENTS(engine_steps);
@@ -58,20 +68,14 @@ gboolean step_applies(const Step *step, const WalkApp *app)
     return !step->applies || step->applies(app);
 }
 
-/* An app that declares neither pid file nor port may do all its work in its script: enabled, it counts as running. */
-static gboolean shows_life(const QpkgIdentity *identity)
-{
-    return !identity->service_program || identity->pid_file || identity->service_port;
-}
-
-/* One that is shown as failed ought to run: the new version may be its cure. */
+/* One that is shown as failed ought to run: the new version may be its cure. Where nothing of it changes, its trouble is not
+ * the group's. */
 static gboolean was_running(Walk *walk, WalkApp *app)
 {
     if (!app->old)
         return FALSE;
-    ServiceContext context = walk_context(walk, app, FALSE);
-    return service_is_running(&context) ||
-           (app->old->enabled && (app->old->has_failed || !shows_life(app->old_identity)));
+    gboolean ought_to_run = is_changed(app) && app->old->enabled && app->old->has_failed;
+    return ought_to_run || engine_app_runs(walk->engine, app->old, app->old_identity);
 }
 
 /* Before the first stop, for all of the group: an app may end with the one that needs it. */

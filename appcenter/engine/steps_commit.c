@@ -24,6 +24,8 @@ static gboolean record(Walk *walk, const WalkApp *app, GError **error)
         return FALSE;
     if (app->op == CHANGE_RESTORE)
         return TRUE; /* the app is what it was */
+    if (app->op == CHANGE_RESTART)
+        return !app->was_running || store_app_set_failed(store, app->app, NULL, error);
     if (app->op == CHANGE_REMOVE)
         return (app->purge || put_away(walk, app, "removed", error)) &&
                store_app_remove(store, app->app, error);

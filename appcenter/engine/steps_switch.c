@@ -17,7 +17,7 @@ static gboolean say_goodbye(Walk *walk, const WalkApp *app, const ServiceContext
 
 gboolean step_stop(Walk *walk, WalkApp *app, GError **error)
 {
-    if (!app->old)
+    if (!app->old || (app->op == CHANGE_RESTART && !app->was_running))
         return TRUE;
     ServiceContext context = walk_context(walk, app, FALSE);
     if (!service_stop(&context, error))
@@ -177,6 +177,8 @@ static gboolean blame_health(WalkApp *app, GError **error)
 /* What ran before runs after; a new app starts when it is enabled. */
 static gboolean shall_run(const WalkApp *app)
 {
+    if (app->op == CHANGE_RESTART)
+        return app->was_running;
     return app->new->enabled && (app->was_running || !app->old);
 }
 
@@ -194,7 +196,8 @@ gboolean step_stop_new(Walk *walk, WalkApp *app, GError **error)
     VolumeInodes now;
     if (!app->new || !volume_inodes(walk->engine->volume, app->app, app->stage, &now, error))
         return app->new == NULL;
-    if (now.live_ino == app->inodes.staged_ino && app->inodes.staged_ino != 0) {
+    if (app->op == CHANGE_RESTART ||
+        (now.live_ino == app->inodes.staged_ino && app->inodes.staged_ino != 0)) {
         ServiceContext context = walk_context(walk, app, TRUE);
         context.is_cancelled = NULL; /* the way back runs through */
         if (service_stop(&context, &stubborn))

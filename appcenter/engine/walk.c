@@ -5,7 +5,7 @@
 
 #define RECORD_FORMAT 1
 
-static void walk_app_free(WalkApp *app)
+void walk_app_free(WalkApp *app)
 {
     g_free(app->app);
     g_free(app->from_version);
@@ -28,6 +28,7 @@ static void walk_app_free(WalkApp *app)
     g_hash_table_unref(app->beside);
     g_clear_pointer(&app->places, g_hash_table_unref);
     g_string_free(app->hook_state, TRUE);
+    g_ptr_array_unref(app->because);
     g_ptr_array_unref(app->configs);
     g_ptr_array_unref(app->config_notes);
     g_free(app);
@@ -54,6 +55,8 @@ QpkgIdentity *engine_identity(const StoreApp *app, GError **error)
 /* What is installed now is the old world of a change. */
 static gboolean load_old(Engine *engine, WalkApp *app, GError **error)
 {
+    if (app->op == CHANGE_RESTART)
+        return walk_load_restart(engine, app, error);
     if (!app->from_version) {
         app->old_manifest = manifest_new();
         return TRUE;
@@ -116,11 +119,12 @@ static GHashTable *new_places(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
-static WalkApp *walk_app_new(void)
+WalkApp *walk_app_new(void)
 {
     WalkApp *app = g_new0(WalkApp, 1);
     app->beside = new_places();
     app->hook_state = g_string_new(NULL);
+    app->because = g_ptr_array_new_with_free_func(g_free);
     app->configs = g_ptr_array_new_with_free_func((GDestroyNotify)walk_config_free);
     app->config_notes = g_ptr_array_new_with_free_func(g_free);
     return app;
@@ -160,7 +164,7 @@ Walk *walk_new(Engine *engine, const PlanSet *set, const Request *request, GErro
             return NULL;
         g_ptr_array_add(walk->apps, app);
     }
-    return g_steal_pointer(&walk);
+    return walk_add_restarts(walk, set, error) ? g_steal_pointer(&walk) : NULL;
 }
 
 /* --- plan_json --- */
@@ -292,6 +296,8 @@ static WalkApp *read_app(JsonReader *reader, GError **error)
 /* After the commit the old world is the kept row of this transaction. */
 static gboolean load_committed(Engine *engine, WalkApp *app, gint64 txn_id, GError **error)
 {
+    if (app->op == CHANGE_RESTART)
+        return TRUE; /* it has no row behind the commit */
     g_autoptr(GPtrArray) kept = store_kept_list(engine->store, app->app, NULL, error);
     for (guint i = 0; kept && i < kept->len; i++) {
         const StoreKept *one = kept->pdata[i];

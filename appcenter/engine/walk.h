@@ -40,6 +40,7 @@ struct WalkApp {
         *places; /* the same of the transaction that put away the tree which comes back; NULL: not read yet */
     gboolean is_signed; /* VERIFY found a publisher's signature */
     gboolean was_running;
+    GPtrArray *because;      /* char*: a restart's causes, in this walk; after a crash nobody asks */
     gboolean is_blamed;      /* its SETUP, START or HEALTH failed: gets the veto */
     GString *hook_state;     /* variables, from one hook to the next */
     StoreSnapshot *made;     /* by SNAP, or by a restore: recorded with the commit; NULL: none */
@@ -58,6 +59,8 @@ struct Walk {
     GPtrArray *apps;          /* WalkApp*, dependencies first */
 };
 
+WalkApp *walk_app_new(void);
+void walk_app_free(WalkApp *app);
 void walk_free(Walk *walk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Walk, walk_free)
 
@@ -69,6 +72,12 @@ gboolean walk_begin(Walk *walk, const PlanSet *set, GError **error) G_GNUC_WARN_
 /* The same again after a crash; committed: the store holds the new world already. */
 Walk *walk_load(Engine *engine, const StoreTxn *txn, gboolean is_committed,
                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Apps that do not change (walk_restart.c): those of the set, each behind what it needs; what one is, also after a crash; and
+ * the blame of one that did not come up again, on the changed apps that it needs. */
+gboolean walk_add_restarts(Walk *walk, const PlanSet *set, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean walk_load_restart(Engine *engine, WalkApp *app, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void walk_pass_blame(Walk *walk);
+gboolean engine_app_runs(Engine *engine, const StoreApp *app, const QpkgIdentity *identity);
 /* Fills an app from its journal rows (inodes, running set, manifest of the new tree). */
 gboolean walk_app_load_journal(Walk *walk, WalkApp *app, GPtrArray *journal,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -7,7 +7,7 @@
 
 static const char *const op_names[] = {
     [CHANGE_INSTALL] = "install", [CHANGE_UPGRADE] = "upgrade", [CHANGE_DOWNGRADE] = "downgrade",
-    [CHANGE_REMOVE] = "remove",   [CHANGE_RESTORE] = "restore",
+    [CHANGE_REMOVE] = "remove",   [CHANGE_RESTORE] = "restore", [CHANGE_RESTART] = "restart",
 };
 
 static const char *const snapshot_names[] = {
@@ -59,6 +59,7 @@ PlanChange *plan_change_new_removal(const InstalledApp *app)
 static void plan_set_free(PlanSet *set)
 {
     g_ptr_array_unref(set->changes);
+    g_ptr_array_unref(set->restarts);
     g_free(set);
 }
 
@@ -83,6 +84,7 @@ PlanSet *plan_add_set(Plan *plan)
 {
     PlanSet *set = g_new0(PlanSet, 1);
     set->changes = g_ptr_array_new_with_free_func((GDestroyNotify)plan_change_free);
+    set->restarts = g_ptr_array_new_with_free_func((GDestroyNotify)plan_restart_free);
     g_ptr_array_add(plan->sets, set);
     return set;
 }
@@ -114,21 +116,33 @@ static json_t *change_to_json(const PlanChange *change)
     return object;
 }
 
+static json_t *names_to_json(const GPtrArray *names)
+{
+    json_t *array = json_array();
+    for (guint i = 0; i < names->len; i++)
+        json_array_append_new(array, json_string(g_ptr_array_index(names, i)));
+    return array;
+}
+
+static json_t *set_to_json(const PlanSet *set)
+{
+    json_t *changes = json_array(), *restarts = json_array();
+    for (guint i = 0; i < set->changes->len; i++)
+        json_array_append_new(changes, change_to_json(g_ptr_array_index(set->changes, i)));
+    for (guint i = 0; i < set->restarts->len; i++) {
+        const PlanRestart *restart = g_ptr_array_index(set->restarts, i);
+        json_array_append_new(restarts, json_pack("{s:s, s:o}", "app", restart->app, "because",
+                                                  names_to_json(restart->because)));
+    }
+    return json_pack("{s:o, s:o}", "changes", changes, "restarts", restarts);
+}
+
 json_t *plan_to_json(const Plan *plan)
 {
     json_t *sets = json_array();
-    for (guint i = 0; i < plan->sets->len; i++) {
-        const PlanSet *set = g_ptr_array_index(plan->sets, i);
-        json_t *changes = json_array();
-        for (guint j = 0; j < set->changes->len; j++)
-            json_array_append_new(changes, change_to_json(g_ptr_array_index(set->changes, j)));
-        json_t *object = json_object();
-        json_object_set_new(object, "changes", changes);
-        json_array_append_new(sets, object);
-    }
-    json_t *left_out = json_array();
-    for (guint i = 0; i < plan->left_out->len; i++)
-        json_array_append_new(left_out, json_string(g_ptr_array_index(plan->left_out, i)));
+    for (guint i = 0; i < plan->sets->len; i++)
+        json_array_append_new(sets, set_to_json(g_ptr_array_index(plan->sets, i)));
+    json_t *left_out = names_to_json(plan->left_out);
     json_t *object = json_object();
     json_object_set_new(object, "schema", json_string("appctl.plan/1"));
     json_object_set_new(object, "sets", sets);

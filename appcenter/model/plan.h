@@ -51,7 +51,14 @@ json_t *request_to_json(const Request *request);
 /* Read again as it would be from outside; INVALID as there. */
 Request *request_copy(const Request *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-typedef enum { CHANGE_INSTALL, CHANGE_UPGRADE, CHANGE_DOWNGRADE, CHANGE_REMOVE, CHANGE_RESTORE } ChangeOp;
+typedef enum {
+    CHANGE_INSTALL,
+    CHANGE_UPGRADE,
+    CHANGE_DOWNGRADE,
+    CHANGE_REMOVE,
+    CHANGE_RESTORE,
+    CHANGE_RESTART /* never in a plan's changes: what a PlanRestart becomes on its way */
+} ChangeOp;
 /* What of the app's content is kept as it is before the change. */
 typedef enum { PLAN_SNAPSHOT_NONE, PLAN_SNAPSHOT_NAMED, PLAN_SNAPSHOT_WHOLE } PlanSnapshot;
 const char *change_op_name(ChangeOp op);
@@ -78,8 +85,17 @@ typedef struct {
 void plan_change_free(PlanChange *change);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanChange, plan_change_free)
 
+/* An app that does not change, and is stopped before one that it needs and started behind it. */
 typedef struct {
-    GPtrArray *changes; /* PlanChange*, dependencies before their dependents */
+    char *app;
+    GPtrArray *because; /* char*: the set's apps that it needs, directly or through apps that do not change */
+    GPtrArray *needs;   /* char*: what it names itself of the set's changes and restarts */
+} PlanRestart;
+void plan_restart_free(PlanRestart *restart);
+
+typedef struct {
+    GPtrArray *changes;  /* PlanChange*, dependencies before their dependents */
+    GPtrArray *restarts; /* PlanRestart*, the same */
 } PlanSet;
 
 typedef struct {
@@ -133,5 +149,7 @@ gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error
 /* Splits a flat list of changes into fate groups: sets tied by a dependency between changed apps, one set each, security
  * first, then by name; inside a set dependencies first. Takes the changes; the array stays the caller's, empty. */
 void plan_split_into_sets(Plan *plan, GPtrArray *changes, GPtrArray *installed);
+/* Fills set->restarts with every installed app that needs one of the set's, whether it runs or not. */
+void plan_find_restarts(PlanSet *set, GPtrArray *installed);
 
 #endif

@@ -17,6 +17,7 @@ stop) end {name}; {stop} ;;
 esac
 exit 0
 """
+START_NUMBERS = {"Base": "150", "Client": "101"}  # as if Client were to start first
 NEEDS = {("Client", "1.0"): "Base >= 1.0", ("Client", "2.0"): "Base >= 2.0"}
 
 
@@ -24,7 +25,8 @@ def package(vendor, base, name, version, start=":", stop=":"):
     source = base / f"src-{name}-{version}"
     (source / "shared").mkdir(parents=True)
     keys = {"QPKG_NAME": name, "QPKG_VER": version, "QPKG_AUTHOR": "tests", "QPKG_SERVICE_PROGRAM": "run.sh",
-            "QPKG_SERVICE_PIDFILE": f"/var/run/{name}.pid", "QPKG_REQUIRE": NEEDS.get((name, version), "")}
+            "QPKG_SERVICE_PIDFILE": f"/var/run/{name}.pid", "QPKG_REQUIRE": NEEDS.get((name, version), ""),
+            "QPKG_RC_NUM": START_NUMBERS[name]}
     (source / "qpkg.cfg").write_text("".join(f'{key}="{value}"\n' for key, value in keys.items() if value))
     (source / "package_routines").write_text("")
     (source / "shared/run.sh").write_text(SCRIPT.format(name=name, version=version, start=start, stop=stop))
@@ -110,3 +112,85 @@ def test_an_old_version_that_does_not_start_again_is_shown_and_blocks_nobody(cou
     box.ctl("refresh")
     box.ctl("upgrade", "Client=3.0", "--yes")
     assert states(box)["Client"] == ("3.0", "running"), "a failed app ought to run; this is its cure"
+
+
+@pytest.fixture
+def client(make_nas, vendor, web, tmp_path):
+    """Client 1.0 over Base 1.0, and a Base 2.0 that does for it as well."""
+    def make(start=":"):
+        vendor.add(package(vendor, tmp_path, "Base", "1.0"), package(vendor, tmp_path, "Client", "1.0", start=start))
+        vendor.publish()
+        box = make_nas(updates__other="notify", network__poll="1h", safety__health_settle="0s")
+        box.start()
+        add_repository(box, vendor, web)
+        box.ctl("install", "Client", "--yes")
+        vendor.add(package(vendor, tmp_path, "Base", "2.0"))
+        vendor.publish()
+        box.ctl("refresh")
+        (box.root / "var/run/calls.log").unlink()
+        return box
+
+    return make
+
+
+def test_who_needs_what_changes_stops_before_it_and_starts_behind_it(client):
+    box = client()
+    assert "Client  stops meanwhile: it needs Base" in box.ctl("upgrade", "--dry-run").stdout
+    plan = box.json("upgrade", "--dry-run")["sets"][0]
+    assert plan["restarts"] == [{"app": "Client", "because": ["Base"]}]
+    assert [change["app"] for change in plan["changes"]] == ["Base"]
+    done = box.json("upgrade", "--yes")
+    assert [change["app"] for change in done["changes"]] == ["Base"], "Client has not changed"
+    assert calls(box) == ["Client 1.0 stop", "Base 1.0 stop", "Base 2.0 start", "Client 1.0 start"]
+    assert states(box) == {"Base": ("2.0", "running"), "Client": ("1.0", "running")}
+
+
+def test_who_needs_it_and_does_not_run_is_left_alone(client):
+    box = client()
+    box.ctl("stop", "Client")
+    (box.root / "var/run/calls.log").unlink()
+    assert box.json("upgrade", "--dry-run")["sets"][0]["restarts"] == []
+    box.ctl("upgrade", "--yes")
+    assert calls(box) == ["Base 1.0 stop", "Base 2.0 start"]
+    assert states(box) == {"Base": ("2.0", "running"), "Client": ("1.0", "stopped")}
+
+
+def test_a_version_with_which_its_dependent_does_not_start_goes_back_and_waits(client):
+    box = client(start='grep -q "Base 2.0" "$SYS_QPKG_DIR/../Base/run.sh" && exit 1')
+    said = box.ctl("upgrade", "--yes", expect=10)
+    assert "Client 1.0" in said.stderr
+    assert calls(box)[-2:] == ["Base 1.0 start", "Client 1.0 start"]
+    assert states(box) == {"Base": ("1.0", "running"), "Client": ("1.0", "running")}
+    assert box.sql("SELECT app, version FROM veto") == [("Base", "2.0")], "it is Base that waits, though Client failed"
+
+
+@pytest.mark.parametrize("app, step", [("Client", "STOP"), ("Base", "SWAP"), ("Client", "START")])
+def test_a_job_that_dies_on_the_way_leaves_the_dependent_running(client, app, step):
+    box = client()
+    gate = gates.Gate(box)
+    try:
+        box.stop()
+        box.start()
+        gate.hold_at(gates.Stop(gates.at("do", app, step, "end")))
+        box.ctl("upgrade", "--yes", "--no-wait")
+        pid = gate.wait()
+        gates.kill(pid)
+        judges.wait_until_dead(pid)
+        gate.release()
+        lab.wait_for("the recovery", lambda: box.json("history")["transactions"][0]["result"] == "rolled_back", 60)
+        assert states(box) == {"Base": ("1.0", "running"), "Client": ("1.0", "running")}
+        assert calls(box)[-1] == "Client 1.0 start"
+    finally:
+        box.stop()
+        gate.close()
+
+
+def test_at_boot_nobody_starts_before_what_it_needs(client):
+    """Though its number in the order of QTS is lower."""
+    box = client()
+    box.stop()
+    box.kill_apps()
+    (box.root / "var/run/calls.log").unlink(missing_ok=True)
+    box.start()
+    lab.wait_for("both", lambda: all(state == ("1.0", "running") for state in states(box).values()), 60)
+    assert calls(box) == ["Base 1.0 start", "Client 1.0 start"]

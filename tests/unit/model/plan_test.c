@@ -34,14 +34,14 @@ static void a_plan_is_shown_as_the_manual_says(void)
                    "for','snapshot':'none','content_goes_back':false,'keeps':null},{'op':'remove','app':'B','"
                    "from':'1','to':null,'class':'normal',"
                    "'download_size':0,'reason':'asked for','snapshot':'none','content_goes_back':false,"
-                   "'keeps':null}]}],'left_out':['C 2 needs D']}");
+                   "'keeps':null}],'restarts':[]}],'left_out':['C 2 needs D']}");
     g_autoptr(json_t) shown = plan_to_json(plan);
     g_assert_true(json_equal(wanted, shown));
 }
 
 static void operations_have_names(void)
 {
-    for (ChangeOp op = CHANGE_INSTALL; op <= CHANGE_RESTORE; op++) {
+    for (ChangeOp op = CHANGE_INSTALL; op <= CHANGE_RESTART; op++) {
         ChangeOp found;
         g_assert_true(change_op_from_name(change_op_name(op), &found));
         g_assert_cmpint(found, ==, op);
@@ -68,6 +68,57 @@ static char *split(GPtrArray *changes, GPtrArray *installed)
         }
     }
     return g_string_free(text, FALSE);
+}
+
+/* "C<A> D<A,B>": who is restarted around a change of these, and because of whom. */
+static char *restarts(const char *const *changed, GPtrArray *installed)
+{
+    g_autoptr(Plan) plan = plan_new();
+    PlanSet *set = plan_add_set(plan);
+    GString *text = g_string_new(NULL);
+    for (; *changed; changed++)
+        g_ptr_array_add(set->changes, change_of(CHANGE_UPGRADE, *changed, "1", "2", CLASS_NORMAL, NULL));
+    plan_find_restarts(set, installed);
+    for (guint i = 0; i < set->restarts->len; i++) {
+        const PlanRestart *restart = g_ptr_array_index(set->restarts, i);
+        g_string_append_printf(text, "%s%s<", i ? " " : "", restart->app);
+        for (guint j = 0; j < restart->because->len; j++)
+            g_string_append_printf(text, "%s%s", j ? "," : "",
+                                   (char *)g_ptr_array_index(restart->because, j));
+        g_string_append_c(text, '>');
+    }
+    return g_string_free(text, FALSE);
+}
+
+static InstalledApp *needing(const char *name, const char *requires)
+{
+    InstalledApp *app = g_new0(InstalledApp, 1);
+    app->name = g_strdup(name);
+    app->version = g_strdup("1");
+    app->requires = g_strsplit(requires, ",", -1);
+    return app;
+}
+
+static void who_needs_what_changes_is_restarted_in_order(void)
+{
+    g_autoptr(GPtrArray) installed = g_ptr_array_new_with_free_func((GDestroyNotify)installed_app_free);
+    InstalledApp *base = needing("Base", "");
+    base->provides = g_strsplit("libbase = 3", ",", -1);
+    g_ptr_array_add(installed, needing("Album", "Player,Frame | Base"));
+    g_ptr_array_add(installed, base);
+    g_ptr_array_add(installed, needing("Frame", "libbase >= 2"));
+    g_ptr_array_add(installed, needing("Player", "Base >= 1"));
+    g_ptr_array_add(installed, needing("Stranger", "QNAP_FW >= 5,Other"));
+    g_ptr_array_add(installed, needing("Ring", "Circle,Player"));
+    g_ptr_array_add(installed, needing("Circle", "Ring"));
+    g_autofree char *of_base = restarts((const char *const[]){"Base", NULL}, installed);
+    g_autofree char *of_frame = restarts((const char *const[]){"Frame", NULL}, installed);
+    g_autofree char *of_two = restarts((const char *const[]){"Player", "Base", NULL}, installed);
+    g_autofree char *of_other = restarts((const char *const[]){"Stranger", "New", NULL}, installed);
+    g_assert_cmpstr(of_base, ==, "Frame<Base> Player<Base> Album<Base> Circle<Base> Ring<Base>");
+    g_assert_cmpstr(of_frame, ==, "Album<Frame>");
+    g_assert_cmpstr(of_two, ==, "Frame<Base> Album<Player,Base> Circle<Player> Ring<Player>");
+    g_assert_cmpstr(of_other, ==, "");
 }
 
 typedef struct {
@@ -190,6 +241,8 @@ void plan_tests(void)
     g_test_add_func("/plan/operations_have_names", operations_have_names);
     g_test_add_func("/plan_sets/kin_share_a_set_and_dependencies_come_first",
                     kin_share_a_set_and_dependencies_come_first);
+    g_test_add_func("/plan_restarts/who_needs_what_changes_is_restarted_in_order",
+                    who_needs_what_changes_is_restarted_in_order);
     g_test_add_func("/plan_sets/security_goes_first", security_goes_first);
     g_test_add_func("/plan_sets/what_the_old_version_needs_ties_too", what_the_old_version_needs_ties_too);
 }
