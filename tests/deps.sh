@@ -57,6 +57,7 @@ for group in "$@"; do
         ;;
     bench)
         need_program bsdtar libarchive-tools
+        need_program testsolv libsolv-tools
         ;;
     lint)
         need_program clang clang

@@ -97,10 +97,9 @@ static void inherit_class(const PlanSet *set)
     }
 }
 
-/* Who needs what changes, and runs: stopped first and started last. */
-static void add_restarts(const Planning *planning, PlanSet *set)
+/* Of those who need what changes only who runs is stopped first and started last. */
+static void keep_running(const Planning *planning, PlanSet *set)
 {
-    plan_find_restarts(set, planning->view->installed);
     for (guint i = set->restarts->len; i-- > 0;) {
         const PlanRestart *restart = g_ptr_array_index(set->restarts, i);
         g_autoptr(StoreApp) app = store_app_get(planning->engine->store, restart->app, NULL);
@@ -136,10 +135,11 @@ static gboolean make_plan(Planning *planning, GError **error)
     if (!changes)
         return FALSE;
     plan_split_into_sets(planning->plan, changes, planning->view->installed);
+    if (!planning->request->download_only)
+        plan_find_restarts(planning->plan, planning->view->installed);
     for (guint i = 0; i < planning->plan->sets->len; i++) {
         inherit_class(g_ptr_array_index(planning->plan->sets, i));
-        if (!planning->request->download_only)
-            add_restarts(planning, g_ptr_array_index(planning->plan->sets, i));
+        keep_running(planning, g_ptr_array_index(planning->plan->sets, i));
     }
     return check(planning, error);
 }

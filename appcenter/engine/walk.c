@@ -45,7 +45,8 @@ void walk_free(Walk *walk)
 
 QpkgIdentity *engine_identity(const StoreApp *app, GError **error)
 {
-    g_autoptr(QpkgConfig) config = qpkg_config_parse(app->config_text, strlen(app->config_text), error);
+    const char *text = app->config_text ? app->config_text : "";
+    g_autoptr(QpkgConfig) config = qpkg_config_parse(text, strlen(text), error);
     QpkgIdentity *identity = config ? qpkg_identity_from_config(config, error) : NULL;
     if (!identity)
         g_prefix_error(error, "%s: recorded qpkg.cfg: ", app->name);

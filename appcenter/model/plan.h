@@ -149,7 +149,7 @@ gboolean plan_check(const Plan *plan, const PlanContext *context, GError **error
 /* Splits a flat list of changes into fate groups: sets tied by a dependency between changed apps, one set each, security
  * first, then by name; inside a set dependencies first. Takes the changes; the array stays the caller's, empty. */
 void plan_split_into_sets(Plan *plan, GPtrArray *changes, GPtrArray *installed);
-/* Fills set->restarts with every installed app that needs one of the set's, whether it runs or not. */
-void plan_find_restarts(PlanSet *set, GPtrArray *installed);
+/* Fills each set's restarts with every installed app that needs one of the set's, whether it runs or not. */
+void plan_find_restarts(Plan *plan, GPtrArray *installed);
 
 #endif

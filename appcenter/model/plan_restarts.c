@@ -128,9 +128,8 @@ static void place(GPtrArray *found, GPtrArray *restarts)
     }
 }
 
-void plan_find_restarts(PlanSet *set, GPtrArray *installed)
+static void find_restarts(PlanSet *set, GPtrArray *installed, GHashTable *named_by)
 {
-    g_autoptr(GHashTable) named_by = index_needs(installed);
     g_autoptr(GHashTable) changed = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) restarts = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) found = g_ptr_array_new();
@@ -144,4 +143,11 @@ void plan_find_restarts(PlanSet *set, GPtrArray *installed)
             search_from(&search, app);
     }
     place(found, set->restarts);
+}
+
+void plan_find_restarts(Plan *plan, GPtrArray *installed)
+{
+    g_autoptr(GHashTable) named_by = index_needs(installed);
+    for (guint i = 0; i < plan->sets->len; i++)
+        find_restarts(g_ptr_array_index(plan->sets, i), installed, named_by);
 }

@@ -11,8 +11,8 @@
     solve-job-1000        the same with it
     solve-...-memory      the peak of each                                                             (limit 80 MB)
 
-Beside each plan stands `apt-get -s`, which does the same with its package cache on the same index and the same installed
-ones. The index is this machine's own, or an invented one of its shape. The best of five runs each.
+Beside each plan stand `apt-get -s`, which does the same with its package cache on the same index and the same installed
+ones, and libsolv's own testsolv with a .solv file of the same packages, which only solves: nothing is verified, no policy. The index is this machine's own, or an invented one of its shape. The best of five runs each.
 """
 import hashlib
 import json
@@ -27,6 +27,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent / "world")]
 import debian  # noqa: E402
 import nas as lab  # noqa: E402
+import testsolv  # noqa: E402
 
 ROUNDS = 5
 LIMITS = {"solve-warm-63000": 150, "solve-warm-1000": 10, "solve-warm-63000-memory": 80, "solve-install-63000-memory": 80,
@@ -53,14 +54,14 @@ def measured(argv, stdin="", env=None, rounds=ROUNDS, expect=0):
     return best
 
 
-def figure(name, cost, apt=None):
-    """Both lines of one measurement; False when it is beyond a limit."""
+def figure(name, cost, peers=None):
+    """The lines of one measurement, one for each peer that is there; False when it is beyond a limit."""
     ok = True
-    for line, value, unit, other in ((name, cost[0], "ms", apt and apt[0]),
-                                     (name + "-memory", cost[1], "MB", apt and apt[1])):
+    for line, value, unit, i in ((name, cost[0], "ms", 0), (name + "-memory", cost[1], "MB", 1)):
         limit = LIMITS.get(line)
-        ratio = f" ratio {value / other:.2f} of apt-get" if other else f" ratio {value / limit:.2f} of limit-{limit}" if limit else ""
-        print(f"bench: {line} {value:.1f} {unit}{ratio}", flush=True)
+        ratios = [f" ratio {value / other[i]:.2f} of {peer}" for peer, other in (peers or {}).items()]
+        for ratio in ratios or [f" ratio {value / limit:.2f} of limit-{limit}" if limit else ""]:
+            print(f"bench: {line} {value:.1f} {unit}{ratio}", flush=True)
         ok = ok and (limit is None or value <= limit)
     return ok
 
@@ -151,10 +152,34 @@ class Apt:
         return cost[0], cost[1], sum(line.startswith("Inst ") for line in cost[2].splitlines())
 
 
+class Peers:
+    """Whoever of them is here, asked the same."""
+
+    def __init__(self, base, index, words, names, older):
+        def row(package, version=None):
+            return (debian.app_name(package.name), words.version(package.name, version or package.version),
+                    words.requires(package), words.conflicts(package), words.provides(package))
+
+        self.apt = Apt(base / "apt", index, names, older) if shutil.which("apt-get") else None
+        self.libsolv = testsolv.Testsolv(base / "testsolv", [row(package) for package in index.packages.values()],
+                                         [row(index.packages[name], older.get(name)) for name in sorted(names)]
+                                         ) if shutil.which("testsolv") else None
+
+    def ask(self, apt, libsolv, expect=0):
+        """{peer: (CPU, memory, changes)}"""
+        answers = {}
+        if self.apt:
+            answers["apt-get"] = self.apt.ask(*apt, expect=expect)
+        if self.libsolv:
+            answers["testsolv"] = self.libsolv.ask(measured, libsolv)
+        return answers
+
+
 # ---- the questions
 
-def n_changes(result):
-    return sum(len(group["changes"]) for group in result["plan"]["sets"])
+def n_changes(result, peers):
+    ours = sum(len(group["changes"]) for group in result["plan"]["sets"])
+    return ", ".join([f"{ours} changes", *(f"{peer} {answer[2]}" for peer, answer in peers.items())])
 
 
 def ask_all(index, base, n_installed, n_older, mark):
@@ -166,33 +191,33 @@ def ask_all(index, base, n_installed, n_older, mark):
     box = Box(base / "nas").open(vendor)
     cold = box.job("refresh", rounds=1, force=True)
     box.installed(index, words, names, older)
-    apt = Apt(base / "apt", index, names, older) if shutil.which("apt-get") else None
+    peers = Peers(base, index, words, names, older)
     figure(f"solve-cold-{mark}", cold)
     upgrade = box.job("plan", action="upgrade")
-    other = apt and apt.ask("upgrade", "--with-new-pkgs")
-    print(f"  upgrade of {len(names)} installed: {n_changes(upgrade[2])} changes{f', apt-get {other[2]}' if apt else ''}")
-    return upgrade, other, names, box, apt
+    others = peers.ask(("upgrade", "--with-new-pkgs"), "update all packages")
+    print(f"  upgrade of {len(names)} installed: {n_changes(upgrade[2], others)}")
+    return upgrade, others, names, box, peers
 
 
 def ask_small(index, base):
-    upgrade, other, _, box, _ = ask_all(index, base, 100, 10, 1000)
+    upgrade, others, _, box, _ = ask_all(index, base, 100, 10, 1000)
     start = box.job("nothing", expect=2)
     figure("solve-start", start)
-    figure("solve-job-1000", upgrade, other)
+    figure("solve-job-1000", upgrade, others)
     return figure("solve-warm-1000", (upgrade[0] - start[0], upgrade[1]))
 
 
-def ask_more(index, names, box, apt):
+def ask_more(index, names, box, peers):
     wanted, new = index.needs_about(names, 300)
     install = box.job("plan", action="install", apps=[{"name": debian.app_name(wanted)}])
-    other = apt and apt.ask("install", wanted)
-    print(f"  {wanted}: {n_changes(install[2])} changes, {len(new)} by hand{f', apt-get {other[2]}' if apt else ''}")
-    ok = figure("solve-install-63000", install, other)
+    others = peers.ask(("install", wanted), f"install name {debian.app_name(wanted)}")
+    print(f"  {wanted}: {len(new)} by hand, {n_changes(install[2], others)}")
+    ok = figure("solve-install-63000", install, others)
     wanted = index.impossible(names)
     whynot = box.job("plan", expect=4, action="install", apps=[{"name": debian.app_name(wanted)}])
-    other = apt and apt.ask("install", wanted, expect=None)
+    others = peers.ask(("install", wanted), f"install name {debian.app_name(wanted)}", expect=None)
     print(f"  {wanted}: {whynot[2]['message'][:200]}")
-    return figure("solve-whynot-63000", whynot, other) and ok
+    return figure("solve-whynot-63000", whynot, others) and ok
 
 
 def main():
@@ -202,9 +227,9 @@ def main():
         (base / "small").mkdir()
         index = debian.Index(63000)
         print(f"  {'this machine' if index.is_own else 'an invented'} index")
-        upgrade, other, names, box, apt = ask_all(index, base / "big", 500, 50, 63000)
-        ok = figure("solve-warm-63000", upgrade, other)
-        ok = ask_more(index, names, box, apt) and ok
+        upgrade, others, names, box, peers = ask_all(index, base / "big", 500, 50, 63000)
+        ok = figure("solve-warm-63000", upgrade, others)
+        ok = ask_more(index, names, box, peers) and ok
         ok = ask_small(index.part(1000), base / "small") and ok
     return 0 if ok else 1
 

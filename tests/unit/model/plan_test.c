@@ -78,7 +78,7 @@ static char *restarts(const char *const *changed, GPtrArray *installed)
     GString *text = g_string_new(NULL);
     for (; *changed; changed++)
         g_ptr_array_add(set->changes, change_of(CHANGE_UPGRADE, *changed, "1", "2", CLASS_NORMAL, NULL));
-    plan_find_restarts(set, installed);
+    plan_find_restarts(plan, installed);
     for (guint i = 0; i < set->restarts->len; i++) {
         const PlanRestart *restart = g_ptr_array_index(set->restarts, i);
         g_string_append_printf(text, "%s%s<", i ? " " : "", restart->app);
